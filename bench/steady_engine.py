@@ -1,0 +1,173 @@
+"""Owns an engine that answers at once and streams on a steady clock for little CPU; knows no model.
+
+It speaks the child protocol of `paddock.engine.embedded` and imports nothing of paddock. A request says what it wants
+in the field `bench`, which paddock passes on like any unknown field:
+
+    {"chunks": N, "per_s": R}     N frames, R a second, each with the time at which it was sent
+    {"flood_bytes": N}            N bytes of frames as fast as the peer takes them, then silence
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import os
+import socket
+import sys
+import threading
+import time
+from typing import Any, cast
+
+_SEND_BUFFER_BYTES = 64 * 1024
+_FRAME = (
+    b'data: {"choices":[{"finish_reason":null,"index":0,"delta":{"content":" hello"}}],"created":1764000000,'
+    b'"id":"chatcmpl-steadysteadysteadysteadysteady","model":"steady","system_fingerprint":"b1-bench",'
+    b'"object":"chat.completion.chunk","sent_s":%.6f}\n\n'
+)
+_PLAIN = {
+    "choices": [{"finish_reason": "stop", "index": 0, "message": {"role": "assistant", "content": "Hello there."}}],
+    "created": 1764000000,
+    "model": "steady",
+    "object": "chat.completion",
+    "usage": {"completion_tokens": 3, "prompt_tokens": 7, "total_tokens": 10},
+    "id": "chatcmpl-steady",
+}
+_PROPS = {
+    "default_generation_settings": {"params": {}, "n_ctx": 4096},
+    "modalities": {"vision": False},
+    "chat_template_caps": {"supports_tools": True},
+}
+
+
+class Connection(asyncio.Protocol):
+    """One peer; its requests are answered one after another."""
+
+    def __init__(self, api_key: str) -> None:
+        self._bearer = f"bearer {api_key}".lower().encode()
+        self._inbox = b""
+        self._streaming = False
+        self._paused = False
+        self._flood_left = 0
+        self._transport: asyncio.Transport
+        self._loop = asyncio.get_running_loop()
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast(asyncio.Transport, transport)
+        sock = cast(socket.socket, transport.get_extra_info("socket"))
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+
+    def data_received(self, data: bytes) -> None:
+        self._inbox += data
+        head, found, rest = self._inbox.partition(b"\r\n\r\n")
+        low = head.lower()
+        at = low.find(b"content-length:")
+        length = int(low[at + 15 :].split(b"\r\n", 1)[0]) if at >= 0 else 0
+        if not found or len(rest) < length:
+            return
+        self._inbox = rest[length:]
+        path = head.split(b" ", 2)[1]
+        if self._bearer not in low and path != b"/health":
+            self._json({"error": {"code": 401, "message": "Invalid API Key"}}, status=b"401 Unauthorized")
+        else:
+            self._answer(path, rest[:length])
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._streaming = False
+
+    def pause_writing(self) -> None:
+        self._paused = True
+
+    def resume_writing(self) -> None:
+        self._paused = False
+        if self._flood_left > 0:
+            self._loop.call_soon(self._flood)
+
+    def _answer(self, path: bytes, body: bytes) -> None:
+        if path == b"/props":
+            self._json(_PROPS)
+        elif path == b"/apply-template":
+            called = b"paddock_probe_call" in body and b"tool_calls" in body
+            self._json({"prompt": "<|user|>probe<|bot|>" + ('<call>{"name": "paddock_probe_call"' if called else "")})
+        elif path.startswith(b"/v1/"):
+            request: dict[str, Any] = json.loads(body)
+            if request.get("stream"):
+                self._begin(request.get("bench") or {"chunks": 5, "per_s": 1000})
+            else:
+                self._json(_PLAIN)
+        else:
+            self._json({"status": "ok"})
+
+    def _json(self, content: Any, *, status: bytes = b"200 OK") -> None:
+        data = json.dumps(content).encode()
+        head = b"HTTP/1.1 %s\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n" % (status, len(data))
+        self._transport.write(head + data)
+
+    def _begin(self, wish: dict[str, Any]) -> None:
+        self._transport.write(
+            b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n"
+        )
+        self._streaming = True
+        if "flood_bytes" in wish:
+            sock = cast(socket.socket, self._transport.get_extra_info("socket"))
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _SEND_BUFFER_BYTES)
+            self._flood_left = int(wish["flood_bytes"])
+            self._flood()
+            return
+        self._left, self._gap_s = int(wish["chunks"]), 1 / float(wish["per_s"])
+        # Streams that begin together are spread over one gap, as the tokens of a real engine's slots are not.
+        self._due_s = self._loop.time() + self._gap_s * (1 + (id(self) >> 6) % 64 / 64)
+        self._loop.call_at(self._due_s, self._tick)
+
+    def _tick(self) -> None:
+        if not self._streaming:
+            return
+        self._send(_FRAME % time.monotonic())
+        self._left -= 1
+        if self._left <= 0:
+            self._streaming = False
+            self._send(b"data: [DONE]\n\n")
+            self._transport.write(b"0\r\n\r\n")
+            return
+        self._due_s += self._gap_s
+        self._loop.call_at(self._due_s, self._tick)
+
+    def _flood(self) -> None:
+        while self._streaming and not self._paused and self._flood_left > 0:
+            frames = _FRAME % time.monotonic() * 16
+            self._flood_left -= len(frames)
+            self._send(frames)
+
+    def _send(self, data: bytes) -> None:
+        self._transport.write(b"%x\r\n%s\r\n" % (len(data), data))
+
+
+async def _serve(api_key: str) -> None:
+    loop = asyncio.get_running_loop()
+    server = await loop.create_server(lambda: Connection(api_key), "127.0.0.1", 0, backlog=2048)
+    print(json.dumps({"event": "ready", "port": server.sockets[0].getsockname()[1]}), flush=True)
+    async with server:
+        await server.serve_forever()
+
+
+def _leave_with_parent() -> None:
+    sys.stdin.buffer.read()
+    os._exit(0)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--model", required=True)
+    parser.parse_known_args()
+    opening = json.loads(sys.stdin.buffer.readline())
+    threading.Thread(target=_leave_with_parent, daemon=True).start()
+    try:
+        import uvloop
+    except ImportError:
+        asyncio.run(_serve(opening["api_key"]))
+    else:
+        uvloop.run(_serve(opening["api_key"]))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,96 @@
+"""Writes the reference pages that the code itself can tell; knows nothing of the pages that people write.
+
+`python3 dev.py fmt` runs it, and a test fails while a page says something else than the code.
+"""
+
+from __future__ import annotations
+
+import inspect
+import json
+import sys
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "src"))
+
+from paddock import errors
+from paddock.api.faults import TABLE
+from paddock.config import NAMES, Settings, describe
+
+REFERENCE = Path(__file__).resolve().parent / "reference"
+HEAD = "<!-- Written by docs/generate.py; `python3 dev.py fmt` writes it anew. -->\n"
+
+
+def table(heads: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
+    """A Markdown table."""
+    lines = [list(heads), *map(list, rows)]
+    lines.insert(1, ["---"] * len(lines[0]))
+    return "\n".join(f"| {' | '.join(cell.replace('|', '&#124;') for cell in line)} |" for line in lines) + "\n"
+
+
+def settings_page() -> str:
+    """Every setting with its default, range, environment variable and meaning."""
+    rows: list[list[str]] = []
+    for name in NAMES:
+        spec = Settings.__dataclass_fields__[name]
+        low, high = spec.metadata["low"], spec.metadata["high"]
+        extent = "" if low is None else f"{low:,} to {high:,}"
+        rows.append([f"`{name}`", f"`PADDOCK_{name.upper()}`", f"`{json.dumps(spec.default)}`", extent, describe(name)])
+    return (
+        f"{HEAD}\n# Settings\n\n"
+        "A setting is taken from the first of: the command line, the environment, `config.toml` in the data home, its "
+        "default. `paddock config show` prints each value and where it came from. `PADDOCK_HOME` moves the data home "
+        "itself.\n\n" + table(("name", "environment", "default", "range", "meaning"), rows)
+    )
+
+
+def meaning(cls: type[errors.PaddockError]) -> str:
+    """The first paragraph of a class's docstring, on one line."""
+    return " ".join((inspect.getdoc(cls) or "").split("\n\n")[0].split())
+
+
+def subclasses(cls: type[errors.PaddockError]) -> list[type[errors.PaddockError]]:
+    """A class and all below it that the tree in `errors.py` holds, in the order they are written."""
+    children = (child for child in cls.__subclasses__() if child.__module__ == errors.__name__)
+    return [cls, *(found for child in children for found in subclasses(child))]
+
+
+def errors_page() -> str:
+    """Every error with what it becomes over HTTP, or that it is the command line's alone."""
+    every = subclasses(errors.PaddockError)
+    over_http: list[list[str]] = []
+    for cls in [*(cls for cls in every[1:] if cls in TABLE), every[0]]:
+        fault, words = TABLE[cls], meaning(cls)
+        status = str(fault.status) if fault.status else "the engine's"
+        if cls is errors.PaddockError:
+            words = "Anything else: a fault of paddock's own. The log holds the details, under the request's id."
+        name, code = f"`{cls.__name__}`", f"`{fault.openai_code}`" if fault.openai_code else ""
+        over_http.append([name, status, f"`{fault.openai_type}`", code, f"`{fault.anthropic_type}`", words])
+    heads = ("error", "status", "OpenAI type", "OpenAI code", "Anthropic type", "meaning")
+    at_home = [[f"`{cls.__name__}`", meaning(cls)] for cls in every if cls not in TABLE and len(subclasses(cls)) == 1]
+    return (
+        f"{HEAD}\n# Errors\n\nA message is one sentence that names the value and the next step.\n\n"
+        "## Over HTTP\n\n"
+        'The body is `{"error": {"message", "type", "param", "code"}}`. Once a stream has opened, an error is one last '
+        'frame `data: {"error": {…, "type": "server_error"}}`, and the stream ends without `[DONE]`.\n\n'
+        + table(heads, over_http)
+        + "\n## At the command line\n\nThe message goes to stderr and the exit status is not 0.\n\n"
+        + table(("error", "meaning"), at_home)
+    )
+
+
+PAGES: dict[str, Callable[[], str]] = {"settings.md": settings_page, "errors.md": errors_page}
+
+
+def main() -> None:
+    """Write every page whose text has changed."""
+    REFERENCE.mkdir(exist_ok=True)
+    for name, page in PAGES.items():
+        path, text = REFERENCE / name, page()
+        if not path.exists() or path.read_text("utf-8") != text:
+            path.write_text(text, "utf-8")
+            print(f"docs/reference/{name} written")
+
+
+if __name__ == "__main__":
+    main()

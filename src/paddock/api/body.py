@@ -1,0 +1,86 @@
+"""Owns reading a request's body into a JSON object within limits; refuses to know what the fields mean."""
+
+from __future__ import annotations
+
+import json
+from typing import Any, NoReturn
+
+from starlette.requests import ClientDisconnect, Request
+
+from paddock.errors import BadRequest, BodyTooLarge
+from paddock.protocol.shape import as_array, as_object
+
+MOST_NESTING = 100
+
+
+async def read_object(request: Request, *, limit_bytes: int) -> dict[str, Any]:
+    """The body as a dict, whatever its content type says, as clients expect.
+
+    Raises:
+        BodyTooLarge: more than `limit_bytes`, announced or sent.
+        BadRequest: not JSON, not an object, NaN or Infinity, nested deeper than 100, or cut short.
+    """
+    announced = request.headers.get("content-length", "")
+    if announced.isdigit() and int(announced) > limit_bytes:
+        raise BodyTooLarge(limit_bytes=limit_bytes)
+    received = bytearray()
+    try:
+        async for chunk in request.stream():
+            received += chunk
+            if len(received) > limit_bytes:
+                raise BodyTooLarge(limit_bytes=limit_bytes)
+    except ClientDisconnect as error:
+        raise BadRequest("The connection closed before the body was whole. Send it again.") from error
+    return parse_object(bytes(received))
+
+
+def parse_object(data: bytes) -> dict[str, Any]:
+    """JSON bytes as a dict. Raises BadRequest as `read_object` does."""
+    try:
+        text = data.decode("utf-8-sig")
+        value = json.loads(text, parse_constant=_refuse_constant)
+    except UnicodeDecodeError as error:
+        raise BadRequest(f"The body is not UTF-8 (byte {error.start}). Send JSON as UTF-8.") from error
+    except RecursionError as error:
+        raise BadRequest(f"The body is nested too deeply; at most {MOST_NESTING} levels are read.") from error
+    except json.JSONDecodeError as error:
+        raise BadRequest(f"The body is not JSON: {error.msg} at line {error.lineno}, column {error.colno}.") from error
+    except ValueError as error:
+        raise BadRequest(f"The body is not JSON that can be used: {str(error)[:200]}.") from error
+    body = as_object(value)
+    if body is None:
+        raise BadRequest(f"The body must be a JSON object, not {_kind_of(value)}.")
+    _refuse_deep(body)
+    return body
+
+
+_KINDS: dict[type, str] = {
+    list: "an array",
+    str: "a string",
+    bool: "true or false",
+    int: "a number",
+    float: "a number",
+    type(None): "null",
+}
+
+
+def _refuse_constant(name: str) -> NoReturn:
+    raise ValueError(f"{name} is not allowed in JSON")
+
+
+def _kind_of(value: object) -> str:
+    return next(name for kind, name in _KINDS.items() if isinstance(value, kind))
+
+
+def _items(value: object) -> list[Any]:
+    found = as_object(value)
+    return list(found.values()) if found is not None else as_array(value) or []
+
+
+def _refuse_deep(value: Any) -> None:
+    level: list[Any] = [value]
+    for _ in range(MOST_NESTING):
+        level = [inner for outer in level for inner in _items(outer) if isinstance(inner, (dict, list))]
+        if not level:
+            return
+    raise BadRequest(f"The body is nested too deeply; at most {MOST_NESTING} levels are read.")

@@ -1,0 +1,109 @@
+"""Owns the one table from error class to status and shape; refuses to know where an error came from."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import Any
+
+from paddock import errors
+from paddock.engine.client import is_transport_fault
+from paddock.errors import PaddockError
+
+
+@dataclass(frozen=True, kw_only=True)
+class Fault:
+    """How one class of error looks from outside. `status` 0 stands for the engine's own status."""
+
+    status: int
+    openai_type: str
+    openai_code: str | None
+    anthropic_type: str
+
+
+_INVALID = "invalid_request_error"
+
+TABLE: dict[type[PaddockError], Fault] = {
+    errors.BadRequest: Fault(status=400, openai_type=_INVALID, openai_code=None, anthropic_type=_INVALID),
+    errors.FieldInvalid: Fault(status=422, openai_type=_INVALID, openai_code=None, anthropic_type=_INVALID),
+    errors.ImageRefused: Fault(status=400, openai_type=_INVALID, openai_code="image_refused", anthropic_type=_INVALID),
+    errors.ContextOverflow: Fault(
+        status=400, openai_type=_INVALID, openai_code="context_length_exceeded", anthropic_type=_INVALID
+    ),
+    errors.BodyTooLarge: Fault(
+        status=413, openai_type=_INVALID, openai_code="body_too_large", anthropic_type="request_too_large"
+    ),
+    errors.PageForbidden: Fault(
+        status=403, openai_type="permission_error", openai_code="page_forbidden", anthropic_type="permission_error"
+    ),
+    errors.ModelUnknown: Fault(
+        status=404, openai_type=_INVALID, openai_code="model_not_found", anthropic_type="not_found_error"
+    ),
+    errors.ModelUnusable: Fault(
+        status=400, openai_type=_INVALID, openai_code="model_unusable", anthropic_type=_INVALID
+    ),
+    errors.HubUnavailable: Fault(
+        status=502, openai_type="api_error", openai_code="hub_unavailable", anthropic_type="api_error"
+    ),
+    errors.EngineFailedToStart: Fault(
+        status=502, openai_type="api_error", openai_code="engine_failed_to_start", anthropic_type="api_error"
+    ),
+    errors.EngineUnreachable: Fault(
+        status=502, openai_type="api_error", openai_code="engine_unreachable", anthropic_type="api_error"
+    ),
+    errors.EngineUnavailable: Fault(
+        status=503, openai_type="api_error", openai_code="engine_unavailable", anthropic_type="overloaded_error"
+    ),
+    errors.EngineTimeout: Fault(
+        status=504, openai_type="api_error", openai_code="engine_timeout", anthropic_type="api_error"
+    ),
+    errors.EngineRefused: Fault(
+        status=0, openai_type="api_error", openai_code="engine_refused", anthropic_type="api_error"
+    ),
+    PaddockError: Fault(status=500, openai_type="api_error", openai_code="internal", anthropic_type="api_error"),
+}
+
+INTERNAL_MESSAGE = "Something went wrong inside paddock. The log tells more; look for this request's id there."
+
+
+def mapped(error: BaseException) -> BaseException:
+    """The error itself, or ours in place of a foreign one that means a lost connection."""
+    is_lost = not isinstance(error, PaddockError) and is_transport_fault(error)
+    return errors.EngineUnreachable() if is_lost else error
+
+
+def fault_of(error: BaseException) -> Fault:
+    """The table's row for an error: its class's own, or that of its nearest ancestor."""
+    for cls in type(error).__mro__:
+        if cls in TABLE:
+            return TABLE[cls]
+    return TABLE[PaddockError]
+
+
+def status_of(error: BaseException) -> int:
+    """The HTTP status for an error."""
+    error = mapped(error)
+    return error.status if isinstance(error, errors.EngineRefused) else fault_of(error).status
+
+
+def openai_error(error: BaseException) -> dict[str, Any]:
+    """The body of an error on the OpenAI routes."""
+    error = mapped(error)
+    fault = fault_of(error)
+    kind = fault.openai_type
+    if isinstance(error, errors.EngineRefused) and error.status < 500:
+        kind = _INVALID if error.status != 429 else "rate_limit_error"
+    message = INTERNAL_MESSAGE
+    if isinstance(error, PaddockError) and fault is not TABLE[PaddockError]:
+        message = error.message
+    param = error.param if isinstance(error, errors.BadRequest) else None
+    if isinstance(error, errors.ModelUnknown):
+        param = "model"
+    return {"error": {"message": message, "type": kind, "param": param, "code": fault.openai_code}}
+
+
+def openai_frame(error: BaseException) -> bytes:
+    """The one frame that ends a stream after its first byte."""
+    body = openai_error(error)
+    body["error"]["type"] = "server_error"
+    return b"data: " + json.dumps(body, ensure_ascii=False).encode() + b"\n\n"

@@ -1,0 +1,138 @@
+"""Owns the edge that every request passes: Host and Origin, request ids, and the last catch; decides nothing else.
+
+Web pages must not reach a server on loopback. A page of another origin sends its Origin; a page that rebinds its own
+name to 127.0.0.1 sends that name as Host. Both are refused on every route.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import json
+import secrets
+from collections.abc import Callable
+from urllib.parse import urlsplit
+
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from paddock.errors import PaddockError, PageForbidden
+from paddock.log import named
+
+_log = named(__name__)
+_LOOPBACK_NAMES = ("localhost", "127.0.0.1", "::1")
+_ANY_ADDRESS = ("0.0.0.0", "::")  # noqa: S104 - compared, not bound
+_PREFLIGHT_HEADERS = (
+    (b"access-control-allow-methods", b"GET, POST, DELETE, OPTIONS"),
+    (b"access-control-allow-headers", b"*, authorization, content-type, x-api-key"),
+    (b"access-control-max-age", b"600"),
+)
+
+
+class Guard:
+    """The outermost layer of the application.
+
+    Args:
+        app: the application behind it.
+        host: the address listened on; any name reaches it when that is every address.
+        allowed_origins: web origins whose pages may call, beside the server's own.
+        refuse: error to status and body, in the dialect of a path.
+    """
+
+    def __init__(
+        self,
+        app: ASGIApp,
+        *,
+        host: str,
+        allowed_origins: frozenset[str],
+        refuse: Callable[[BaseException], tuple[int, bytes]],
+    ) -> None:
+        self._app = app
+        self._names = {*_LOOPBACK_NAMES, host.lower().strip("[]")}
+        self._is_any = host in _ANY_ADDRESS
+        self._origins = allowed_origins
+        self._refuse = refuse
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Check one request and pass it on; what is raised beneath becomes an answer."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        headers = {name: value.decode("latin-1") for name, value in scope["headers"] if name in (b"host", b"origin")}
+        origin = headers.get(b"origin")
+        extra: list[tuple[bytes, bytes]] = [
+            (b"x-request-id", secrets.token_hex(8).encode()),
+            (b"x-content-type-options", b"nosniff"),
+        ]
+        if origin in self._origins:
+            extra += [(b"access-control-allow-origin", origin.encode("latin-1")), (b"vary", b"origin")]
+        is_started = is_complete = False
+
+        async def send_with_id(message: Message) -> None:
+            nonlocal is_started, is_complete
+            if message["type"] == "http.response.start":
+                is_started = True
+                message["headers"] = [*message.get("headers", []), *extra]
+            else:
+                is_complete = not message.get("more_body", False)
+            await send(message)
+
+        try:
+            self._check(headers.get(b"host", ""), origin)
+            if scope["method"] == "OPTIONS" and origin in self._origins:
+                await send_with_id({"type": "http.response.start", "status": 204, "headers": list(_PREFLIGHT_HEADERS)})
+                await send_with_id({"type": "http.response.body", "body": b""})
+                return
+            await self._app(scope, receive, send_with_id)
+        except Exception as error:  # the outermost boundary: nothing of ours may become a stack trace
+            if not isinstance(error, PaddockError):
+                _log.exception("request %s failed", extra[0][1].decode())
+            if is_complete:
+                return
+            if is_started:
+                # Half an answer is out: only a broken connection tells the client so.
+                raise
+            status, body = self._refuse(error)
+            await answer_json(send_with_id, status, body)
+
+    def _check(self, host: str, origin: str | None) -> None:
+        name = _name_of(host)
+        if name not in self._names and not (self._is_any and _is_address(name)):
+            raise PageForbidden(
+                f"Host '{host[:100]}' is not a name of this server. Call it by the address it printed at start."
+            )
+        if origin is None or origin in self._origins:
+            return
+        parts = urlsplit(origin) if origin != "null" else None
+        if parts is None or parts.netloc.lower() != host.lower():
+            raise PageForbidden(
+                f"A web page of origin '{origin[:100]}' asked. If it may, add that to the setting allowed_origins."
+            )
+
+
+async def answer_json(send: Send, status: int, body: bytes) -> None:
+    """A whole JSON answer, over plain ASGI."""
+    headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.body", "body": body})
+
+
+def refuse_openai(error: BaseException) -> tuple[int, bytes]:
+    """Status and body of an error for callers of the OpenAI routes."""
+    from paddock.api.faults import openai_error, status_of
+
+    return status_of(error), json.dumps(openai_error(error), ensure_ascii=False).encode()
+
+
+def _name_of(host: str) -> str:
+    """The name in a Host header, without port, brackets and letter case."""
+    host = host.strip().lower()
+    if host.startswith("["):
+        return host[1:].split("]", 1)[0]
+    return host.rsplit(":", 1)[0] if host.count(":") == 1 else host
+
+
+def _is_address(name: str) -> bool:
+    try:
+        ipaddress.ip_address(name)
+    except ValueError:
+        return False
+    return True

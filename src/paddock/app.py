@@ -1,0 +1,180 @@
+"""Owns building everything once and the one task group all of it lives in; knows no route and no model."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import ipaddress
+import signal
+import socket
+from collections.abc import AsyncGenerator, Callable, Generator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+import anyio
+import uvicorn
+
+from paddock import log
+from paddock.api.routes import Api, application
+from paddock.config import Settings
+from paddock.engine.client import EngineClient
+from paddock.engine.pool import EMBEDDED, Pool
+from paddock.errors import PortBusy, SettingInvalid
+from paddock.models.catalog import Catalog
+from paddock.serving.shelf import Shelf
+
+_GRACE_S = 2
+_BACKLOG = 2048
+
+
+@dataclass(frozen=True, kw_only=True)
+class Studio:
+    """A paddock that is accepting requests at `url`."""
+
+    url: str
+    pool: Pool
+
+
+class _Server(uvicorn.Server):
+    """uvicorn that tells when it is up and leaves signals to the command line."""
+
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self.up = anyio.Event()
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Start accepting, then say so."""
+        await super().startup(sockets)
+        self.up.set()
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Generator[None]:
+        yield
+
+
+@asynccontextmanager
+async def running(settings: Settings, *, engine_program: Sequence[str] = EMBEDDED) -> AsyncGenerator[Studio]:
+    """A paddock for the length of an `async with`: it accepts requests inside, and leaves nothing behind.
+
+    Args:
+        settings: what to serve, and where.
+        engine_program: the words that start an engine; its flags are appended.
+
+    Raises:
+        HomeUnusable, SettingInvalid, ModelUnknown, ModelUnusable, PortBusy: before anything is listened on.
+    """
+    settings.home.ensure()
+    check_exposure(settings)
+    shelf = await anyio.to_thread.run_sync(lambda: Shelf(Catalog(settings.home), settings))
+    with contextlib.closing(_listen(settings)) as listener:
+        client = EngineClient()
+        try:
+            async with anyio.create_task_group() as tasks:
+                pool = Pool(
+                    flags_for=shelf.flags_for,
+                    client=client,
+                    tasks=tasks,
+                    load_timeout_s=settings.load_timeout_s,
+                    program=engine_program,
+                )
+                server = _server(application(Api(settings=settings, shelf=shelf, pool=pool)))
+                tasks.start_soon(server.serve, [listener])
+                try:
+                    await server.up.wait()
+                    yield Studio(url=_url(settings.host, listener), pool=pool)
+                finally:
+                    with anyio.CancelScope(shield=True):
+                        server.should_exit = True
+                        await pool.close()
+        finally:
+            with anyio.CancelScope(shield=True):
+                await client.close()
+
+
+def serve(settings: Settings, announce: Callable[[str], None]) -> None:
+    """Serve until SIGINT or SIGTERM. `announce` gets the address once requests are accepted.
+
+    Raises:
+        PaddockError: as `running` does.
+    """
+    log.set_up(settings.log_level)
+    anyio.run(_serve, settings, announce, backend_options={"use_uvloop": _has_uvloop()})
+
+
+async def _serve(settings: Settings, announce: Callable[[str], None]) -> None:
+    with anyio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
+        async with running(settings) as studio:
+            announce(studio.url)
+            async for _ in signals:
+                break
+
+
+def check_exposure(settings: Settings) -> None:
+    """Refuse to listen beyond loopback while nobody is asked for a key. Raises SettingInvalid."""
+    if settings.unsafe_no_auth or _is_loopback(settings.host):
+        return
+    raise SettingInvalid(
+        f"host is {settings.host!r}: anyone who reaches that address could use this machine, since there are no keys "
+        "yet. Listen on 127.0.0.1, or say --unsafe-no-auth if the network is yours alone."
+    )
+
+
+def _is_loopback(host: str) -> bool:
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def _listen(settings: Settings) -> socket.socket:
+    """The listening socket. Raises PortBusy when the address is taken, SettingInvalid when it is not ours."""
+    host = settings.host
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(host, settings.port, type=socket.SOCK_STREAM)[0]
+    except socket.gaierror as error:
+        raise SettingInvalid(f"host is {host!r}, which is no address of this machine. Use 127.0.0.1.") from error
+    listener = socket.socket(family, kind, protocol)
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind(address)
+        listener.listen(_BACKLOG)
+        listener.setblocking(False)
+    except OSError as error:
+        listener.close()
+        if error.errno == errno.EADDRINUSE:
+            raise PortBusy(f"Port {settings.port} on {host} is taken by another program.") from error
+        raise SettingInvalid(
+            f"Cannot listen on {host} port {settings.port}: {error.strerror}. Choose another."
+        ) from error
+    return listener
+
+
+def _url(host: str, listener: socket.socket) -> str:
+    shown = f"[{host}]" if ":" in host else host
+    return f"http://{shown}:{listener.getsockname()[1]}"
+
+
+def _server(app: object) -> _Server:
+    config = uvicorn.Config(
+        app,  # pyright: ignore[reportArgumentType]
+        http="httptools",
+        ws="none",
+        lifespan="off",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        proxy_headers=False,
+        backlog=_BACKLOG,
+        timeout_graceful_shutdown=_GRACE_S,
+    )
+    return _Server(config)
+
+
+def _has_uvloop() -> bool:
+    try:
+        import uvloop
+    except ImportError:
+        return False
+    return bool(uvloop)

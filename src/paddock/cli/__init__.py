@@ -1,0 +1,106 @@
+"""Owns the command line as a whole: which commands there are, how they end and how an error reads.
+
+Refuses to know what a command does; each has its own file. Rooms are imported inside the commands that need them, so
+that `paddock --version` and a mistyped word are answered at once.
+
+Exit status: 0 done, 1 an error that a sentence on stderr explains, 2 wrong usage or an unusable setting, 130 Ctrl+C.
+With `--json` the same error is also printed on stdout, as `{"error": {"kind": …, "message": …}}`.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import os
+import re
+import sys
+from collections.abc import Sequence
+from typing import Annotated
+
+import typer
+
+from paddock import __version__
+from paddock.cli import chat, config, doctor, models, printing, pull, serve
+from paddock.errors import PaddockError, SettingInvalid
+
+app = typer.Typer(
+    name="paddock",
+    help="A local studio for language models: run them, and serve them through the OpenAI API.",
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+app.command("serve")(serve.serve)
+app.command("chat")(chat.chat)
+app.add_typer(models.app, name="models")
+app.command("pull")(pull.pull)
+app.command("doctor")(doctor.doctor)
+app.add_typer(config.app, name="config")
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Run one command and end the process with its exit status. `argv` is the command line without the program."""
+    args = list(sys.argv[1:] if argv is None else argv)
+    for stream in (sys.stdin, sys.stdout, sys.stderr):
+        # A character that the terminal or the locale cannot show must not end the program.
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")
+    try:
+        status = _run(args)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        _leave_the_pipe()
+        status = 1
+    sys.exit(status)
+
+
+def _run(args: list[str]) -> int:
+    as_json = "--json" in args
+    try:
+        outcome: object = typer.main.get_command(app).main(args, prog_name="paddock", standalone_mode=False)
+    except typer.TyperException as error:
+        return _fail("usage", _usage_sentence(error), status=error.exit_code, as_json=as_json)
+    except PaddockError as error:
+        kind = re.sub(r"(?<!^)(?=[A-Z])", "_", type(error).__name__).lower()
+        status = 2 if isinstance(error, SettingInvalid) else 1
+        return _fail(kind, error.message, status=status, as_json=as_json)
+    except (KeyboardInterrupt, typer.Abort):
+        return 130
+    return outcome if isinstance(outcome, int) else 0
+
+
+def _usage_sentence(error: typer.TyperException) -> str:
+    command = getattr(getattr(error, "ctx", None), "command_path", "paddock")
+    message = error.format_message().replace("'?.", "'?")
+    return f"{message}{'' if message.endswith(('.', '?')) else '.'} See `{command} --help`."
+
+
+def _fail(kind: str, message: str, *, status: int, as_json: bool) -> int:
+    if as_json:
+        printing.data({"error": {"kind": kind, "message": message}})
+    printing.say(f"Error: {message}")
+    return status
+
+
+def _leave_the_pipe() -> None:
+    # What is still buffered would be flushed at exit, and complain a second time.
+    with contextlib.suppress(OSError, ValueError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        print(f"paddock {__version__}")
+        raise typer.Exit
+
+
+@app.callback(invoke_without_command=True)
+def paddock(
+    context: typer.Context,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and leave.")
+    ] = False,
+) -> None:
+    """Print the help when no command was typed."""
+    printing.help_when_bare(context)

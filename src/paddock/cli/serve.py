@@ -1,0 +1,87 @@
+"""Owns `paddock serve`: its flags and what it prints; refuses to know how serving works."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import shlex
+import subprocess
+from dataclasses import replace
+from typing import Annotated, Any
+
+import typer
+
+from paddock.cli import printing
+from paddock.config import Settings, describe, load
+from paddock.errors import PortBusy, SettingInvalid
+
+
+def _flag(name: str, metavar: str, *also: str) -> Any:
+    """The option for one setting. Its text is taken as it is: the settings check it, whoever set it."""
+    return typer.Option(*also, f"--{name.replace('_', '-')}", metavar=metavar, help=describe(name), show_default=False)
+
+
+def _switch(name: str) -> Any:
+    flag = name.replace("_", "-")
+    return typer.Option(f"--{flag}/--no-{flag}", help=describe(name), show_default=False)
+
+
+def serve(
+    host: Annotated[str | None, _flag("host", "HOST")] = None,
+    port: Annotated[str | None, _flag("port", "PORT")] = None,
+    model: Annotated[str | None, _flag("model", "MODEL")] = None,
+    context_tokens: Annotated[str | None, _flag("context_tokens", "N", "--ctx")] = None,
+    slots: Annotated[str | None, _flag("slots", "N")] = None,
+    threads: Annotated[str | None, _flag("threads", "N")] = None,
+    batch_tokens: Annotated[str | None, _flag("batch_tokens", "N")] = None,
+    strict_wire: Annotated[bool | None, _switch("strict_wire")] = None,
+    unsafe_no_auth: Annotated[bool | None, _switch("unsafe_no_auth")] = None,
+    allowed_origins: Annotated[str | None, _flag("allowed_origins", "ORIGINS")] = None,
+    status_deadline_s: Annotated[str | None, _flag("status_deadline_s", "SECONDS")] = None,
+    keepalive_s: Annotated[str | None, _flag("keepalive_s", "SECONDS")] = None,
+    answer_timeout_s: Annotated[str | None, _flag("answer_timeout_s", "SECONDS")] = None,
+    load_timeout_s: Annotated[str | None, _flag("load_timeout_s", "SECONDS")] = None,
+    max_body_bytes: Annotated[str | None, _flag("max_body_bytes", "BYTES")] = None,
+    log_level: Annotated[str | None, _flag("log_level", "LEVEL")] = None,
+) -> None:
+    """Serve a model through the OpenAI API. The first line printed when ready is the address."""
+    # Each parameter has the name of its setting.
+    settings = load(dict(locals()))
+
+    from paddock import app
+
+    if _is_exposed(settings):
+        printing.say(
+            f"Warning: everyone who can reach {settings.host} can use this paddock; nobody is asked for a key."
+        )
+    try:
+        app.serve(settings, _announce)
+    except PortBusy as error:
+        from paddock.cli import ports
+
+        raise PortBusy(ports.refusal(settings.host, settings.port)) from error
+
+
+def curl_line(url: str) -> str:
+    """A command that asks the server for a chat completion when pasted into this system's usual shell."""
+    body = json.dumps({"messages": [{"role": "user", "content": "Hello! Who are you?"}]})
+    words = ["curl", f"{url}/v1/chat/completions", "-H", "Content-Type: application/json", "-d", body]
+    return subprocess.list2cmdline(words) if os.name == "nt" else shlex.join(words)
+
+
+def _announce(url: str) -> None:
+    # Who reads only the first line, and closes the pipe, still has a server.
+    with contextlib.suppress(BrokenPipeError):
+        print(url, curl_line(url), "Ctrl+C stops it.", sep="\n", flush=True)
+
+
+def _is_exposed(settings: Settings) -> bool:
+    """Whether only the typed permission keeps the address from being refused."""
+    from paddock.app import check_exposure
+
+    try:
+        check_exposure(replace(settings, unsafe_no_auth=False))
+    except SettingInvalid:
+        return settings.unsafe_no_auth
+    return False

@@ -1,0 +1,162 @@
+"""Owns the settings and where each value came from; refuses to act on any of them.
+
+A value is taken from the first of: a command-line flag, the environment (`PADDOCK_…`), `config.toml` in the data
+home, the default. Each setting is one field below; its help text is what the documentation and `paddock config show`
+print.
+"""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any, Literal
+
+from paddock.errors import SettingInvalid
+from paddock.paths import Home, default_root
+
+Source = Literal["default", "file", "environment", "flag"]
+Value = str | int | float | bool
+
+
+def _setting(default: Value, help_text: str, *, low: float | None = None, high: float | None = None) -> Any:
+    return field(default=default, metadata={"help": help_text, "low": low, "high": high})
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """Everything that can be set, with units in the names. Immutable once loaded."""
+
+    host: str = _setting("127.0.0.1", "Address to listen on. Anything but loopback needs `unsafe_no_auth` for now.")
+    port: int = _setting(8642, "Port to listen on; 0 lets the system choose.", low=0, high=65535)
+    model: str = _setting(
+        "pocket-v0", "Model served when a request names none: an id from `paddock models list`, or a GGUF file."
+    )
+    context_tokens: int = _setting(
+        0, "Context of each slot in tokens; 0 takes what the model was trained for, at most 16384.", low=0, high=2**24
+    )
+    slots: int = _setting(2, "Requests the engine works on at once; each has a context of its own.", low=1, high=64)
+    threads: int = _setting(0, "CPU threads of the engine; 0 takes one per core.", low=0, high=1024)
+    batch_tokens: int = _setting(
+        128, "Prompt tokens read between two looks at whether the client is still there.", low=16, high=8192
+    )
+    strict_wire: bool = _setting(False, "Refuse what would otherwise be repaired and named in `x-paddock-normalized`.")
+    status_deadline_s: float = _setting(
+        5.0, "Seconds a stream waits for the engine's status before it opens and is kept alive.", low=0.01, high=600
+    )
+    keepalive_s: float = _setting(
+        5.0, "Seconds of silence in an open stream before a comment is sent.", low=0.01, high=600
+    )
+    answer_timeout_s: float = _setting(
+        600.0,
+        "Seconds the engine may take until its answer begins (all of it, when not streamed).",
+        low=0.1,
+        high=86400,
+    )
+    load_timeout_s: float = _setting(600.0, "Seconds a model may take to load.", low=0.1, high=86400)
+    max_body_bytes: int = _setting(64 * 2**20, "Largest request body that is read.", low=1024, high=2**40)
+    allowed_origins: str = _setting(
+        "", "Web origins, separated by commas, whose pages may call paddock, such as `http://localhost:3000`."
+    )
+    unsafe_no_auth: bool = _setting(False, "Listen beyond loopback although nobody is asked for a key.")
+    log_level: str = _setting("warning", "Least severe log line that is printed: debug, info, warning or error.")
+    sources: Mapping[str, Source] = field(default_factory=dict[str, Source], repr=False)
+    home: Home = field(default_factory=lambda: Home(root=default_root()), repr=False)
+
+
+NAMES: tuple[str, ...] = tuple(f.name for f in fields(Settings) if "help" in f.metadata)
+_LOG_LEVELS = ("debug", "info", "warning", "error")
+
+
+def describe(name: str) -> str:
+    """The help text of one setting."""
+    return str(Settings.__dataclass_fields__[name].metadata["help"])
+
+
+def load(flags: Mapping[str, Value | None] | None = None, environ: Mapping[str, str] | None = None) -> Settings:
+    """Settings from flags over environment over file over defaults.
+
+    Args:
+        flags: values typed on the command line; None means not typed.
+        environ: the environment; the process's own by default.
+
+    Raises:
+        SettingInvalid: a value has the wrong type or range, or the file is not TOML or holds an unknown name.
+    """
+    env = dict(os.environ if environ is None else environ)
+    home = Home(root=default_root(env))
+    values: dict[str, Any] = {}
+    sources: dict[str, Source] = dict.fromkeys(NAMES, "default")
+    for name, raw in _from_file(home.config_file).items():
+        values[name], sources[name] = _checked(name, raw, f"config.toml: {name}"), "file"
+    for name in NAMES:
+        variable = f"PADDOCK_{name.upper()}"
+        if env.get(variable, "") != "":
+            values[name], sources[name] = _checked(name, env[variable], variable), "environment"
+    for name, raw in (flags or {}).items():
+        if raw is not None:
+            values[name], sources[name] = _checked(name, raw, f"--{name.replace('_', '-')}"), "flag"
+    return Settings(**values, sources=sources, home=home)
+
+
+def _from_file(path: Path) -> dict[str, Any]:
+    try:
+        table = tomllib.loads(path.read_text("utf-8"))
+    except FileNotFoundError:
+        return {}
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise SettingInvalid(f"config.toml in the data home cannot be read: {error}. Mend or remove it.") from error
+    unknown = sorted(set(table) - set(NAMES))
+    if unknown:
+        raise SettingInvalid(f"config.toml holds '{unknown[0]}', which is no setting. Settings: {', '.join(NAMES)}.")
+    return table
+
+
+def _checked(name: str, raw: object, where: str) -> Value:
+    """`raw` as the setting's own type, within its range."""
+    spec = Settings.__dataclass_fields__[name]
+    convert = _CONVERTERS[type(spec.default)]
+    try:
+        value = convert(raw)
+    except (TypeError, ValueError) as error:
+        raise SettingInvalid(f"{where} is {raw!r}, which is not {_KINDS[type(spec.default)]}.") from error
+    low, high = spec.metadata["low"], spec.metadata["high"]
+    if low is not None and isinstance(value, (int, float)) and not low <= value <= high:
+        raise SettingInvalid(f"{where} is {value}; it must lie between {low} and {high}.")
+    if name == "log_level" and value not in _LOG_LEVELS:
+        raise SettingInvalid(f"{where} is {value!r}; it must be one of {', '.join(_LOG_LEVELS)}.")
+    return value
+
+
+def _to_bool(raw: object) -> bool:
+    if isinstance(raw, bool):
+        return raw
+    words = {"1": True, "true": True, "yes": True, "on": True, "0": False, "false": False, "no": False, "off": False}
+    word = str(raw).strip().lower()
+    if word not in words:
+        raise ValueError(word)
+    return words[word]
+
+
+def _to_int(raw: object) -> int:
+    if isinstance(raw, (bool, float)):
+        raise TypeError(raw)
+    return int(str(raw).strip())
+
+
+def _to_float(raw: object) -> float:
+    if isinstance(raw, bool):
+        raise TypeError(raw)
+    return float(str(raw).strip())
+
+
+def _to_str(raw: object) -> str:
+    if not isinstance(raw, str):
+        raise TypeError(raw)
+    return raw
+
+
+_CONVERTERS: dict[type, Callable[[object], Value]] = {bool: _to_bool, int: _to_int, float: _to_float, str: _to_str}
+_KINDS: dict[type, str] = {bool: "true or false", int: "a whole number", float: "a number", str: "text"}

@@ -1,0 +1,156 @@
+"""Owns the HTTP connections to engines and the one mapping of the HTTP library's exceptions to ours."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from typing import Any, cast
+
+import aiohttp
+
+from paddock.engine.process import Endpoint
+from paddock.errors import ContextOverflow, EngineNotConnected, EngineRefused, EngineUnreachable
+
+_CONNECT_TIMEOUT_S = 5.0
+# Below the engine's own 5 s, so that a pooled connection is never one that the engine is just closing.
+_KEEPALIVE_S = 2.0
+# Small on purpose: a slow client must not make us hold much of its answer. aiohttp pauses reading at twice this.
+_READ_BUFFER_BYTES = 4096
+_ERROR_BODY_BYTES = 64 * 1024
+
+# What an HTTP client raises when the transport, not the request, is at fault. The asyncio time-out is OSError's child.
+TRANSPORT_FAULTS: tuple[type[Exception], ...] = (aiohttp.ClientError, OSError, TimeoutError)
+
+
+def is_transport_fault(error: BaseException) -> bool:
+    """Whether a foreign error means a lost connection: our client's whole tree, and httpx's, which SDKs raise."""
+    if isinstance(error, (aiohttp.ClientError, ConnectionError, TimeoutError)):
+        return True
+    return any(
+        cls.__name__ == "RequestError" and cls.__module__.split(".")[0].startswith("httpx")
+        for cls in type(error).__mro__
+    )
+
+
+class Answer:
+    """One open answer of the engine: its status, its headers and its body as it arrives."""
+
+    def __init__(self, response: aiohttp.ClientResponse) -> None:
+        self._response = response
+        self.status = response.status
+        self.content_type = response.headers.get("Content-Type", "application/json")
+
+    async def next_chunk(self) -> bytes:
+        """The next bytes, or b"" at the end. Safe to cancel: nothing is lost. Raises EngineUnreachable."""
+        try:
+            return await self._response.content.readany()
+        except TRANSPORT_FAULTS as error:
+            raise EngineUnreachable() from error
+
+    async def body(self) -> bytes:
+        """The whole body. Raises EngineUnreachable."""
+        try:
+            return await self._response.read()
+        except TRANSPORT_FAULTS as error:
+            raise EngineUnreachable() from error
+
+    async def refusal(self) -> EngineRefused | ContextOverflow:
+        """Why the engine answered with a status other than 200. Raises EngineUnreachable."""
+        return refusal_of(self.status, (await self.body())[:_ERROR_BODY_BYTES].decode("utf-8", "replace"))
+
+
+class EngineClient:
+    """One pool of connections to the engines of this machine."""
+
+    def __init__(self) -> None:
+        self._session = aiohttp.ClientSession(
+            connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=_KEEPALIVE_S),
+            timeout=aiohttp.ClientTimeout(total=None, sock_connect=_CONNECT_TIMEOUT_S),
+            cookie_jar=aiohttp.DummyCookieJar(),
+            auto_decompress=False,
+            read_bufsize=_READ_BUFFER_BYTES,
+            skip_auto_headers=("User-Agent", "Accept-Encoding"),
+        )
+
+    async def close(self) -> None:
+        """Close every connection."""
+        await self._session.close()
+
+    @asynccontextmanager
+    async def open(self, endpoint: Endpoint, path: str, body: bytes, *, streamed: bool) -> AsyncGenerator[Answer]:
+        """POST `body` (JSON) and yield the answer once its status is here; the connection is closed on leaving.
+
+        Raises:
+            EngineNotConnected: the engine does not listen.
+            EngineUnreachable: the connection broke.
+        """
+        headers = {"Content-Type": "application/json", "Authorization": f"Bearer {endpoint.api_key}"}
+        if streamed:
+            # llama.cpp's server closes after each stream, although it promises to keep the connection: a pooled one
+            # would break under the next request.
+            headers["Connection"] = "close"
+        try:
+            response = await self._session.post(
+                f"http://127.0.0.1:{endpoint.port}{path}",
+                data=body,
+                headers=headers,
+                allow_redirects=False,
+            )
+        except aiohttp.ClientConnectorError as error:
+            raise EngineNotConnected() from error
+        except TRANSPORT_FAULTS as error:
+            raise EngineUnreachable() from error
+        try:
+            yield Answer(response)
+        finally:
+            # Gives a finished connection back to the pool; closes any other at once, which is what stops the engine.
+            response.close()
+
+    async def ask(self, endpoint: Endpoint, path: str, body: dict[str, Any] | None = None) -> Any:
+        """One small JSON question (GET without a body). Raises EngineRefused or EngineUnreachable."""
+        try:
+            async with self._session.request(
+                "GET" if body is None else "POST",
+                f"http://127.0.0.1:{endpoint.port}{path}",
+                data=None if body is None else json.dumps(body).encode(),
+                headers={"Content-Type": "application/json", "Authorization": f"Bearer {endpoint.api_key}"},
+            ) as response:
+                text = await response.text()
+                if response.status != 200:
+                    raise refusal_of(response.status, text)
+                return json.loads(text)
+        except aiohttp.ClientConnectorError as error:
+            raise EngineNotConnected() from error
+        except TRANSPORT_FAULTS as error:
+            raise EngineUnreachable() from error
+
+
+# Engines tell an overflow in words of their own; the two token counts in them are what a caller needs.
+_OVERFLOW = re.compile(
+    r"(\d+) tokens\b.{0,40}?(?:exceeds?|larger than|greater than|>).{0,60}?context.{0,20}?(\d+)", re.I | re.S
+)
+
+
+def refusal_of(status: int, text: str) -> EngineRefused | ContextOverflow:
+    """What the engine's error body says: an overflow with both token counts, or its status and reason.
+
+    Args:
+        status: the engine's HTTP status, not 200.
+        text: its body: `{"error": {"message", "type", "n_prompt_tokens", "n_ctx"}}`, `{"error": "…"}` or any text.
+    """
+    try:
+        error = json.loads(text)["error"]
+    except (ValueError, KeyError, TypeError):
+        error = text.strip()
+    said: dict[str, Any] = cast("dict[str, Any]", error) if isinstance(error, dict) else {"message": error}
+    reason = str(said.get("message", ""))
+    try:
+        if said.get("type") == "exceed_context_size_error":
+            return ContextOverflow(prompt_tokens=int(said["n_prompt_tokens"]), context_tokens=int(said["n_ctx"]))
+    except (KeyError, TypeError, ValueError):
+        pass
+    if status in (400, 413, 500) and (found := _OVERFLOW.search(reason)):
+        return ContextOverflow(prompt_tokens=int(found[1]), context_tokens=int(found[2]))
+    return EngineRefused(status=status, reason=reason)

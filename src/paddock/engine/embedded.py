@@ -1,0 +1,107 @@
+"""Owns the child process that holds llama.cpp's own HTTP server, from the xllamacpp wheel; knows nothing of paddock's.
+
+Spoken with the parent (`engine/process.py`):
+
+* stdin: one JSON line `{"api_key": …}`, then silence. End of file means that the parent is gone: the child ends.
+* stdout: one JSON line, `{"event": "ready", "port": …}` or `{"event": "failed", "message": …}` with exit status 1.
+* stderr: the engine's log.
+
+The child dies with its parent: by the kernel's parent-death signal on Linux (also while a model loads), and everywhere
+by end of file on stdin (not while a model loads: the wheel holds the interpreter then).
+"""
+
+from __future__ import annotations
+
+import ctypes
+import importlib
+import json
+import os
+import signal
+import sys
+import threading
+from typing import Any
+
+from paddock.engine.flags import EngineFlags
+
+_PR_SET_PDEATHSIG = 1
+# Each waiting request holds one of the engine's HTTP threads, so slots alone would starve /health and /slots.
+_SPARE_HTTP_THREADS = 64
+
+
+def main(argv: list[str]) -> int:
+    """Load the model, say where it is served, and serve until the parent goes. Returns the exit status."""
+    _die_with_parent()
+    flags = EngineFlags.from_argv(argv)
+    opening = sys.stdin.buffer.readline()
+    if not opening:
+        return 0
+    api_key = json.loads(opening)["api_key"]
+    threading.Thread(target=_leave_at_end_of_stdin, daemon=True).start()
+    try:
+        xllamacpp: Any = importlib.import_module("xllamacpp")
+    except ImportError as error:
+        _report(event="failed", message=f"the engine library cannot be loaded: {error}")
+        return 1
+    try:
+        server = xllamacpp.Server(_parameters(xllamacpp, flags, api_key))
+    except RuntimeError as error:
+        _report(event="failed", message=str(error))
+        return 1
+    _report(event="ready", port=int(server.listening_address.rsplit(":", 1)[1]))
+    threading.Event().wait()
+    return 0
+
+
+def _parameters(xllamacpp: Any, flags: EngineFlags, api_key: str) -> Any:
+    """`flags` as the wheel's parameter object, plus what every engine of ours runs with."""
+    params = xllamacpp.CommonParams()
+    params.model.path = flags.model_path
+    params.model_alias = {flags.alias}
+    params.n_ctx = flags.context_tokens
+    params.n_parallel = flags.slots
+    params.n_batch = flags.batch_tokens
+    params.n_ubatch = flags.ubatch_tokens
+    params.embedding = flags.embeddings
+    if flags.threads:
+        params.cpuparams.n_threads = flags.threads
+        params.cpuparams_batch.n_threads = flags.threads
+    params.hostnames = ["127.0.0.1"]
+    params.port = 0
+    params.api_keys = [api_key]
+    params.n_threads_http = flags.slots + _SPARE_HTTP_THREADS
+    params.ui = False
+    params.endpoint_slots = True
+    params.endpoint_metrics = True
+    params.endpoint_props = False
+    # The wheel would otherwise shrink the context that we are about to publish.
+    params.fit_params = False
+    params.cache_ram_mib = 256
+    return params
+
+
+def _die_with_parent() -> None:
+    if sys.platform != "linux":
+        return
+    parent = os.getppid()
+    ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    # The parent may have gone before the call above took hold.
+    if os.getppid() != parent or parent == 1:
+        os._exit(0)
+
+
+def _leave_at_end_of_stdin() -> None:
+    while sys.stdin.buffer.read(4096):
+        pass
+    os._exit(0)
+
+
+def _report(**fields: object) -> None:
+    sys.stdout.write(json.dumps(fields) + "\n")
+    sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    status = main(sys.argv[1:])
+    # The engine's threads do not take part in an orderly shutdown.
+    sys.stdout.flush()
+    os._exit(status)

@@ -1,0 +1,54 @@
+"""Owns the flags an engine is started with, in llama-server's own spelling; refuses to know who chose them.
+
+To add a flag, add one field here; `docs/engine-flags.md` walks through it.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from dataclasses import dataclass, field, fields
+from typing import Any
+
+
+def _flag(spelling: str, help_text: str, default: Any = ...) -> Any:
+    metadata = {"flag": spelling, "help": help_text}
+    return field(metadata=metadata) if default is ... else field(default=default, metadata=metadata)
+
+
+@dataclass(frozen=True, kw_only=True)
+class EngineFlags:
+    """What one engine process runs with. Contexts are in tokens; `context_tokens` is shared out over the slots."""
+
+    model_path: str = _flag("--model", "GGUF file to load")
+    alias: str = _flag("--alias", "name the engine gives the model in its answers")
+    context_tokens: int = _flag("--ctx-size", "context of all slots together, in tokens")
+    slots: int = _flag("--parallel", "requests worked on at once")
+    batch_tokens: int = _flag("--batch-size", "prompt tokens handed to the engine in one go")
+    ubatch_tokens: int = _flag("--ubatch-size", "prompt tokens computed in one go")
+    threads: int = _flag("--threads", "CPU threads; 0 takes one per core", 0)
+    embeddings: bool = _flag("--embeddings", "serve embeddings instead of text", False)
+
+    def to_argv(self) -> list[str]:
+        """The flags as command-line words; switches that are off are left out."""
+        words: list[str] = []
+        for spec in fields(self):
+            value = getattr(self, spec.name)
+            if value is True:
+                words.append(spec.metadata["flag"])
+            elif value is not False:
+                words += [spec.metadata["flag"], str(value)]
+        return words
+
+    @classmethod
+    def from_argv(cls, argv: Sequence[str]) -> EngineFlags:
+        """The inverse of `to_argv`; exits with status 2, as argparse does, on a flag it does not know."""
+        parser = argparse.ArgumentParser(prog="paddock.engine.embedded", allow_abbrev=False)
+        for spec in fields(cls):
+            flag, text = spec.metadata["flag"], spec.metadata["help"]
+            if spec.type == "bool":
+                parser.add_argument(flag, dest=spec.name, action="store_true", help=text)
+            else:
+                parser.add_argument(flag, dest=spec.name, type=int if spec.type == "int" else str, help=text)
+        given = {name: value for name, value in vars(parser.parse_args(argv)).items() if value is not None}
+        return cls(**given)

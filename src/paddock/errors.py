@@ -1,0 +1,166 @@
+"""Owns every error that paddock raises on purpose; knows nothing of HTTP, of dialects or of who is asking.
+
+    PaddockError
+    ├── BadRequest                what the caller sent cannot be used (not JSON, an unsupported value)
+    │   ├── FieldInvalid          one of the request's field rules is broken
+    │   ├── ImageRefused          an image on a text model, or an image that cannot be read
+    │   ├── ContextOverflow       the prompt is longer than the context
+    │   └── BodyTooLarge          more bytes than paddock reads
+    ├── PageForbidden             a web page of another origin, or a foreign Host, asked
+    ├── ModelUnknown              no model of that name
+    ├── ModelUnusable             the file is not a model that can be loaded
+    ├── HubUnavailable            the hub cannot be reached, or does not have what was asked for
+    ├── SettingInvalid            a setting has a value that cannot be used
+    ├── HomeUnusable              the data home cannot be written
+    ├── PortBusy                  another program listens there
+    └── EngineError
+        ├── EngineFailedToStart   the engine ended before it was ready; carries its last words
+        ├── EngineUnreachable     the engine was lost while it was answering
+        │   └── EngineNotConnected    no byte reached it: the request may be sent again without harm
+        ├── EngineUnavailable     no engine, and loads are refused at present
+        ├── EngineTimeout         our own deadline passed before the engine answered
+        └── EngineRefused         the engine answered with a status of its own
+
+A message names the value and the next step. It never holds a stack, nor a path outside the data home.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+
+class PaddockError(Exception):
+    """The root: something a caller can act on. `message` is a full sentence for a person."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message)
+        self.message = message
+
+
+class BadRequest(PaddockError):
+    """The request cannot be used as it is. `param` names the field, where one field is to blame."""
+
+    def __init__(self, message: str, *, param: str | None = None) -> None:
+        super().__init__(message)
+        self.param = param
+
+
+class FieldInvalid(BadRequest):
+    """A rule of the request's fields is broken (rules 1-18 of the wire table)."""
+
+
+class ImageRefused(BadRequest):
+    """The model has no eyes, or the image cannot be read."""
+
+
+class ContextOverflow(BadRequest):
+    """The prompt needs more tokens than the context holds. Counts come from the engine's own tokenizer."""
+
+    def __init__(self, *, prompt_tokens: int, context_tokens: int) -> None:
+        super().__init__(
+            f"The message is too long: it has {prompt_tokens} tokens and this model's context holds "
+            f"{context_tokens}. Shorten the conversation, or start paddock with a larger --ctx."
+        )
+        self.prompt_tokens = prompt_tokens
+        self.context_tokens = context_tokens
+
+
+class BodyTooLarge(BadRequest):
+    """The body has more bytes than paddock reads."""
+
+    def __init__(self, *, limit_bytes: int) -> None:
+        super().__init__(
+            f"The request body is larger than {limit_bytes} bytes ({limit_bytes // 2**20} MiB). "
+            "Send less, for example smaller images."
+        )
+        self.limit_bytes = limit_bytes
+
+
+class PageForbidden(PaddockError):
+    """The Host or Origin header is not one of this server's own."""
+
+
+class ModelUnknown(PaddockError):
+    """No model of that name. `known` are the ids that exist, for the caller to choose from."""
+
+    def __init__(self, model: str, *, known: Sequence[str], nearest: str | None = None) -> None:
+        listed = ", ".join(f"'{name}'" for name in known) or "none yet"
+        hint = f" Did you mean '{nearest}'?" if nearest else ""
+        super().__init__(f"There is no model '{model}'.{hint} Models here: {listed}.")
+        self.model = model
+        self.known = tuple(known)
+        self.nearest = nearest
+
+
+class ModelUnusable(PaddockError):
+    """The file is not a GGUF model that this engine can load (truncated, newer, empty, of another kind)."""
+
+
+class HubUnavailable(PaddockError):
+    """The hub cannot be reached, or does not have the repository or file."""
+
+
+class SettingInvalid(PaddockError):
+    """A setting's value cannot be used; the message names the setting, its source and what is allowed."""
+
+
+class HomeUnusable(PaddockError):
+    """The data home cannot be made or written."""
+
+
+class PortBusy(PaddockError):
+    """Another program listens on the address."""
+
+
+class EngineError(PaddockError):
+    """Something about the engine process or its answer."""
+
+
+class EngineFailedToStart(EngineError):
+    """The engine ended, or stayed silent, before it was ready. `kind` is the exit classifier's verdict."""
+
+    def __init__(self, message: str, *, kind: str) -> None:
+        super().__init__(message)
+        self.kind = kind
+
+
+class EngineUnreachable(EngineError):
+    """The connection to the engine broke: it crashed, was ended, or stopped talking."""
+
+    def __init__(self, message: str | None = None) -> None:
+        super().__init__(
+            message
+            or "Lost connection to the model: the engine may have crashed. It is started again by the next "
+            "request; if this repeats, load a smaller model or context."
+        )
+
+
+class EngineNotConnected(EngineUnreachable):
+    """The engine does not listen: no byte of the request reached it, so it may be sent again without harm."""
+
+
+class EngineUnavailable(EngineError):
+    """No engine is running and loads are refused at present (paddock is stopping)."""
+
+
+class EngineTimeout(EngineError):
+    """The engine accepted the request but gave no answer within our own deadline."""
+
+    def __init__(self, *, timeout_s: float) -> None:
+        super().__init__(
+            f"The model gave no answer within {timeout_s:g} s. Ask for a shorter answer, stream it, "
+            "or raise answer_timeout_s."
+        )
+        self.timeout_s = timeout_s
+
+
+class EngineRefused(EngineError):
+    """The engine answered with a status other than 200. `reason` is its own words, at most 500 characters."""
+
+    REASON_CHARACTERS = 500
+
+    def __init__(self, *, status: int, reason: str) -> None:
+        cut = reason[: self.REASON_CHARACTERS]
+        super().__init__(cut or f"The engine refused the request with status {status} and no reason.")
+        self.status = status
+        self.reason = cut

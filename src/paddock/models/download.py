@@ -1,0 +1,228 @@
+"""Owns fetching models from the Hugging Face hub into its own cache, with a record in the data home.
+
+Knows nothing of screens: progress goes to a callback. The bytes lie where `huggingface_hub` keeps them (HF_HOME is
+honoured, and other programs find them there). The library of today throws an unfinished download away, so the
+transfer itself is ours: it goes on where it stopped, in this run or a later one, and every file is checked against the
+hub's checksum before it gets its name.
+
+Blocking; call it from a worker thread.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Generator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from paddock import __version__
+from paddock.errors import HubUnavailable, ModelUnusable
+from paddock.models.gguf import read_header
+from paddock.models.hub_cache import Place, cached_file, cached_plan, check_space, is_checksum
+from paddock.models.hub_choice import HubFile, Plan, Spec, choose, parse_spec
+from paddock.models.hub_errors import hub_errors, is_about_the_network
+from paddock.models.records import (
+    PulledFile,
+    PulledRecord,
+    fetched_before,
+    forget,
+    note_fetched,
+    record_path,
+    write_record,
+)
+from paddock.models.transfer import Source, fetch, matches_digest
+from paddock.paths import Home
+
+_CALLER = {"library_name": "paddock", "library_version": __version__}
+ASK_TIMEOUT_S = 10.0
+LOCK_TIMEOUT_S = 0.5
+
+Progress = Callable[[int, int], None]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Hub:
+    """Which hub, which cache, whose token. None takes the library's own: HF_ENDPOINT, HF_HOME, HF_TOKEN and so on."""
+
+    endpoint: str | None = None
+    cache: Path | None = None
+    token: str | None = None
+
+    @property
+    def host(self) -> str:
+        """The hub's address as messages name it."""
+        return urlsplit(self.endpoint or _library().constants.ENDPOINT).netloc or "the hub"
+
+    @property
+    def folder(self) -> Path:
+        """Where the cache is."""
+        return self.cache or Path(_library().constants.HF_HUB_CACHE)
+
+
+def pull(
+    spec: str,
+    home: Home,
+    *,
+    hub: Hub | None = None,
+    announce: Callable[[Plan], None] | None = None,
+    progress: Progress | None = None,
+    is_cancelled: Callable[[], bool] = lambda: False,
+) -> PulledRecord:
+    """Fetch a model; the catalogue has it afterwards. What the cache holds already is checked and not fetched again.
+
+    Args:
+        spec: `ORG/REPO` or `ORG/REPO:QUANT`.
+        home: where the record goes.
+        hub: another hub, cache or token than the environment says.
+        announce: told what was chosen, before the first byte.
+        progress: told the bytes that are there and the bytes in all.
+        is_cancelled: asked between blocks; True ends the pull and keeps what was fetched for the next one.
+
+    Raises:
+        BadRequest: the spec cannot be read, or names several models.
+        HubUnavailable: the hub cannot be reached, refuses, lacks the model, or sent wrong bytes; or the pull was
+            cancelled.
+        HomeUnusable: too little space, or the cache or the data home cannot be written.
+        ModelUnusable: what the hub holds under this name is no model that can be loaded.
+    """
+    hub = hub or Hub()
+    plan = look_up(spec, hub=hub)
+    if announce is not None:
+        announce(plan)
+    files = _fetch_all(plan, home, hub, progress or (lambda done, total: None), is_cancelled)
+    record = PulledRecord(id=plan.id, repo=plan.repo, revision=plan.revision, pulled_s=int(time.time()), files=files)
+    try:
+        read_header(Path(files[0].path))
+    except ModelUnusable:
+        forget(home.models, record_path(home.models, plan.id).name, record)
+        note_fetched(home.models, plan.id, ())
+        raise
+    write_record(home.models, record)
+    note_fetched(home.models, plan.id, ())
+    return record
+
+
+def look_up(spec: str, *, hub: Hub | None = None) -> Plan:
+    """What `pull` would fetch, without fetching it. Without a network, what the cache holds already.
+
+    Raises as `pull` does.
+    """
+    hub = hub or Hub()
+    asked = parse_spec(spec)
+    try:
+        with hub_errors(asked.repo, hub.host):
+            revision, files = _listing(asked, hub)
+    except HubUnavailable as error:
+        plan = cached_plan(hub.folder, asked) if is_about_the_network(error) else None
+        if plan is None:
+            raise
+        return plan
+    return Plan(spec=asked, revision=revision, choice=choose(asked, files))
+
+
+def _listing(asked: Spec, hub: Hub) -> tuple[str, list[HubFile]]:
+    """The newest commit of the main branch, and its files. ValueError: the answer makes no sense."""
+    api = _library().HfApi(endpoint=hub.endpoint, token=hub.token, **_CALLER)
+    try:
+        info = api.model_info(asked.repo, files_metadata=True, timeout=ASK_TIMEOUT_S)
+        files = [
+            HubFile(name=file.rfilename, size_bytes=int(file.size or 0), digest=_digest(file))
+            for file in info.siblings or []
+        ]
+    except (AttributeError, KeyError, TypeError) as error:
+        raise ValueError("not an answer of the hub") from error
+    if not is_checksum(info.sha):
+        raise ValueError("no commit in the answer")
+    return info.sha, files
+
+
+def _digest(file: Any) -> str:
+    """The checksum of a file in the hub's listing, which is also a file name and so is looked at closely."""
+    kind, name = ("sha256", file.lfs.sha256) if file.lfs else ("git", file.blob_id)
+    if not is_checksum(name):
+        raise ValueError("no checksum in the answer")
+    return f"{kind}:{name}"
+
+
+def _fetch_all(
+    plan: Plan, home: Home, hub: Hub, progress: Progress, is_cancelled: Callable[[], bool]
+) -> tuple[PulledFile, ...]:
+    """Every file of the plan, in the hub's cache and checked."""
+    ours = fetched_before(home.models, plan.id)
+    check_space(hub.folder, plan)
+    files: list[PulledFile] = []
+    done_bytes = 0
+    for file in plan.choice.files:
+        with hub_errors(plan.repo, hub.host):
+            cached = cached_file(hub.folder, plan, file)
+            path = cached or _fetch_one(plan, file, hub, _from(done_bytes, plan, progress), is_cancelled)
+        fetched = cached is None or str(path) in ours
+        files.append(PulledFile(path=str(path), size_bytes=file.size_bytes, digest=file.digest, fetched=fetched))
+        note_fetched(home.models, plan.id, files)
+        done_bytes += file.size_bytes
+        progress(done_bytes, plan.size_bytes)
+    return tuple(files)
+
+
+def _from(start_bytes: int, plan: Plan, progress: Progress) -> Callable[[int], None]:
+    return lambda file_bytes: progress(start_bytes + file_bytes, plan.size_bytes)
+
+
+def _fetch_one(
+    plan: Plan, file: HubFile, hub: Hub, progress: Callable[[int], None], is_cancelled: Callable[[], bool]
+) -> Path:
+    """One file, fetched into the cache and linked there by the library itself."""
+    library = _library()
+    place = Place.of(hub.folder, plan.repo, file)
+    source = Source(
+        url=library.hf_hub_url(plan.repo, file.name, revision=plan.revision, endpoint=hub.endpoint),
+        host=hub.host,
+        headers=library.utils.build_hf_headers(token=hub.token, **_CALLER),
+        timeout_s=library.constants.HF_HUB_DOWNLOAD_TIMEOUT,
+    )
+    place.blob.parent.mkdir(parents=True, exist_ok=True)
+    with _only_one(place.lock, file):
+        if not (place.blob.is_file() and matches_digest(place.blob, file)):
+            fetch(file, source, place.partial, progress=progress, is_cancelled=is_cancelled)
+            place.partial.replace(place.blob)
+        # It finds the bytes in place, and so makes the links alone.
+        linked = library.hf_hub_download(
+            plan.repo,
+            file.name,
+            revision=plan.revision,
+            cache_dir=hub.folder,
+            endpoint=hub.endpoint,
+            token=hub.token,
+            **_CALLER,
+        )
+    place.note_branch(plan.revision)
+    path = Path(linked)
+    if not (path.samefile(place.blob) if place.blob.exists() else matches_digest(path, file)):
+        raise HubUnavailable(f"'{file.name}' changed on {hub.host} while it was fetched. Pull again.")
+    return path
+
+
+@contextmanager
+def _only_one(lock: Path, file: HubFile) -> Generator[None]:
+    """Two pulls must not write into one partial file."""
+    lock.parent.mkdir(parents=True, exist_ok=True)
+    with ExitStack() as stack:
+        try:
+            stack.enter_context(_library().utils.WeakFileLock(lock, timeout=LOCK_TIMEOUT_S))
+        except TimeoutError as error:
+            raise HubUnavailable(f"'{file.name}' is being fetched by another program. Wait for it.") from error
+        yield
+
+
+def _library() -> Any:
+    """The hub library, imported when it is first needed: it takes as long as all the rest of a start."""
+    # No telemetry, no bars of its own on the screen, and plain transfers, which can go on where they stopped.
+    for name in ("HF_HUB_DISABLE_TELEMETRY", "HF_HUB_DISABLE_PROGRESS_BARS", "HF_HUB_DISABLE_XET"):
+        os.environ.setdefault(name, "1")
+    import huggingface_hub
+
+    return huggingface_hub

@@ -1,0 +1,150 @@
+"""Owns putting a GGUF file into the data home, whole or not at all; refuses files that cannot be loaded.
+
+The bytes are copied. A link would be quicker, but a later edit of the original would silently change the model here;
+who wants no copy serves the file where it lies (`paddock serve --model PATH`).
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import time
+import uuid
+from collections.abc import Callable
+from pathlib import Path
+
+from paddock.errors import BadRequest, HomeUnusable, ModelUnusable
+from paddock.models.gguf import part_of, read_header
+
+Progress = Callable[[int, int], None]
+
+COPY_BYTES = 4 * 2**20
+MAX_NAME_CHARACTERS = 120
+STALE_DRAFT_S = 24 * 3600
+_DRAFT = ".draft"
+_NAME = re.compile(r"\w[\w.+ @=,()\[\]-]*")
+# Names that Windows keeps for devices, with or without an ending.
+_RESERVED = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?", re.IGNORECASE)
+
+
+def check_name(name: str) -> str:
+    """`name`, if it can be a model's id and file name on every system.
+
+    Raises:
+        BadRequest: it is empty, too long, has a character that is not allowed, or is reserved.
+    """
+    allowed = (
+        _NAME.fullmatch(name) and len(name) <= MAX_NAME_CHARACTERS and len(name.encode()) <= 2 * MAX_NAME_CHARACTERS
+    )
+    if not allowed or name != name.strip(" .") or _RESERVED.fullmatch(name) or part_of(f"{name}.gguf"):
+        raise BadRequest(
+            f"{name[:MAX_NAME_CHARACTERS]!r} cannot be a model's name. Choose letters, digits, '.', '-' and '_', "
+            f"at most {MAX_NAME_CHARACTERS}, beginning with a letter or digit.",
+            param="name",
+        )
+    return name
+
+
+def import_files(source: Path, folder: Path, name: str, progress: Progress | None = None) -> Path:
+    """Copy a model, with all its parts, into `folder` under `name`. Returns where it (its first part) lies then.
+
+    Args:
+        source: the GGUF file, or the first part of several.
+        folder: the data home's folder of models.
+        name: a checked name that no model has yet.
+        progress: told the bytes copied and the bytes in all, from the calling thread; what it raises ends the import.
+
+    Raises:
+        ModelUnusable: the file cannot be loaded, or changed while it was copied.
+        HomeUnusable: there is too little space, or the folder cannot be written.
+    """
+    header = read_header(source)
+    targets = [folder / _target_name(file.name, name) for file in header.files]
+    drafts = [folder / f".{target.name}.{uuid.uuid4().hex[:8]}{_DRAFT}" for target in targets]
+    done_bytes = 0
+
+    def advance(count: int) -> None:
+        nonlocal done_bytes
+        done_bytes += count
+        if progress is not None:
+            progress(done_bytes, header.size_bytes)
+
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        _sweep(folder)
+        _check_space(folder, header.size_bytes)
+        for file, draft in zip(header.files, drafts, strict=True):
+            _copy(file, draft, advance)
+        # The first part comes last: with it, the model is there.
+        for draft, target in reversed(list(zip(drafts, targets, strict=True))):
+            draft.replace(target)
+        _flush_folder(folder)
+    except OSError as error:
+        reason = error.strerror or type(error).__name__
+        raise HomeUnusable(
+            f"'{source.name}' cannot be copied into the data home ({reason}). "
+            "Free space or mend its rights, then repeat."
+        ) from error
+    finally:
+        for draft in drafts:
+            draft.unlink(missing_ok=True)
+    return targets[0]
+
+
+def parts_beside(path: Path) -> list[Path]:
+    """The files of an imported model that are there, whole or not: all its parts, or the one file."""
+    part = part_of(path.name)
+    if part is None:
+        return [path]
+    return [file for file in path.parent.iterdir() if (other := part_of(file.name)) and other[::2] == part[::2]]
+
+
+def _target_name(file_name: str, name: str) -> str:
+    part = part_of(file_name)
+    return f"{name}-{part[1]:05}-of-{part[2]:05}.gguf" if part and part[2] > 1 else f"{name}.gguf"
+
+
+def _check_space(folder: Path, size_bytes: int) -> None:
+    free_bytes = shutil.disk_usage(folder).free
+    if free_bytes < size_bytes:
+        raise HomeUnusable(
+            f"The copy needs {size_bytes / 1e9:.2f} GB and the data home has {free_bytes / 1e9:.2f} GB free. "
+            "Free space, or serve the file where it lies with --model."
+        )
+
+
+def _copy(source: Path, draft: Path, advance: Callable[[int], None]) -> None:
+    """Copy one file to the disk itself, not only to its cache."""
+    try:
+        reader = source.open("rb")
+    except OSError as error:
+        raise ModelUnusable(f"'{source.name}' cannot be read ({error.strerror}).") from error
+    with reader, draft.open("xb") as writer:
+        before = os.fstat(reader.fileno())
+        while block := reader.read(COPY_BYTES):
+            writer.write(block)
+            advance(len(block))
+        writer.flush()
+        os.fsync(writer.fileno())
+        after, written = os.fstat(reader.fileno()), os.fstat(writer.fileno())
+    if (before.st_mtime_ns, before.st_size) != (after.st_mtime_ns, after.st_size) or written.st_size != after.st_size:
+        raise ModelUnusable(f"'{source.name}' changed while it was copied. Import it again when it is finished.")
+
+
+def _flush_folder(folder: Path) -> None:
+    """Make the new names last through a power cut, where folders can be flushed."""
+    if os.name != "posix":
+        return
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _sweep(folder: Path) -> None:
+    """Remove what an import left that was killed long ago."""
+    for draft in folder.glob(f".*{_DRAFT}"):
+        if time.time() - draft.stat().st_mtime > STALE_DRAFT_S:
+            draft.unlink(missing_ok=True)

@@ -1,0 +1,54 @@
+"""Owns where paddock's files lie under its data home; refuses to know what is in them."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+import platformdirs
+
+from paddock.errors import HomeUnusable
+
+
+@dataclass(frozen=True, kw_only=True)
+class Home:
+    """The data home: one folder that holds everything of paddock's own. `PADDOCK_HOME` moves it."""
+
+    root: Path
+
+    @property
+    def config_file(self) -> Path:
+        """The settings a person may write."""
+        return self.root / "config.toml"
+
+    @property
+    def models(self) -> Path:
+        """Imported models, and records of pulled ones."""
+        return self.root / "models"
+
+    def ensure(self) -> None:
+        """Make the home, readable by its owner alone, and prove that it can be written.
+
+        Raises:
+            HomeUnusable: the folder cannot be made or written; the message names it.
+        """
+        try:
+            self.models.mkdir(parents=True, exist_ok=True)
+            self.root.chmod(0o700)
+            probe = self.root / f".writable-{os.getpid()}"
+            probe.write_bytes(b"")
+            probe.unlink()
+        except OSError as error:
+            raise HomeUnusable(
+                f"The data home {self.root} cannot be written ({error.strerror}). "
+                "Free space, mend its rights, or choose another folder with PADDOCK_HOME."
+            ) from error
+
+
+def default_root(environ: dict[str, str] | None = None) -> Path:
+    """`PADDOCK_HOME` if set and not empty, else the platform's folder for a user's application data."""
+    chosen = (os.environ if environ is None else environ).get("PADDOCK_HOME")
+    return (
+        Path(chosen).expanduser().absolute() if chosen else Path(platformdirs.user_data_dir("paddock", appauthor=False))
+    )

@@ -1,0 +1,89 @@
+"""Owns the repairs that let real clients through the literal message rules; refuses to judge what is left. Pure.
+
+Each repair has a name, which travels in `x-paddock-normalized`. With `PADDOCK_STRICT_WIRE=1` none is made, and the
+rules of `api/schemas.py` refuse what would have been repaired.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from paddock.protocol.shape import as_array, as_object, objects_in
+
+# Name of each repair and what it does, in the order of the documentation.
+REPAIRS: dict[str, str] = {
+    "developer-as-system": "the role `developer` is read as `system`",
+    "tool-call-id-filled": "a tool message without `tool_call_id` gets the id of the only call that is unanswered",
+    "empty-tool-output": "a tool message may have empty content, or none",
+    "name-allowed": "`name` may stand on any role",
+    "empty-assistant-dropped": "an assistant turn with neither content nor calls is left out",
+    "empty-content-beside-calls": 'an assistant turn may have `content: ""` beside its `tool_calls`',
+}
+
+
+def normalize(messages: list[Any]) -> tuple[list[Any], list[str]]:
+    """Repair a request's messages.
+
+    Args:
+        messages: the client's own list; it is not changed.
+
+    Returns:
+        The messages to go on with (the client's own objects wherever nothing was repaired) and the names of the
+        repairs that were made, in the order of `REPAIRS`.
+    """
+    made: set[str] = set()
+    repaired: list[Any] = []
+    open_calls: list[str] = []
+    for message in messages:
+        read = as_object(message)
+        fixed = message if read is None else _one(read, open_calls, made)
+        if fixed is not None or read is None:
+            repaired.append(fixed)
+    return repaired, [name for name in REPAIRS if name in made]
+
+
+def _one(message: dict[str, Any], open_calls: list[str], made: set[str]) -> dict[str, Any] | None:
+    role = message.get("role")
+    if role == "developer":
+        made.add("developer-as-system")
+        message = {**message, "role": "system"}
+    if message.get("name") is not None and role in ("system", "developer", "user", "assistant"):
+        made.add("name-allowed")
+    if role == "assistant":
+        return _assistant(message, open_calls, made)
+    if role == "tool":
+        return _tool(message, open_calls, made)
+    return message
+
+
+def _assistant(message: dict[str, Any], open_calls: list[str], made: set[str]) -> dict[str, Any] | None:
+    calls: Any = message.get("tool_calls")
+    if not calls and _is_empty(message.get("content")):
+        if calls is None or calls == []:
+            made.add("empty-assistant-dropped")
+            return None
+        return message
+    if as_array(calls) is not None:
+        open_calls[:] = [call["id"] for call in objects_in(calls) if isinstance(call.get("id"), str)]
+        if calls and message.get("content") == "":
+            made.add("empty-content-beside-calls")
+    return message
+
+
+def _is_empty(content: object) -> bool:
+    return content is None or content == "" or content == []
+
+
+def _tool(message: dict[str, Any], open_calls: list[str], made: set[str]) -> dict[str, Any]:
+    call_id = message.get("tool_call_id")
+    if not call_id and len(open_calls) == 1:
+        made.add("tool-call-id-filled")
+        call_id = open_calls[0]
+        message = {**message, "tool_call_id": call_id}
+    if call_id in open_calls:
+        open_calls.remove(str(call_id))
+    if _is_empty(message.get("content")):
+        made.add("empty-tool-output")
+        if message.get("content") != "":
+            message = {**message, "content": ""}
+    return message

@@ -1,0 +1,165 @@
+"""Owns the framing of server-sent events and the filter that a relayed stream passes; refuses to know sockets."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any
+
+from paddock.protocol.shape import as_object, objects_in
+
+_BOUNDARY = re.compile(rb"\r\n\r\n|\n\n|\r\r")
+_MARKS = (b'"usage"', b'"prompt_progress"')
+_CALL_MARK = b'"tool_calls"'
+_FINISHED_BY_CALL = re.compile(rb'("finish_reason"\s*:\s*)"tool_calls"')
+# A frame larger than this is handed on as it comes, unexamined, rather than held.
+_HOLD_BYTES = 8 * 2**20
+
+
+def comment(text: str) -> bytes:
+    """An SSE comment, which every client ignores. `text` must not hold a line break."""
+    return b": " + text.encode() + b"\n\n"
+
+
+def frame(data: dict[str, Any]) -> bytes:
+    """One `data:` frame."""
+    return b"data: " + json.dumps(data, ensure_ascii=False, separators=(",", ":")).encode() + b"\n\n"
+
+
+def cut_call_repaired(body: bytes) -> bytes:
+    """A non-streamed chat answer in which a call was cut by the token limit, with `length` as its finish reason.
+
+    The bytes are returned unchanged unless a choice that finished by `tool_calls` has arguments that are not JSON.
+    """
+    if not _FINISHED_BY_CALL.search(body):
+        return body
+    try:
+        choices = json.loads(body)["choices"]
+        cut = any(
+            choice.get("finish_reason") == "tool_calls"
+            and any(_is_cut(call["function"]["arguments"]) for call in choice["message"]["tool_calls"])
+            for choice in choices
+        )
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return body
+    return _FINISHED_BY_CALL.sub(rb'\1"length"', body) if cut else body
+
+
+class StreamFilter:
+    """Passes a stream on in whole frames, unchanged but for the documented amendments.
+
+    Removed: frames with `prompt_progress` and the usage frame (`"choices": []`), where paddock asked for them and the
+    client did not. Amended: the finish reason of a tool call that the token limit cut. A frame is parsed only when its
+    bytes hold one of the marks; all others are compared, not read. Bytes of an unfinished frame are held until it ends,
+    so a broken stream never ends inside a frame.
+    """
+
+    def __init__(self, *, keep_usage: bool, keep_progress: bool, watch_calls: bool = False) -> None:
+        self._keep_usage = keep_usage
+        self._keep_progress = keep_progress
+        self._watch_calls = watch_calls
+        self._calls: list[bytes] = []
+        self._held: bytes = b""
+        self.amended: list[str] = []
+
+    def feed(self, data: bytes) -> bytes:
+        """What may go to the client now."""
+        if not self._held and data.endswith(b"\n\n") and not self._is_marked(data):
+            return data
+        data = self._held + data
+        end = self._last_boundary(data)
+        if not end:
+            self._held = data
+            if len(data) <= _HOLD_BYTES:
+                return b""
+            self._held = b""
+            return data
+        whole, self._held = data[:end], data[end:]
+        return self._examined(whole) if self._is_marked(whole) else whole
+
+    def finish(self) -> bytes:
+        """What is left at the orderly end of the stream: an unfinished frame is handed on as it is."""
+        rest, self._held = self._held, b""
+        return self._examined(rest) if self._is_marked(rest) else rest
+
+    def _is_marked(self, data: bytes) -> bool:
+        return any(mark in data for mark in _MARKS) or (self._watch_calls and _CALL_MARK in data)
+
+    @staticmethod
+    def _last_boundary(data: bytes) -> int:
+        end = 0
+        for mark in (b"\n\n", b"\r\n\r\n", b"\r\r"):
+            at = data.rfind(mark)
+            if at >= 0:
+                end = max(end, at + len(mark))
+        return end
+
+    def _examined(self, data: bytes) -> bytes:
+        kept: list[bytes] = []
+        start = 0
+        for boundary in _BOUNDARY.finditer(data):
+            kept.append(self._one(data[start : boundary.end()]))
+            start = boundary.end()
+        if start < len(data):
+            kept.append(self._one(data[start:]))
+        return b"".join(kept)
+
+    def _one(self, event: bytes) -> bytes:
+        if self._watch_calls and _CALL_MARK in event:
+            event = self._call_watched(event)
+        if not any(mark in event for mark in _MARKS):
+            return event
+        content = as_object(_data_of(event))
+        if content is None:
+            return event
+        if not self._keep_progress and "prompt_progress" in content:
+            return b""
+        is_usage = content.get("choices") == [] and as_object(content.get("usage")) is not None
+        return b"" if is_usage and not self._keep_usage else event
+
+    def _call_watched(self, event: bytes) -> bytes:
+        """Remember call deltas unread; when the call is said to be finished, read them and check its arguments."""
+        if not _FINISHED_BY_CALL.search(event):
+            self._calls.append(event)
+            return event
+        arguments: dict[tuple[int, int], str] = {}
+        for earlier in [*self._calls, event]:
+            for key, piece in _argument_pieces(_data_of(earlier)):
+                arguments[key] = arguments.get(key, "") + piece
+        self._calls.clear()
+        if not any(_is_cut(text) for text in arguments.values()):
+            return event
+        self.amended.append("finish_reason tool_calls became length: the token limit cut the call")
+        return _FINISHED_BY_CALL.sub(rb'\1"length"', event)
+
+
+def _argument_pieces(content: Any) -> list[tuple[tuple[int, int], str]]:
+    """(choice index, call index) and argument text of every call delta in one chunk."""
+    return [
+        (
+            (choice.get("index", 0), call.get("index", 0)),
+            str((as_object(call.get("function")) or {}).get("arguments") or ""),
+        )
+        for choice in objects_in((as_object(content) or {}).get("choices"))
+        for call in objects_in((as_object(choice.get("delta")) or {}).get("tool_calls"))
+    ]
+
+
+def _data_of(event: bytes) -> Any:
+    """The JSON of an event's data lines, or None."""
+    lines = [line[5:].strip() for line in event.splitlines() if line.startswith(b"data:")]
+    try:
+        return json.loads(b"\n".join(lines))
+    except ValueError:
+        return None
+
+
+def _is_cut(arguments: object) -> bool:
+    """Whether the text of a call's arguments began and did not become JSON. No text at all is a call without any."""
+    if not isinstance(arguments, str) or not arguments:
+        return False
+    try:
+        json.loads(arguments)
+    except ValueError:
+        return True
+    return False

@@ -1,0 +1,180 @@
+"""Owns making `tool_choice` have the effect it promises on an engine that only takes the word; parses no answers.
+
+An engine's grammar for `required` lets free text run before a call and end without one. What does force a call is a
+started assistant turn: the text with which the model's own template begins a call, sent as a trailing assistant
+message beside `tool_choice: "required"`. The engine then continues it under the call's grammar, and reports and
+streams the call in its own shape. That text is learned from the engine by rendering one call and one bare turn.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from paddock.engine.pool import Lease
+from paddock.errors import BadRequest, EngineRefused
+from paddock.protocol.shape import as_array, as_object
+from paddock.serving.prepare import Prepared
+
+_FORCED_TOKENS_MOST = 4096
+_WITHOUT_THINKING = {"enable_thinking": False}
+_PROBE_NAME = "paddock_probe_call"
+_PROBE_TOOL: dict[str, Any] = {
+    "type": "function",
+    "function": {"name": _PROBE_NAME, "description": "probe", "parameters": {"type": "object", "properties": {}}},
+}
+_PROBE_TURN = {"role": "user", "content": "probe"}
+_PROBE_SPEECH = {"role": "assistant", "content": _PROBE_NAME}
+_PROBE_CALL = {
+    "role": "assistant",
+    "content": "",
+    "tool_calls": [{"id": "probe00000", "type": "function", "function": {"name": _PROBE_NAME, "arguments": "{}"}}],
+}
+
+
+def narrow(prepared: Prepared) -> Prepared:
+    """Reduce a request's tools to those that its `tool_choice` allows, and mark it where a call is to be forced.
+
+    `none` withholds the tools; a named function leaves only that tool; `allowed_tools` leaves only those listed, in its
+    own mode.
+
+    Raises:
+        BadRequest: the choice has another form, or names a tool that is not there.
+    """
+    choice, tools = prepared.body.get("tool_choice"), prepared.body.get("tools")
+    if not tools or choice in (None, "auto"):
+        return prepared
+    if choice == "required":
+        return _forced(prepared, prepared.body, None)
+    if choice == "none":
+        body = {name: value for name, value in prepared.body.items() if name != "tools"}
+        return _adapted(prepared, body, "tool_choice none: tools withheld")
+    kind = choice.get("type")
+    if kind == "function":
+        name = _name_in(choice, "function")
+        body = {**prepared.body, "tools": _named(tools, [name]), "tool_choice": "required"}
+        return _forced(prepared, body, "tool_choice function: required with that one tool")
+    if kind == "allowed_tools":
+        return _allowed(prepared, choice.get("allowed_tools", choice), tools)
+    raise BadRequest(f"tool_choice type {kind!r} is not supported; use function or allowed_tools.", param="tool_choice")
+
+
+async def force(prepared: Prepared, lease: Lease) -> Prepared:
+    """Begin the call for the model, so that the engine can only go on with one.
+
+    Raises:
+        BadRequest: the model's template has no way to begin a call.
+        EngineUnreachable: the engine was lost while it was asked.
+    """
+    lead = lease.resident.learned.get("call_lead")
+    if lead is None:
+        lead = lease.resident.learned["call_lead"] = await _learn_lead(lease)
+    if not lead:
+        raise BadRequest(
+            "This model's chat template has no form for tool calls, so none can be forced.", param="tool_choice"
+        )
+    body = {
+        **prepared.body,
+        "messages": [*prepared.body["messages"], {"role": "assistant", "content": lead}],
+        "tool_choice": "required",
+        # A turn that is already past its thinking cannot think: engines refuse to start one where thinking is on.
+        "chat_template_kwargs": {**(as_object(prepared.body.get("chat_template_kwargs")) or {}), **_WITHOUT_THINKING},
+    }
+    return replace(prepared, body=body)
+
+
+async def _learn_lead(lease: Lease) -> str:
+    """The text between the start of an assistant turn and the name of its first call; "" if there is none."""
+
+    async def rendered(turn: dict[str, Any]) -> str:
+        ask = {
+            "messages": [_PROBE_TURN, turn, _PROBE_TURN],
+            "tools": [_PROBE_TOOL],
+            "add_generation_prompt": False,
+            "chat_template_kwargs": _WITHOUT_THINKING,
+        }
+        answer = await lease.client.ask(lease.endpoint, "/apply-template", ask)
+        return str(answer["prompt"])
+
+    try:
+        return lead_between(await rendered(_PROBE_SPEECH), await rendered(_PROBE_CALL))
+    except EngineRefused:
+        return ""
+
+
+def lead_between(spoken: str, called: str) -> str:
+    """What a template writes from where an assistant turn's text would begin up to the name of its first call.
+
+    Args:
+        spoken: a conversation in which the assistant says the probe's name, rendered.
+        called: the same conversation in which it calls the probe instead.
+
+    Returns:
+        The lead; "" when the template writes no call, or begins the two turns differently.
+    """
+    # The tool's own definition, before the turn, holds the name as well; only what differs is looked at.
+    shared = next((i for i, (a, b) in enumerate(zip(spoken, called, strict=False)) if a != b), 0)
+    start = spoken.rfind(_PROBE_NAME, 0, shared + len(_PROBE_NAME))
+    at = called.find(_PROBE_NAME, shared)
+    return called[start:at] if 0 <= start <= shared and at >= 0 else ""
+
+
+def _allowed(prepared: Prepared, allowed: Any, tools: list[Any]) -> Prepared:
+    allowed = as_object(allowed) or {}
+    names = [_name_in(entry, "function") for entry in as_array(allowed.get("tools")) or []]
+    mode = allowed.get("mode", "auto")
+    if mode not in ("auto", "required"):
+        raise BadRequest(f"tool_choice allowed_tools mode {mode!r} is not auto or required.", param="tool_choice")
+    body = {**prepared.body, "tools": _named(tools, names), "tool_choice": mode}
+    what = f"tool_choice allowed_tools: {mode} with {len(names)} of {len(tools)} tools"
+    return _forced(prepared, body, what) if mode == "required" else _adapted(prepared, body, what)
+
+
+def _name_in(entry: Any, key: str) -> str:
+    named = as_object(entry) or {}
+    name = (as_object(named.get(key)) or named).get("name")
+    if not isinstance(name, str) or not name:
+        raise BadRequest(
+            'tool_choice must name its function: {"type": "function", "function": {"name": …}}.', param="tool_choice"
+        )
+    return name
+
+
+def _named(tools: list[Any], names: list[str]) -> list[Any]:
+    known = {_tool_name(tool): tool for tool in tools}
+    missing = [name for name in names if name not in known]
+    if missing or not names:
+        wanted = missing[0] if missing else "nothing"
+        raise BadRequest(
+            f"tool_choice names '{wanted}', but the tools are: {', '.join(str(name) for name in known)}.",
+            param="tool_choice",
+        )
+    return [known[name] for name in names]
+
+
+def _tool_name(tool: Any) -> object:
+    named = as_object(tool) or {}
+    return (as_object(named.get("function")) or named).get("name")
+
+
+def _forced(prepared: Prepared, body: dict[str, Any], what: str | None) -> Prepared:
+    if body["messages"][-1].get("role") == "assistant":
+        raise BadRequest(
+            "A forced tool_choice cannot follow a started assistant turn; remove that last message.",
+            param="tool_choice",
+        )
+    narrowed = _adapted(prepared, body, what) if what else prepared
+    body, bound = _bounded(body)
+    started = _adapted(narrowed, body, f"tool_choice required: the assistant turn is started with a call{bound}")
+    return replace(started, forces_call=True)
+
+
+def _bounded(body: dict[str, Any]) -> tuple[dict[str, Any], str]:
+    """A forced call cannot end by itself while a string in it runs on, so it gets a bound where the client set none."""
+    if any(name in body for name in ("max_tokens", "max_completion_tokens", "n_predict")):
+        return body, ""
+    return {**body, "max_tokens": _FORCED_TOKENS_MOST}, f", within {_FORCED_TOKENS_MOST} tokens"
+
+
+def _adapted(prepared: Prepared, body: dict[str, Any], what: str) -> Prepared:
+    return replace(prepared, body=body, adapted=(*prepared.adapted, what))

@@ -1,0 +1,102 @@
+"""Owns what of a client's body reaches the engine: the received dict with the documented amendments, nothing else."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import Any
+
+from paddock.errors import BadRequest
+from paddock.protocol.shape import as_object
+from paddock.serving import images
+
+# paddock's own fields: read here, never sent on.
+EXTENSIONS = ("enable_tools", "enabled_tools", "session_id", "image_base64", "heal")
+# Known OpenAI fields that no engine of ours can honour: refused by name rather than dropped in silence.
+_REFUSED = {
+    "functions": "Use 'tools' instead: 'functions' is the older form, which the engine would ignore.",
+    "function_call": "Use 'tool_choice' instead: 'function_call' is the older form, which the engine would ignore.",
+    "audio": "Audio output is not supported. Leave 'audio' out.",
+    "web_search_options": "Web search is not supported. Leave 'web_search_options' out.",
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Prepared:
+    """A request as the engine gets it. `adapted` says what an engine build made necessary (`x-paddock-adapted`)."""
+
+    path: str
+    body: dict[str, Any]
+    streamed: bool
+    wants_usage: bool
+    wants_progress: bool
+    has_images: bool = False
+    legacy_image: str | None = None
+    forces_call: bool = False
+    normalized: tuple[str, ...] = ()
+    adapted: tuple[str, ...] = ()
+
+    def encoded(self) -> bytes:
+        """The body's bytes. Text stays as it is rather than escaped, as JSON allows."""
+        return json.dumps(self.body, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "surrogatepass")
+
+
+def refuse_unsupported(body: dict[str, Any]) -> None:
+    """Name what would otherwise be dropped in silence. Raises BadRequest with the field as `param`."""
+    for name, advice in _REFUSED.items():
+        if body.get(name) is not None:
+            raise BadRequest(f"'{name}' is not supported. {advice}", param=name)
+    modalities = body.get("modalities")
+    if modalities is not None and modalities != ["text"]:
+        raise BadRequest(f"modalities {modalities!r} are not supported: paddock answers in text.", param="modalities")
+    if body.get("enable_tools") is True:
+        raise BadRequest(
+            "enable_tools is not supported yet: paddock does not run tools itself. "
+            "Send 'tools' and run the calls in your own program.",
+            param="enable_tools",
+        )
+    if body.get("tool_choice") not in (None, "auto", "none") and not body.get("tools"):
+        raise BadRequest(f"tool_choice {body['tool_choice']!r} needs 'tools' to choose from.", param="tool_choice")
+
+
+def prepare(path: str, body: dict[str, Any], *, normalized: tuple[str, ...] = ()) -> Prepared:
+    """The upstream form of a checked chat or text completion body.
+
+    Amendments: paddock's own fields leave; null and empty `stop`, `max_tokens`, `tools` and `tool_choice` leave;
+    `repetition_penalty` becomes `repeat_penalty`; `enable_thinking` moves to `chat_template_kwargs`; `tool_choice` is
+    "auto" where tools come without one; a stream asks for its usage and for progress while the prompt is read (so that
+    the engine notices a closed connection between two batches).
+    """
+    sent = {name: value for name, value in body.items() if name not in EXTENSIONS}
+    for name in ("stop", "tools"):
+        if name in sent and not sent[name]:
+            del sent[name]
+    for name in ("max_tokens", "max_completion_tokens", "tool_choice", "stream_options", "stream"):
+        if name in sent and sent[name] is None:
+            del sent[name]
+    if "repetition_penalty" in sent:
+        sent["repeat_penalty"] = sent.pop("repetition_penalty")
+    if "enable_thinking" in sent:
+        thinking = sent.pop("enable_thinking")
+        sent["chat_template_kwargs"] = {
+            "enable_thinking": thinking,
+            **(as_object(sent.get("chat_template_kwargs")) or {}),
+        }
+    if sent.get("tools") and "tool_choice" not in sent:
+        sent["tool_choice"] = "auto"
+    streamed = bool(sent.get("stream"))
+    options = as_object(sent.get("stream_options")) or {}
+    wants_progress = bool(sent.get("return_progress"))
+    if streamed:
+        sent["stream_options"] = {**options, "include_usage": True}
+        sent["return_progress"] = True
+    return Prepared(
+        path=path,
+        body=sent,
+        streamed=streamed,
+        wants_usage=bool(options.get("include_usage")),
+        wants_progress=wants_progress,
+        has_images=images.has_images(body),
+        legacy_image=body.get("image_base64") or None,
+        normalized=normalized,
+    )

@@ -1,0 +1,83 @@
+"""Owns which model a request's name means and how that model is to be loaded; refuses to load it."""
+
+from __future__ import annotations
+
+import os
+
+import anyio.to_thread
+
+from paddock.config import Settings
+from paddock.engine.flags import EngineFlags
+from paddock.errors import ModelUnknown
+from paddock.models.catalog import Catalog, Model
+
+# Without --ctx: enough for an agent's first turns, small enough for any machine that holds the model.
+_CONTEXT_TOKENS_MOST = 16384
+
+
+class Shelf:
+    """The catalogue as requests see it: names looked up without touching the disk while nothing has changed."""
+
+    def __init__(self, catalog: Catalog, settings: Settings) -> None:
+        self._catalog = catalog
+        self._settings = settings
+        self._folder = settings.home.models
+        self._default = catalog.resolve(settings.model)
+        self._found: dict[str, Model] = {}
+        self._seen_ns = -1
+
+    @property
+    def default(self) -> Model:
+        """The model for requests that name none."""
+        return self._default
+
+    async def find(self, name: str | None) -> Model:
+        """The model of that id; the default for None and "". Raises ModelUnknown or ModelUnusable."""
+        if not name or name == self._default.id:
+            return self._default
+        self._forget_if_changed()
+        if name not in self._found:
+            try:
+                self._found[name] = await anyio.to_thread.run_sync(self._catalog.find, name)
+            except ModelUnknown as error:
+                if self._default.id in error.known:
+                    raise
+                raise ModelUnknown(name, known=[self._default.id, *error.known], nearest=error.nearest) from error
+        return self._found[name]
+
+    async def models(self) -> list[Model]:
+        """Every model that can be asked for, the default first."""
+        others = await anyio.to_thread.run_sync(self._catalog.models)
+        return [self._default, *(model for model in others if model.id != self._default.id)]
+
+    def context_tokens(self, model: Model) -> int:
+        """The context that each slot of this model gets when it is loaded."""
+        trained = model.trained_context_tokens or _CONTEXT_TOKENS_MOST
+        return min(self._settings.context_tokens or _CONTEXT_TOKENS_MOST, trained)
+
+    def flags_for(self, model_id: str) -> EngineFlags:
+        """How a model is loaded under the present settings. Raises ModelUnknown or ModelUnusable."""
+        model = self._default if model_id == self._default.id else self._catalog.find(model_id)
+        settings = self._settings
+        context_tokens = self.context_tokens(model)
+        # An embedding model reads its whole input in one batch.
+        batch_tokens = context_tokens if model.is_embedding else min(settings.batch_tokens, context_tokens)
+        return EngineFlags(
+            model_path=str(model.path),
+            alias=model.id,
+            context_tokens=context_tokens * settings.slots,
+            slots=settings.slots,
+            batch_tokens=batch_tokens,
+            ubatch_tokens=batch_tokens,
+            threads=settings.threads,
+            embeddings=model.is_embedding,
+        )
+
+    def _forget_if_changed(self) -> None:
+        try:
+            changed_ns = os.stat(self._folder).st_mtime_ns
+        except OSError:
+            changed_ns = -1
+        if changed_ns != self._seen_ns:
+            self._found.clear()
+            self._seen_ns = changed_ns

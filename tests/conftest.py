@@ -1,0 +1,62 @@
+"""Owns what holds for every tier: what a test may not leave behind, and how long the long suites run.
+
+Knows nothing of paddock. Warnings are errors by pyproject.toml; `PYTHONASYNCIODEBUG=1` turns asyncio's own checks on.
+"""
+
+from __future__ import annotations
+
+import gc
+import os
+from collections.abc import Generator
+from pathlib import Path
+
+import pytest
+
+from tests import leaks
+
+GUARDED = {"wire", "journeys"}
+
+for _name in [name for name in os.environ if name.startswith("PADDOCK_") and name != "PADDOCK_CACHE"]:
+    del os.environ[_name]  # the settings of whoever runs the tests are no part of them
+leaks.mark_session()
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--full", action="store_true", help="run every round of the long suites, not a slice of each")
+
+
+def pytest_collection_finish() -> None:
+    gc.collect()
+    gc.freeze()  # what was imported stays, so that the collection after each test is quick
+
+
+@pytest.fixture(scope="session")
+def full(request: pytest.FixtureRequest) -> bool:
+    """Whether a long suite runs in full, or only its slice of the daily run."""
+    return bool(request.config.getoption("--full"))
+
+
+@pytest.fixture(scope="session")
+def anyio_backend() -> str:
+    return "asyncio"
+
+
+@pytest.fixture(scope="session", autouse=True)
+def no_process_survives() -> Generator[None]:
+    """Fail the run whose processes outlive it, such as the engine of a server that a wider fixture stopped."""
+    yield
+    if left := leaks.once_settled(leaks.survivors):
+        pytest.fail("outlived the tests: " + "; ".join(left), pytrace=False)
+
+
+@pytest.fixture(autouse=True)
+def nothing_left_behind(request: pytest.FixtureRequest) -> Generator[None]:
+    """Fail a test of the tiers with processes that leaves a process, thread, socket or file behind."""
+    if GUARDED.isdisjoint(request.path.relative_to(Path(__file__).parent).parts):
+        yield
+        return
+    before = leaks.standing()
+    yield
+    gc.collect()
+    if left := leaks.once_settled(lambda: leaks.left_since(before)):
+        pytest.fail("left behind: " + "; ".join(left), pytrace=False)

@@ -1,0 +1,164 @@
+"""How the command line reads and ends: usage, errors, JSON, and what it costs to start."""
+
+from __future__ import annotations
+
+import json
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import typer
+
+from paddock import __version__, cli
+from paddock.cli import printing, serve
+from paddock.config import NAMES
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("PADDOCK_HOME", str(tmp_path / "home"))
+    (tmp_path / "home").mkdir()
+    return tmp_path / "home"
+
+
+def _run(*words: str) -> int:
+    with pytest.raises(SystemExit) as ended:
+        cli.main(words)
+    assert isinstance(ended.value.code, int)
+    return ended.value.code
+
+
+def test_the_version_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
+    assert _run("--version") == 0
+    assert capsys.readouterr().out == f"paddock {__version__}\n"
+
+
+@pytest.mark.parametrize("words", [[], ["models"], ["config"]])
+def test_a_group_without_a_command_prints_its_help(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert _run(*words) == 0
+    assert "Commands:" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (["sreve"], "No such command 'sreve'. Did you mean 'serve'? See `paddock --help`."),
+        (["models", "lsit"], "No such command 'lsit'. Did you mean 'list'? See `paddock models --help`."),
+        (["models", "show"], "Missing argument 'MODEL'. See `paddock models show --help`."),
+        (["chat", "--url", "ftp://x", "hi"], "'ftp://x' is not an address"),
+        (["serve", "--port", "x"], "--port is 'x', which is not a whole number."),
+        (["serve", "--port", "99999"], "--port is 99999; it must lie between 0 and 65535."),
+        (["serve", "--ctx", "-5"], "--context-tokens is -5; it must lie between 0 and 16777216."),
+        (["serve", "--slots", "0"], "--slots is 0; it must lie between 1 and 64."),
+    ],
+)
+def test_wrong_usage_is_one_sentence_and_status_2(
+    words: list[str], sentence: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert _run(*words) == 2
+    printed = capsys.readouterr()
+    assert printed.out == ""
+    assert printed.err.startswith("Error: ")
+    assert sentence in printed.err
+    assert printed.err.count("\n") == 1
+
+
+def test_an_error_with_json_is_json_too(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (home / "config.toml").write_text("port = 'x'\n")
+    assert _run("config", "show", "--json") == 2
+    printed = capsys.readouterr()
+    sentence = "config.toml: port is 'x', which is not a whole number."
+    assert json.loads(printed.out) == {"error": {"kind": "setting_invalid", "message": sentence}}
+    assert printed.err == f"Error: {sentence}\n"
+
+
+def test_config_show_tells_every_setting_and_its_source(
+    home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (home / "config.toml").write_text("slots = 3\n")
+    monkeypatch.setenv("PADDOCK_THREADS", "5")
+    assert _run("config", "show", "--json") == 0
+    shown = json.loads(capsys.readouterr().out)
+    settings = {entry["name"]: entry for entry in shown["settings"]}
+    assert shown["home"] == str(home)
+    assert list(settings) == list(NAMES)
+    assert (settings["slots"]["value"], settings["slots"]["source"], settings["slots"]["default"]) == (3, "file", 2)
+    assert (settings["threads"]["value"], settings["threads"]["source"]) == (5, "environment")
+    assert (settings["port"]["value"], settings["port"]["source"]) == (8642, "default")
+    assert _run("config", "show") == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert any(line.split()[:3] == ["slots", "3", "file"] for line in lines)
+    assert all(line == line.rstrip() for line in lines)
+
+
+def test_every_setting_is_an_option_of_serve() -> None:
+    group = typer.main.get_command(cli.app)
+    options = {parameter.name for parameter in group.commands["serve"].params}  # pyright: ignore
+    assert options == set(NAMES)
+
+
+@pytest.mark.parametrize("url", ["http://127.0.0.1:8642", "http://[::1]:9"])
+def test_the_curl_line_survives_the_shell(url: str) -> None:
+    words = shlex.split(serve.curl_line(url))
+    assert words[:2] == ["curl", f"{url}/v1/chat/completions"]
+    assert words[2:4] == ["-H", "Content-Type: application/json"]
+    assert json.loads(words[5])["messages"][0]["role"] == "user"
+
+
+def test_the_command_line_loads_no_heavy_room() -> None:
+    heavy = [
+        "anyio",
+        "starlette",
+        "uvicorn",
+        "aiohttp",
+        "huggingface_hub",
+        "PIL",
+        "xllamacpp",
+        "psutil",
+        "rich",
+        "pydantic",
+    ]
+    program = f"import sys, paddock.cli; print([name for name in {heavy!r} if name in sys.modules])"
+    ran = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert ran.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize(
+    ("size_bytes", "shown"),
+    [
+        (0, "0 bytes"),
+        (999, "999 bytes"),
+        (1000, "1.0 kB"),
+        (5053440, "5.1 MB"),
+        (99_949_999, "99.9 MB"),
+        (123_400_000, "123 MB"),
+        (999_600_000, "1.0 GB"),
+        (4_920_000_000, "4.9 GB"),
+        (2 * 10**15, "2000 TB"),
+    ],
+)
+def test_a_size_is_short_for_people(size_bytes: int, shown: str) -> None:
+    assert printing.size(size_bytes) == shown
+
+
+@pytest.mark.parametrize(("number", "shown"), [(0, "0"), (999, "999"), (4_846_592, "4.8M"), (7_241_732_096, "7.2B")])
+def test_a_count_is_short_for_people(number: int, shown: str) -> None:
+    assert printing.count(number) == shown
+
+
+def test_what_a_model_says_cannot_steer_the_terminal() -> None:
+    assert printing.clean("a\x1b]0;title\x07b\r\x9bc\u202ed\n\te🐎") == "a]0;titlebcd\n\te🐎"
+
+
+def test_a_table_in_a_pipe_is_never_cut(capsys: pytest.CaptureFixture[str]) -> None:
+    long = "x" * 300
+    printing.table(("NAME", "SIZE"), [("a", "10"), (long, "2000")], right=("SIZE",))
+    lines = capsys.readouterr().out.splitlines()
+    assert lines == [f"{'NAME':<300}  SIZE", f"{'a':<300}    10", f"{long}  2000"]
+
+
+def test_an_empty_table_is_its_headings(capsys: pytest.CaptureFixture[str]) -> None:
+    printing.table(("NAME", "SIZE"), [])
+    assert capsys.readouterr().out == "NAME  SIZE\n"

@@ -1,0 +1,182 @@
+"""Tests the edge: Host and Origin on every route, unknown paths and methods, and the small routes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from paddock.app import running
+from paddock.config import load
+from paddock.errors import SettingInvalid
+from tests.wire.rig import CHAT, COMPLETIONS, USER, Rig, engine_program, scripted_studio
+
+pytestmark = pytest.mark.anyio
+ROUTES = [
+    ("GET", "/"), ("HEAD", "/"), ("GET", "/health"), ("GET", "/v1/models"), ("GET", "/v1/models/pocket-v0"), ("POST", CHAT),
+    ("POST", COMPLETIONS), ("POST", "/v1/embeddings"), ("GET", "/nowhere"), ("OPTIONS", CHAT),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("method", "path"), ROUTES)
+@pytest.mark.parametrize(
+    "host", ["evil.example", "evil.example:8642", "127.0.0.1.evil.example", "localhost.evil.example", "192.168.1.5", ""]
+)
+async def test_a_page_that_rebinds_its_name_is_refused_on_every_route(
+    rig: Rig, method: str, path: str, host: str
+) -> None:
+    response = await rig.http.request(method, path, headers={"Host": host}, json={"messages": [USER], "prompt": "x"})
+    assert response.status_code in (403, 400), response.text
+    assert (await rig.engine.record())["requests"] == []
+
+
+@pytest.mark.parametrize(("method", "path"), ROUTES)
+@pytest.mark.parametrize(
+    "origin",
+    ["http://evil.example", "null", "http://127.0.0.1:1", "http://localhost:3000", "file://", ""],
+)
+async def test_a_page_of_another_origin_is_refused_on_every_route(
+    rig: Rig, method: str, path: str, origin: str
+) -> None:
+    response = await rig.http.request(
+        method, path, headers={"Origin": origin}, json={"messages": [USER], "prompt": "x"}
+    )
+    assert response.status_code == 403, response.text
+    assert "access-control-allow-origin" not in response.headers
+    if method != "HEAD":
+        error = response.json()["error"]
+        assert error["type"] == "permission_error"
+        assert "allowed_origins" in error["message"]
+    assert (await rig.engine.record())["requests"] == []
+
+
+@pytest.mark.parametrize("name", ["127.0.0.1", "localhost", "LOCALHOST", "[::1]"])
+@pytest.mark.parametrize("port", ["", ":8642", ":1"])
+async def test_loopback_names_are_served(rig: Rig, name: str, port: str) -> None:
+    assert (await rig.http.get("/health", headers={"Host": name + port})).status_code == 200
+
+
+async def test_a_page_of_our_own_is_served(rig: Rig) -> None:
+    response = await rig.post({"messages": [USER]}, headers={"Origin": rig.studio.url})
+    assert response.status_code == 200
+
+
+async def test_an_origin_that_was_allowed_is_served_and_told_so(tmp_path: Path) -> None:
+    allowed = "http://localhost:3000"
+    async with scripted_studio(tmp_path, allowed_origins=f"{allowed}, https://app.example/") as rig:
+        for origin in (allowed, "https://app.example"):
+            ask = {
+                "Origin": origin,
+                "Access-Control-Request-Method": "POST",
+                "Access-Control-Request-Headers": "authorization",
+            }
+            preflight = await rig.http.options(CHAT, headers=ask)
+            assert preflight.status_code in (200, 204)
+            assert preflight.headers["access-control-allow-origin"] == origin
+            assert "POST" in preflight.headers["access-control-allow-methods"]
+            assert "authorization" in preflight.headers["access-control-allow-headers"]
+            for response in (
+                await rig.post({"messages": [USER]}, headers={"Origin": origin}),
+                await rig.post({"messages": [USER], "stream": True}, headers={"Origin": origin}),
+                await rig.post(b"nonsense", headers={"Origin": origin}),
+            ):
+                assert response.headers["access-control-allow-origin"] == origin
+                assert response.headers["vary"].lower() == "origin"
+        assert (await rig.http.get("/health", headers={"Origin": "http://localhost:3001"})).status_code == 403
+
+
+@pytest.mark.parametrize(
+    "header", [{}, {"Authorization": "Bearer x"}, {"Authorization": "nonsense"}, {"x-api-key": "x"}]
+)
+async def test_any_credential_is_accepted_on_loopback(rig: Rig, header: dict[str, str]) -> None:
+    assert (await rig.post({"messages": [USER]}, headers=header)).status_code == 200
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.0.2.1"])
+async def test_listening_beyond_loopback_is_refused(tmp_path: Path, host: str) -> None:
+    settings = load({"port": 0, "host": host}, environ={"PADDOCK_HOME": str(tmp_path)})
+    with pytest.raises(SettingInvalid, match="unsafe-no-auth"):
+        async with running(settings, engine_program=engine_program(tmp_path)):
+            pass
+
+
+async def test_listening_beyond_loopback_can_be_insisted_on(tmp_path: Path) -> None:
+    async with scripted_studio(tmp_path, host="0.0.0.0", unsafe_no_auth=True) as rig:
+        assert (await rig.http.get("/health", headers={"Host": "192.168.1.5:8642"})).status_code == 200
+        assert (await rig.http.get("/health", headers={"Host": "evil.example"})).status_code == 403
+        assert (await rig.http.get("/health", headers={"Origin": "http://evil.example"})).status_code == 403
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["/v1/nowhere", "/v1/chat", "/api/nowhere", "/nowhere", "/v1/chat/completions/", "/V1/models", "/v1//models"],
+)
+@pytest.mark.parametrize("method", ["GET", "POST", "DELETE"])
+async def test_an_unknown_path_is_a_404_in_our_shape(rig: Rig, path: str, method: str) -> None:
+    response = await rig.http.request(method, path, content=b"x")
+    assert response.status_code == 404
+    error = response.json()["error"]
+    assert set(error) == {"message", "type", "param", "code"}
+    assert path in error["message"]
+
+
+@pytest.mark.parametrize(
+    ("method", "path"), [("GET", CHAT), ("PUT", CHAT), ("POST", "/v1/models"), ("DELETE", "/v1/models/pocket-v0")]
+)
+async def test_a_method_that_a_route_does_not_take_is_a_405_in_our_shape(rig: Rig, method: str, path: str) -> None:
+    response = await rig.http.request(method, path, content=b"{}")
+    assert response.status_code == 405
+    assert set(response.json()["error"]) == {"message", "type", "param", "code"}
+    assert response.headers["allow"]
+
+
+async def test_the_root_answers_a_probe(rig: Rig) -> None:
+    assert (await rig.http.get("/")).status_code == 200
+    head = await rig.http.head("/")
+    assert (head.status_code, head.content) == (200, b"")
+
+
+async def test_health_tells_the_engines_state(rig: Rig) -> None:
+    body = (await rig.http.get("/health")).json()
+    assert (body["status"], body["engine"]) == ("ok", "ready")
+
+
+async def test_models_are_listed_with_what_they_really_have(rig: Rig) -> None:
+    listed = (await rig.http.get("/v1/models")).json()
+    assert listed["object"] == "list"
+    (pocket,) = [model for model in listed["data"] if model["id"] == "pocket-v0"]
+    assert pocket == (await rig.http.get("/v1/models/pocket-v0")).json()
+    assert pocket["object"] == "model"
+    assert isinstance(pocket["created"], int)
+    props = await rig.http.get(
+        f"http://127.0.0.1:{rig.engine.port}/props", headers={"Authorization": f"Bearer {await _key(rig)}"}
+    )
+    assert pocket["context_length"] == props.json()["default_generation_settings"]["n_ctx"]
+    unknown = await rig.http.get("/v1/models/nothing")
+    assert (unknown.status_code, unknown.json()["error"]["code"]) == (404, "model_not_found")
+
+
+async def _key(rig: Rig) -> str:
+    """The engine's private key, as the last request to it carried it."""
+    await rig.chat()
+    headers = dict((await rig.engine.seen())[-1]["headers"])
+    return headers["Authorization"].removeprefix("Bearer ")
+
+
+async def test_no_answer_shows_a_path_of_this_machine(rig: Rig, tmp_path: Path) -> None:
+    import paddock
+
+    inside = str(Path(paddock.__file__).parent)
+    for method, path in ROUTES:
+        response = await rig.http.request(method, path, content=b'{"model": "/etc/passwd", "messages": 5}')
+        assert inside not in response.text
+        assert "Traceback" not in response.text
+
+
+async def test_embeddings_are_refused_by_a_model_that_chats(rig: Rig) -> None:
+    response = await rig.post({"input": "hello"}, "/v1/embeddings")
+    assert response.status_code == 400
+    error = response.json()["error"]
+    assert "embedding" in error["message"]
+    assert error["param"] == "model"
+    assert (await rig.engine.record())["requests"] == []
