@@ -179,7 +179,8 @@ def install(kind: str) -> None:
             word, _, rest = line.strip().partition(" ")
             if word in {"Collecting", "Processing", "Requirement"}:
                 seen += 1
-                name = Path(rest.split(" (")[0]).name
+                place = rest.split(": ")[-1].split(" in ")[0].split(" (")[0]
+                name = "-".join(Path(place).name.split("-")[:2])
                 progress(f"  {seen} of {total}: {name}", every=10, count=seen)
             elif word == "Installing":
                 progress("  unpacking", every=1, count=1)

@@ -35,7 +35,7 @@ class Figure:
 
     @property
     def ratio(self) -> float | None:
-        """How many times the engine's own figure the whole is, in the middle of the runs; None without a counterpart."""
+        """How many times the engine's own figure the whole is, in the middle run; None without a counterpart."""
         pairs = [(mine, its) for mine, its in zip(self.runs, self.engine_runs, strict=False) if its > 0]
         if not pairs:
             return None

@@ -18,6 +18,7 @@ import psutil
 ROOT = Path(__file__).resolve().parents[1]
 STEADY = [sys.executable, str(ROOT / "bench" / "steady_engine.py")]
 _END_S = 10
+_WORDS_FILE = "stderr.txt"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,21 +44,29 @@ class Served:
 
 def environment(home: str) -> dict[str, str]:
     """The environment of a program under measurement: this tree, an empty data home, no settings of this shell."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("PADDOCK_")}
-    return {**kept, "PADDOCK_HOME": home, "PYTHONPATH": os.pathsep.join([str(ROOT / "src"), str(ROOT)])}
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("PADDOCK_", "PYTHON"))}
+    # Compiled modules are kept, as an installer leaves them, but beside this tree rather than in it.
+    compiled = Path(tempfile.gettempdir()) / "paddock-bench-compiled"
+    return {
+        **kept,
+        "PADDOCK_HOME": home,
+        "PYTHONPATH": os.pathsep.join([str(ROOT / "src"), str(ROOT)]),
+        "PYTHONPYCACHEPREFIX": str(compiled),
+    }
 
 
 @contextmanager
 def child(words: Sequence[str], home: str) -> Generator[subprocess.Popen[str]]:
     """A program with pipes to its standard input and output; it ends at the end of its input."""
-    process = subprocess.Popen(
-        [*words],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        text=True,
-        env=environment(home),
-    )
+    with Path(home, _WORDS_FILE).open("ab") as stderr:
+        process = subprocess.Popen(
+            [*words],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=stderr,
+            text=True,
+            env=environment(home),
+        )
     with process:
         try:
             yield process
@@ -70,24 +79,25 @@ def child(words: Sequence[str], home: str) -> Generator[subprocess.Popen[str]]:
                 process.kill()
 
 
-def said(process: subprocess.Popen[str]) -> dict[str, Any]:
-    """The next JSON line that a child prints. Raises RuntimeError where it ended instead."""
+def said(process: subprocess.Popen[str], home: str) -> dict[str, Any]:
+    """The next JSON line that a child prints. Raises RuntimeError, with its last words, where it ended instead."""
     assert process.stdout
     line = process.stdout.readline()
     if not line:
-        raise RuntimeError(f"{process.args!r} ended before it was ready; run it by hand to see why.")
+        words = Path(home, _WORDS_FILE).read_text("utf-8", "replace")[-1000:]
+        raise RuntimeError(f"{process.args!r} ended before it was ready: {words}")
     return json.loads(line)
 
 
 @contextmanager
-def paddock(*, program: Sequence[str] = (), **settings: Any) -> Generator[Served]:
+def paddock(*, program: Sequence[str] = (), tell: bool = False, **settings: Any) -> Generator[Served]:
     """A paddock with its engine loaded: the real one, or `program`."""
-    wish = json.dumps({"settings": settings, "program": [*program]})
+    wish = json.dumps({"settings": settings, "program": [*program], "tell": tell})
     with (
         tempfile.TemporaryDirectory() as home,
         child([sys.executable, "-m", "bench.served", wish], home) as process,
     ):
-        hello = said(process)
+        hello = said(process, home)
         engine = hello["engine"]
         yield Served(
             paddock=Target(port=int(hello["url"].rsplit(":", 1)[1])),
@@ -106,7 +116,7 @@ def bare_engine(program: Sequence[str], *flags: str) -> Generator[tuple[subproce
         assert process.stdin
         process.stdin.write(json.dumps({"api_key": "bench"}) + "\n")
         process.stdin.flush()
-        report = said(process)
+        report = said(process, home)
         yield process, Target(port=int(report["port"]), api_key="bench")
 
 

@@ -1,13 +1,15 @@
 """Owns the program under measurement: one paddock in a process of its own; measures nothing itself.
 
-    python -m bench.served '{"settings": {…}, "program": ["python", "engine.py"], "warm": true}'
+    python -m bench.served '{"settings": {…}, "program": ["python", "engine.py"], "warm": true, "tell": false}'
 
-It prints one JSON line with its address and its engine's, then a line for every log line of the engine that tells the
-end of a task, with the time on the machine's monotonic clock. It ends at the end of its standard input.
+It prints one JSON line with its address and its engine's; with `tell`, then one for every log line of the engine that
+tells the end of a task, with the time on the machine's monotonic clock, which must be read or the server stops. It ends
+at the end of its standard input.
 """
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import sys
 import time
@@ -38,20 +40,21 @@ def _tell(fields: dict[str, Any]) -> None:
     print(json.dumps(fields), flush=True)
 
 
-async def _run(settings: Settings, program: list[str], *, warm: bool) -> None:
+async def _run(settings: Settings, program: list[str], *, warm: bool, tell: bool) -> None:
     async with app.running(settings, engine_program=program or EMBEDDED) as studio:
         engine: dict[str, Any] = {}
         if warm:
-            async with studio.pool.lease(load_model_id(settings)) as lease:
+            async with studio.pool.lease(_default_id(settings)) as lease:
                 process = lease.resident.engine
-                process.stderr = _ToldRing(process.stderr, maxlen=process.stderr.maxlen)
+                if tell:
+                    process.stderr = _ToldRing(process.stderr, maxlen=process.stderr.maxlen)
                 engine = {"port": lease.endpoint.port, "api_key": lease.endpoint.api_key, "pid": process.pid}
         heavy = [name for name in _HEAVY if name in sys.modules]
         _tell({"url": studio.url, "engine": engine, "heavy": heavy})
         await anyio.to_thread.run_sync(sys.stdin.buffer.read)
 
 
-def load_model_id(settings: Settings) -> str:
+def _default_id(settings: Settings) -> str:
     """The id of the model that is served by default."""
     from paddock.models.catalog import Catalog
 
@@ -61,8 +64,10 @@ def load_model_id(settings: Settings) -> str:
 def main() -> None:
     wish = json.loads(sys.argv[1])
     settings = load({"port": 0, **wish.get("settings", {})})
-    arguments = (settings, wish.get("program", []))
-    anyio.run(lambda: _run(*arguments, warm=wish.get("warm", True)), backend_options={"use_uvloop": app._has_uvloop()})
+    program: list[str] = wish.get("program", [])
+    switches = {"warm": wish.get("warm", True), "tell": wish.get("tell", False)}
+    has_uvloop = importlib.util.find_spec("uvloop") is not None
+    anyio.run(lambda: _run(settings, program, **switches), backend_options={"use_uvloop": has_uvloop})
 
 
 if __name__ == "__main__":

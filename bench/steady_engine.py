@@ -87,8 +87,9 @@ class Connection(asyncio.Protocol):
         if path == b"/props":
             self._json(_PROPS)
         elif path == b"/apply-template":
-            called = b"paddock_probe_call" in body and b"tool_calls" in body
-            self._json({"prompt": "<|user|>probe<|bot|>" + ('<call>{"name": "paddock_probe_call"' if called else "")})
+            # Two renderings from which paddock learns how this template begins a call.
+            before = '<call>{"name": "' if b'"tool_calls"' in body else ""
+            self._json({"prompt": f"<|user|>probe<|bot|>{before}paddock_probe_call<|user|>probe"})
         elif path.startswith(b"/v1/"):
             request: dict[str, Any] = json.loads(body)
             if request.get("stream"):

@@ -68,6 +68,10 @@ class Kept:
         length = int(low[at + 15 :].split(b"\r\n", 1)[0])
         while len(body) < length:
             body += self._more()
+        if b"connection: close" in low:
+            # The real engine ends a kept connection after a hundred requests.
+            self._sock.close()
+            self._sock = connect(self.target)
         return body
 
     def timed_ms(self, request: bytes) -> float:

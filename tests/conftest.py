@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import gc
 import os
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from pathlib import Path
 
 import pytest
@@ -49,10 +49,20 @@ def no_process_survives() -> Generator[None]:
         pytest.fail("outlived the tests: " + "; ".join(left), pytrace=False)
 
 
+@pytest.fixture(scope="module", autouse=True)
+def nothing_left_behind_by_the_file(request: pytest.FixtureRequest) -> Generator[None]:
+    """Fail the last test of a file that, with its shared fixtures gone, leaves a process, thread, socket or file."""
+    yield from guarded(request, is_bound=True)
+
+
 @pytest.fixture(autouse=True)
 def nothing_left_behind(request: pytest.FixtureRequest) -> Generator[None]:
-    """Fail a test of the tiers with processes that leaves a process, thread, socket or file behind."""
-    if GUARDED.isdisjoint(request.path.relative_to(Path(__file__).parent).parts):
+    """Fail a test that leaves something behind. Where a server is shared, which keeps connections, its file answers."""
+    yield from guarded(request, is_bound=not shares_a_server(request.node))
+
+
+def guarded(request: pytest.FixtureRequest, *, is_bound: bool) -> Generator[None]:
+    if not is_bound or GUARDED.isdisjoint(request.path.relative_to(Path(__file__).parent).parts):
         yield
         return
     before = leaks.standing()
@@ -60,3 +70,10 @@ def nothing_left_behind(request: pytest.FixtureRequest) -> Generator[None]:
     gc.collect()
     if left := leaks.once_settled(lambda: leaks.left_since(before)):
         pytest.fail("left behind: " + "; ".join(left), pytrace=False)
+
+
+def shares_a_server(item: pytest.Item) -> bool:
+    """Whether the test uses a fixture of a wider scope than its own that a tier defines."""
+    known: dict[str, Sequence[pytest.FixtureDef[object]]] = getattr(item, "_fixtureinfo").name2fixturedefs  # noqa: B009
+    used = [definition for name, chain in known.items() if name != "anyio_backend" for definition in chain]
+    return any(definition.scope != "function" and definition.baseid not in {"", "tests"} for definition in used)

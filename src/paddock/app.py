@@ -17,7 +17,6 @@ import uvicorn
 from paddock import log
 from paddock.api.routes import Api, application
 from paddock.config import Settings
-from paddock.engine.client import EngineClient
 from paddock.engine.pool import EMBEDDED, Pool
 from paddock.errors import PortBusy, SettingInvalid
 from paddock.models.catalog import Catalog
@@ -41,11 +40,17 @@ class _Server(uvicorn.Server):
     def __init__(self, config: uvicorn.Config) -> None:
         super().__init__(config)
         self.up = anyio.Event()
+        self.down = anyio.Event()
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Start accepting, then say so."""
         await super().startup(sockets)
         self.up.set()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Let open requests finish within the grace, then say so."""
+        await super().shutdown(sockets)
+        self.down.set()
 
     @contextlib.contextmanager
     def capture_signals(self) -> Generator[None]:
@@ -67,28 +72,25 @@ async def running(settings: Settings, *, engine_program: Sequence[str] = EMBEDDE
     check_exposure(settings)
     shelf = await anyio.to_thread.run_sync(lambda: Shelf(Catalog(settings.home), settings))
     with contextlib.closing(_listen(settings)) as listener:
-        client = EngineClient()
-        try:
-            async with anyio.create_task_group() as tasks:
-                pool = Pool(
-                    flags_for=shelf.flags_for,
-                    client=client,
-                    tasks=tasks,
-                    load_timeout_s=settings.load_timeout_s,
-                    program=engine_program,
-                )
-                server = _server(application(Api(settings=settings, shelf=shelf, pool=pool)))
-                tasks.start_soon(server.serve, [listener])
-                try:
-                    await server.up.wait()
-                    yield Studio(url=_url(settings.host, listener), pool=pool)
-                finally:
-                    with anyio.CancelScope(shield=True):
-                        server.should_exit = True
-                        await pool.close()
-        finally:
-            with anyio.CancelScope(shield=True):
-                await client.close()
+        async with anyio.create_task_group() as tasks:
+            pool = Pool(
+                flags_for=shelf.flags_for,
+                tasks=tasks,
+                load_timeout_s=settings.load_timeout_s,
+                program=engine_program,
+            )
+            server = _server(application(Api(settings=settings, shelf=shelf, pool=pool)))
+            tasks.start_soon(server.serve, [listener])
+            try:
+                await server.up.wait()
+                tasks.start_soon(pool.preload)
+                yield Studio(url=_url(settings.host, listener), pool=pool)
+            finally:
+                with anyio.CancelScope(shield=True):
+                    server.should_exit = True
+                    with anyio.move_on_after(_GRACE_S + 1):
+                        await server.down.wait()
+                    await pool.close()
 
 
 def serve(settings: Settings, announce: Callable[[str], None]) -> None:

@@ -104,7 +104,8 @@ def load(flags: Mapping[str, Value | None] | None = None, environ: Mapping[str, 
 def _from_file(path: Path) -> dict[str, Any]:
     try:
         table = tomllib.loads(path.read_text("utf-8"))
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
+        # A file where the home should be is told when the home is made.
         return {}
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise SettingInvalid(f"config.toml in the data home cannot be read: {error}. Mend or remove it.") from error

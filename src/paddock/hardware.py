@@ -13,8 +13,6 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-import psutil
-
 _CGROUPS = Path("/sys/fs/cgroup")
 _PROC = Path("/proc")
 _UNLIMITED_BYTES = 2**60
@@ -217,7 +215,7 @@ def _cpu(limits: Limits) -> Cpu:
     return Cpu(
         name=name or platform.processor() or "unknown",
         architecture=platform.machine(),
-        cores=psutil.cpu_count() or 1,
+        cores=os.cpu_count() or 1,
         usable_cores=_usable_cores(limits.cpu_cores),
         quota_cores=limits.cpu_cores,
         features=features,
@@ -226,11 +224,14 @@ def _cpu(limits: Limits) -> Cpu:
 
 def _usable_cores(quota_cores: float | None) -> int:
     # Rounded down: a thread beyond the quota is stopped in the middle of a matrix, and all others wait for it.
-    allowed = len(os.sched_getaffinity(0)) if sys.platform == "linux" else psutil.cpu_count() or 1
+    allowed = len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count() or 1
     return max(1, min(allowed, int(quota_cores or allowed)))
 
 
 def _memory(limits: Limits) -> Memory:
+    # Slow to import, and only asked for by the doctor: serving must not pay for it.
+    import psutil
+
     memory = psutil.virtual_memory()
     available = memory.available
     if limits.memory_left_bytes is not None:

@@ -6,7 +6,7 @@ paddock, so that a fault of paddock's cannot hide in it. The shapes of a script 
     python scripted_engine.py [--script FILE] --model PATH --alias ID ...      (as the parent starts it)
 
 Control routes, without a key: `POST /__script` sets a script, `GET /__record` says what was asked and how each peer
-left, `POST /__clear` forgets both.
+left, `POST /__clear` forgets both, `POST /__rest` closes the connections that wait for a next request.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ class World:
         self.api_key = api_key
         self.turns: dict[str, int] = {}
         self.seen: list[Seen] = []
-        self.open_connections = 0
+        self.connections: set[Connection] = set()
         self.all_connections = 0
 
     def next_answer(self, path: str) -> Answer | None:
@@ -56,6 +56,12 @@ class World:
         turn = self.turns.get(path, 0)
         self.turns[path] = turn + 1
         return answers[min(turn, len(answers) - 1)]
+
+    def drop_idle(self) -> None:
+        """Close every connection that waits for its next request."""
+        for connection in self.connections:
+            if connection.current is None:
+                connection.transport.close()
 
     def clear(self) -> None:
         self.script = {}
@@ -69,7 +75,7 @@ class World:
         return {
             "requests": self.seen,
             "hits": hits,
-            "open_connections": self.open_connections - 1,
+            "open_connections": len(self.connections) - 1,
             "all_connections": self.all_connections,
             "now_s": time.monotonic(),
         }
@@ -93,7 +99,7 @@ class Connection(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.transport = cast(asyncio.Transport, transport)
         self.sock().setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        self.world.open_connections += 1
+        self.world.connections.add(self)
         self.world.all_connections += 1
         self.task = asyncio.get_running_loop().create_task(self.serve())
 
@@ -106,7 +112,7 @@ class Connection(asyncio.Protocol):
         return True
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self.world.open_connections -= 1
+        self.world.connections.discard(self)
         self.note_left("reset" if exc else "closed")
         self.writable.set()
 
@@ -203,6 +209,9 @@ class Connection(asyncio.Protocol):
         if path == "/__clear":
             world.clear()
             return {"json": {}}
+        if path == "/__rest":
+            world.drop_idle()
+            return {"json": {}, "framing": "close"}
         bearer = {name.lower(): value for name, value in seen["headers"]}.get("authorization")
         if path != "/health" and bearer != f"Bearer {world.api_key}":
             return error_answer(401, "authentication_error", "Invalid API Key")

@@ -19,6 +19,7 @@ from typing import Any
 import pytest
 
 from paddock.models.catalog import BUNDLED
+from tests.fakes.hub import running_hub
 
 WAIT_S = 60.0
 PADDOCK = [sys.executable, "-m", "paddock"]
@@ -202,6 +203,36 @@ def test_a_pull_that_cannot_work_is_one_sentence_and_leaves_nothing(env: dict[st
     assert json.loads(ran.stdout)["error"]["message"] in ran.stderr
     models = Path(env["PADDOCK_HOME"]) / "models"
     assert not models.exists() or list(models.iterdir()) == []
+
+
+def test_a_pull_that_was_stopped_goes_on_where_it_stopped(env: dict[str, str], tmp_path: Path) -> None:
+    env["HF_HUB_OFFLINE"] = "0"
+    env["HF_HOME"] = str(tmp_path / "hf")
+    (tmp_path / "hub").mkdir()
+    with running_hub(tmp_path / "hub") as hub:
+        env["HF_ENDPOINT"] = hub.endpoint
+        hub.add("org/tiny", "tiny-Q8_0.gguf", BUNDLED["pocket-v0"].read_bytes())
+        hub.misbehave({"cuts": -1, "cut_after_bytes": 50_000})
+        with subprocess.Popen(
+            [*PADDOCK, "pull", "org/tiny"], env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        ) as process:
+            assert process.stderr is not None
+            assert process.stderr.readline() == "Fetching org/tiny:Q8_0, 5.2 MB.\n"
+            while not any(seen["range"] for seen in hub.seen()):
+                assert process.poll() is None
+            process.send_signal(signal.SIGINT)
+            out, complaints = process.communicate(timeout=WAIT_S)
+        assert (process.returncode, out) == (130, "")
+        assert complaints.endswith("Stopped. What came is kept; `paddock pull org/tiny` goes on from there.\n")
+        hub.misbehave()
+        again = run(env, "pull", "org/tiny", "--json")
+        assert again.returncode == 0, again.stderr
+        assert json.loads(again.stdout)["id"] == "org/tiny:Q8_0"
+        assert any(seen["range"] for seen in hub.seen())
+    listed = json.loads(run(env, "models", "list", "--json").stdout)
+    assert [model["origin"] for model in listed["models"]] == ["bundled", "pulled"]
+    assert run(env, "chat", "--model", "org/tiny:Q8_0", "Hello!").returncode == 0
+    assert run(env, "models", "rm", "org/tiny:Q8_0").stdout == "org/tiny:Q8_0 is removed.\n"
 
 
 def test_the_doctor_tries_the_engine_for_real(env: dict[str, str]) -> None:

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+import os
 import shlex
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import typer
@@ -74,6 +77,26 @@ def test_an_error_with_json_is_json_too(home: Path, capsys: pytest.CaptureFixtur
     assert printed.err == f"Error: {sentence}\n"
 
 
+def test_a_fault_of_our_own_is_a_sentence_and_the_stack_is_for_who_asks() -> None:
+    program = """
+from paddock import cli
+
+@cli.app.command("broken")
+def broken(as_json: bool = False) -> None:
+    cli.printing.size("x")
+
+cli.main(["broken"])
+"""
+    command = [sys.executable, "-c", program]
+    ran = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert (ran.returncode, ran.stdout) == (1, "")
+    assert ran.stderr.startswith("Error: A fault of paddock itself: ValueError in printing.py line ")
+    assert ran.stderr.count("\n") == 1
+    debug = {**os.environ, "PADDOCK_LOG_LEVEL": "debug"}
+    asked = subprocess.run(command, capture_output=True, text=True, check=False, env=debug)
+    assert "Traceback" in asked.stderr
+
+
 def test_config_show_tells_every_setting_and_its_source(
     home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -94,9 +117,24 @@ def test_config_show_tells_every_setting_and_its_source(
 
 
 def test_every_setting_is_an_option_of_serve() -> None:
-    group = typer.main.get_command(cli.app)
-    options = {parameter.name for parameter in group.commands["serve"].params}  # pyright: ignore
+    group: Any = typer.main.get_command(cli.app)
+    options = {parameter.name for parameter in group.commands["serve"].params}
     assert options == set(NAMES)
+
+
+def test_every_option_of_every_command_is_in_the_page_about_the_command_line() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "cli.md").read_text("utf-8")
+
+    def missing(command: Any, words: str) -> Iterator[str]:
+        section = page.partition(f"\n## {words}\n")[2].partition("\n## ")[0]
+        for parameter in command.params:
+            for name in parameter.opts + parameter.secondary_opts:
+                if name.startswith("-") and name not in ("--help", "-h", "--version") and name not in section:
+                    yield f"{words} {name}"
+        for name, inner in getattr(command, "commands", {}).items():
+            yield from missing(inner, f"{words} {name}")
+
+    assert list(missing(typer.main.get_command(cli.app), "paddock")) == []
 
 
 @pytest.mark.parametrize("url", ["http://127.0.0.1:8642", "http://[::1]:9"])

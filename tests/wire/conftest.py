@@ -3,33 +3,59 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
 
+import anyio
 import pytest
 
-from tests.wire.rig import Rig, scripted_studio
+from tests import leaks
+from tests.wire.rig import Rig, client, scripted_studio
 
 
 @pytest.fixture(scope="module")
-async def _lenient_rig(anyio_backend: str, tmp_path_factory: pytest.TempPathFactory) -> AsyncGenerator[Rig]:
+async def lenient_studio(anyio_backend: str, tmp_path_factory: pytest.TempPathFactory) -> AsyncGenerator[Rig]:
+    """Paddock as it is by default, shared by the tests of a file."""
     async with scripted_studio(tmp_path_factory.mktemp("lenient")) as rig:
         yield rig
 
 
 @pytest.fixture(scope="module")
-async def _strict_rig(anyio_backend: str, tmp_path_factory: pytest.TempPathFactory) -> AsyncGenerator[Rig]:
+async def strict_studio(anyio_backend: str, tmp_path_factory: pytest.TempPathFactory) -> AsyncGenerator[Rig]:
+    """Paddock with `strict_wire`, shared by the tests of a file."""
     async with scripted_studio(tmp_path_factory.mktemp("strict"), strict_wire=True) as rig:
         yield rig
 
 
+@asynccontextmanager
+async def visit(shared: Rig) -> AsyncGenerator[Rig]:
+    """A shared paddock for one test: with a client of its own, and every connection closed afterwards."""
+    before = leaks.open_files()
+    async with client(shared.studio.url) as http:
+        rig = Rig(studio=shared.studio, http=http)
+        await rig.engine.clear()
+        yield rig
+        await rig.engine.rest()
+    with anyio.move_on_after(1):
+        while leaks.open_files() - before:
+            await anyio.sleep(0.002)
+
+
 @pytest.fixture
-async def rig(_lenient_rig: Rig) -> Rig:
+async def rig(lenient_studio: Rig) -> AsyncGenerator[Rig]:
     """Paddock as it is by default."""
-    await _lenient_rig.engine.clear()
-    return _lenient_rig
+    async with visit(lenient_studio) as rig:
+        yield rig
 
 
 @pytest.fixture
-async def strict(_strict_rig: Rig) -> Rig:
+async def strict(strict_studio: Rig) -> AsyncGenerator[Rig]:
     """Paddock with `strict_wire`."""
-    await _strict_rig.engine.clear()
-    return _strict_rig
+    async with visit(strict_studio) as rig:
+        yield rig
+
+
+@pytest.fixture(params=["lenient", "strict"])
+async def either(request: pytest.FixtureRequest, lenient_studio: Rig, strict_studio: Rig) -> AsyncGenerator[Rig]:
+    """Paddock in both modes, one after the other."""
+    async with visit(lenient_studio if request.param == "lenient" else strict_studio) as rig:
+        yield rig

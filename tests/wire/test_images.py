@@ -10,6 +10,7 @@ from typing import Any, cast
 import pytest
 from PIL import Image
 
+from tests.wire.conftest import visit
 from tests.wire.rig import TOOL, USER, Json, Rig, body_of, scripted_studio
 
 pytestmark = pytest.mark.anyio
@@ -17,25 +18,25 @@ SIZE = (6, 4)
 
 
 @pytest.fixture(scope="module")
-async def _seeing(anyio_backend: str, tmp_path_factory: pytest.TempPathFactory) -> AsyncGenerator[Rig]:
+async def seeing_studio(anyio_backend: str, tmp_path_factory: pytest.TempPathFactory) -> AsyncGenerator[Rig]:
     script: Any = {"props": {"modalities": {"vision": True}}}
     async with scripted_studio(tmp_path_factory.mktemp("seeing"), script=script) as rig:
         yield rig
 
 
 @pytest.fixture
-async def seeing(_seeing: Rig) -> Rig:
+async def seeing(seeing_studio: Rig) -> AsyncGenerator[Rig]:
     """Paddock before an engine whose model sees."""
-    await _seeing.engine.clear()
-    return _seeing
+    async with visit(seeing_studio) as rig:
+        yield rig
 
 
-def picture(mode: str = "RGB", form: str = "PNG", size: tuple[int, int] = SIZE, **options: Any) -> bytes:
+def picture(mode: str = "RGB", form: str = "PNG", **options: Any) -> bytes:
     """The bytes of a small image of one mode."""
     packed = io.BytesIO()
-    image = Image.new("RGB", size, (200, 100, 50)).convert("L" if mode == "I;16" else mode)
+    image = Image.new("RGB", SIZE, (200, 100, 50)).convert("L" if mode == "I;16" else mode)
     if mode == "I;16":
-        image = Image.frombytes("I;16", size, b"\x10\x27" * (size[0] * size[1]))
+        image = Image.frombytes("I;16", SIZE, b"\x10\x27" * (SIZE[0] * SIZE[1]))
     image.save(packed, format=form, **options)
     return packed.getvalue()
 
@@ -136,12 +137,19 @@ async def test_a_legacy_image_may_be_any_common_file_and_a_data_url(seeing: Rig,
         assert read(body["messages"][-1]["content"][-1]).size == SIZE
 
 
+def bomb() -> bytes:
+    """Fifty kilobytes that unpack to 400 million pixels."""
+    packed = io.BytesIO()
+    Image.new("1", (20_000, 20_000)).save(packed, format="PNG")
+    return packed.getvalue()
+
+
 BAD_IMAGES = {
     "not base64": "§§§",
     "not an image": text(b"hello, I am a text file"),
     "truncated": text(picture()[:40]),
     "nothing inside": text(b"\x89PNG\r\n\x1a\n"),
-    "a bomb": text(picture("1", size=(20000, 20000))),
+    "a bomb": text(bomb()),
 }
 
 

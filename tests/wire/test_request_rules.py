@@ -123,11 +123,8 @@ async def test_row_7_roles_are_accepted(rig: Rig, role: str) -> None:
 
 
 @pytest.mark.parametrize("role", ["function", "robot", "", None, 5])
-@pytest.mark.parametrize("mode", ["rig", "strict"])
-async def test_row_7_another_role_is_refused_in_both_modes(
-    request: pytest.FixtureRequest, mode: str, role: Any
-) -> None:
-    error = await refused(request.getfixturevalue(mode), messages=[{"role": role, "content": "Hi"}])
+async def test_row_7_another_role_is_refused_in_both_modes(either: Rig, role: Any) -> None:
+    error = await refused(either, messages=[{"role": role, "content": "Hi"}])
     assert error["param"].endswith("role")
 
 
@@ -162,14 +159,8 @@ async def test_row_12_a_tool_message_needs_content(strict: Rig, content: Any) ->
 
 @pytest.mark.parametrize("role", ["user", "system"])
 @pytest.mark.parametrize("content", ["", None, []])
-@pytest.mark.parametrize("mode", ["rig", "strict"])
-async def test_row_13_user_and_system_need_content_in_both_modes(
-    request: pytest.FixtureRequest, mode: str, role: str, content: Any
-) -> None:
-    assert (
-        "content"
-        in (await refused(request.getfixturevalue(mode), messages=[{"role": role, "content": content}]))["message"]
-    )
+async def test_row_13_user_and_system_need_content_in_both_modes(either: Rig, role: str, content: Any) -> None:
+    assert "content" in (await refused(either, messages=[{"role": role, "content": content}]))["message"]
 
 
 WRONG_PLACES: list[tuple[str, Json]] = [
@@ -183,11 +174,10 @@ WRONG_PLACES: list[tuple[str, Json]] = [
 
 
 @pytest.mark.parametrize(("field", "message"), WRONG_PLACES, ids=[f"{f}-on-{m['role']}" for f, m in WRONG_PLACES])
-@pytest.mark.parametrize("mode", ["rig", "strict"])
 async def test_rows_14_and_15_tool_fields_on_a_wrong_role_are_refused_in_both_modes(
-    request: pytest.FixtureRequest, mode: str, field: str, message: Json
+    either: Rig, field: str, message: Json
 ) -> None:
-    error = await refused(request.getfixturevalue(mode), messages=[USER, turn(), message])
+    error = await refused(either, messages=[USER, turn(), message])
     assert field in error["message"]
 
 
@@ -201,10 +191,9 @@ async def test_row_16_a_name_on_a_tool_message_reaches_the_engine(strict: Rig) -
     assert messages[2]["name"] == "get_weather"
 
 
-@pytest.mark.parametrize("mode", ["rig", "strict"])
-async def test_row_17_the_tool_loop_keeps_its_order_ids_and_nulls(request: pytest.FixtureRequest, mode: str) -> None:
+async def test_row_17_the_tool_loop_keeps_its_order_ids_and_nulls(either: Rig) -> None:
     loop = [USER, turn(content=None), output()]
-    assert await accepted(request.getfixturevalue(mode), loop, tools=[TOOL]) == (loop, None)
+    assert await accepted(either, loop, tools=[TOOL]) == (loop, None)
 
 
 @pytest.mark.parametrize("stream", [False, True])
@@ -298,8 +287,5 @@ NOT_REPAIRABLE: dict[str, list[Json]] = {
 
 
 @pytest.mark.parametrize("name", NOT_REPAIRABLE)
-@pytest.mark.parametrize("mode", ["rig", "strict"])
-async def test_what_cannot_be_repaired_is_refused_in_both_modes(
-    request: pytest.FixtureRequest, mode: str, name: str
-) -> None:
-    await refused(request.getfixturevalue(mode), messages=NOT_REPAIRABLE[name])
+async def test_what_cannot_be_repaired_is_refused_in_both_modes(either: Rig, name: str) -> None:
+    await refused(either, messages=NOT_REPAIRABLE[name])

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from paddock import errors
-from paddock.engine.client import is_transport_fault
 from paddock.errors import PaddockError
 
 
@@ -66,6 +65,17 @@ TABLE: dict[type[PaddockError], Fault] = {
 INTERNAL_MESSAGE = "Something went wrong inside paddock. The log tells more; look for this request's id there."
 
 
+# By name, since neither library is to be imported for this: our client's exceptions, and those of tools and SDKs.
+_TRANSPORT_ROOTS = {("aiohttp", "ClientError"), ("httpx", "RequestError"), ("httpx2", "RequestError")}
+
+
+def is_transport_fault(error: BaseException) -> bool:
+    """Whether a foreign error means a lost connection: the whole trees of aiohttp and httpx, and the system's own."""
+    if isinstance(error, (ConnectionError, TimeoutError)):
+        return True
+    return any((cls.__module__.split(".")[0], cls.__name__) in _TRANSPORT_ROOTS for cls in type(error).__mro__)
+
+
 def mapped(error: BaseException) -> BaseException:
     """The error itself, or ours in place of a foreign one that means a lost connection."""
     is_lost = not isinstance(error, PaddockError) and is_transport_fault(error)
@@ -102,8 +112,13 @@ def openai_error(error: BaseException) -> dict[str, Any]:
     return {"error": {"message": message, "type": kind, "param": param, "code": fault.openai_code}}
 
 
+def encoded(body: dict[str, Any]) -> bytes:
+    """An error body's bytes; what cannot be encoded was part of the caller's own words and becomes a question mark."""
+    return json.dumps(body, ensure_ascii=False).encode("utf-8", "replace")
+
+
 def openai_frame(error: BaseException) -> bytes:
     """The one frame that ends a stream after its first byte."""
     body = openai_error(error)
     body["error"]["type"] = "server_error"
-    return b"data: " + json.dumps(body, ensure_ascii=False).encode() + b"\n\n"
+    return b"data: " + encoded(body) + b"\n\n"

@@ -7,13 +7,13 @@ name to 127.0.0.1 sends that name as Host. Both are refused on every route.
 from __future__ import annotations
 
 import ipaddress
-import json
 import secrets
 from collections.abc import Callable
 from urllib.parse import urlsplit
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from paddock.api.faults import encoded, openai_error, status_of
 from paddock.errors import PaddockError, PageForbidden
 from paddock.log import named
 
@@ -117,9 +117,7 @@ async def answer_json(send: Send, status: int, body: bytes) -> None:
 
 def refuse_openai(error: BaseException) -> tuple[int, bytes]:
     """Status and body of an error for callers of the OpenAI routes."""
-    from paddock.api.faults import openai_error, status_of
-
-    return status_of(error), json.dumps(openai_error(error), ensure_ascii=False).encode()
+    return status_of(error), encoded(openai_error(error))
 
 
 def _name_of(host: str) -> str:

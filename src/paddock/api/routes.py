@@ -145,6 +145,8 @@ def application(api: Api) -> ASGIApp:
     inner = Starlette(
         routes=routes, exception_handlers={HTTPException: _unrouted, PaddockError: _refused, Exception: _refused}
     )
+    # A request sent to a mistyped path is refused rather than redirected: clients drop the body of a redirected POST.
+    inner.router.redirect_slashes = False
     origins = frozenset(
         origin.strip().rstrip("/") for origin in api.settings.allowed_origins.split(",") if origin.strip()
     )

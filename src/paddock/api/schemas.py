@@ -15,6 +15,7 @@ from pydantic import (
     StrictInt,
     ValidationError,
     ValidationInfo,
+    field_validator,
     model_validator,
 )
 
@@ -110,11 +111,12 @@ class ChatRequest(Sampling):
     enabled_tools: list[str] | None = None
     session_id: str | None = None
 
-    @model_validator(mode="after")
-    def _some_messages(self) -> ChatRequest:
-        if not self.messages:
-            raise ValueError("'messages' must hold at least one message")
-        return self
+    @field_validator("messages")
+    @classmethod
+    def _some_messages(cls, messages: list[Message]) -> list[Message]:
+        if not messages:
+            raise ValueError("must hold at least one message")
+        return messages
 
 
 class CompletionRequest(Sampling):
@@ -122,11 +124,12 @@ class CompletionRequest(Sampling):
 
     prompt: Any
 
-    @model_validator(mode="after")
-    def _some_prompt(self) -> CompletionRequest:
-        if self.prompt is None or self.prompt == []:
-            raise ValueError("'prompt' must not be empty")
-        return self
+    @field_validator("prompt")
+    @classmethod
+    def _some_prompt(cls, prompt: Any) -> Any:
+        if prompt is None or prompt == []:
+            raise ValueError("must not be empty")
+        return prompt
 
 
 class EmbeddingRequest(BaseModel):
@@ -139,11 +142,12 @@ class EmbeddingRequest(BaseModel):
     encoding_format: Literal["float", "base64"] | None = None
     dimensions: StrictInt | None = None
 
-    @model_validator(mode="after")
-    def _some_input(self) -> EmbeddingRequest:
-        if self.input in (None, "", []):
-            raise ValueError("'input' must not be empty")
-        return self
+    @field_validator("input")
+    @classmethod
+    def _some_input(cls, value: Any) -> Any:
+        if value is None or value == "" or value == []:
+            raise ValueError("must not be empty")
+        return value
 
 
 def check(schema: type[Schema], body: dict[str, Any], *, lenient: bool = True) -> Schema:

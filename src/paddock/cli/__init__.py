@@ -14,7 +14,11 @@ import io
 import os
 import re
 import sys
+import traceback
 from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+from types import TracebackType
 from typing import Annotated
 
 import typer
@@ -22,6 +26,8 @@ import typer
 from paddock import __version__
 from paddock.cli import chat, config, doctor, models, printing, pull, serve
 from paddock.errors import PaddockError, SettingInvalid
+
+_PACKAGE = Path(__file__).parents[1]
 
 app = typer.Typer(
     name="paddock",
@@ -42,6 +48,7 @@ app.add_typer(config.app, name="config")
 def main(argv: Sequence[str] | None = None) -> None:
     """Run one command and end the process with its exit status. `argv` is the command line without the program."""
     args = list(sys.argv[1:] if argv is None else argv)
+    sys.excepthook = partial(_tell_fault, "--json" in args)
     for stream in (sys.stdin, sys.stdout, sys.stderr):
         # A character that the terminal or the locale cannot show must not end the program.
         if isinstance(stream, io.TextIOWrapper):
@@ -81,6 +88,16 @@ def _fail(kind: str, message: str, *, status: int, as_json: bool) -> int:
         printing.data({"error": {"kind": kind, "message": message}})
     printing.say(f"Error: {message}")
     return status
+
+
+def _tell_fault(as_json: bool, kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+    """What is said instead of a stack when paddock itself is at fault."""
+    if os.environ.get("PADDOCK_LOG_LEVEL") == "debug":
+        sys.__excepthook__(kind, error, trace)
+    ours = [frame for frame in traceback.extract_tb(trace) if Path(frame.filename).is_relative_to(_PACKAGE)]
+    place = f" in {Path(ours[-1].filename).name} line {ours[-1].lineno}" if ours else ""
+    sentence = f"A fault of paddock itself: {kind.__name__}{place} ({error}). Please report it"
+    _fail("internal", f"{sentence}; PADDOCK_LOG_LEVEL=debug shows more.", status=1, as_json=as_json)
 
 
 def _leave_the_pipe() -> None:

@@ -24,16 +24,6 @@ _ERROR_BODY_BYTES = 64 * 1024
 TRANSPORT_FAULTS: tuple[type[Exception], ...] = (aiohttp.ClientError, OSError, TimeoutError)
 
 
-def is_transport_fault(error: BaseException) -> bool:
-    """Whether a foreign error means a lost connection: our client's whole tree, and httpx's, which SDKs raise."""
-    if isinstance(error, (aiohttp.ClientError, ConnectionError, TimeoutError)):
-        return True
-    return any(
-        cls.__name__ == "RequestError" and cls.__module__.split(".")[0].startswith("httpx")
-        for cls in type(error).__mro__
-    )
-
-
 class Answer:
     """One open answer of the engine: its status, its headers and its body as it arrives."""
 

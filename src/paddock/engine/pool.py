@@ -6,20 +6,25 @@ that arrive meanwhile wait their turn, so that neither side starves.
 
 from __future__ import annotations
 
+import importlib
 import sys
 from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import anyio
+import anyio.to_thread
 from anyio.abc import TaskGroup
 
-from paddock.engine.client import EngineClient
 from paddock.engine.flags import EngineFlags
 from paddock.engine.process import Endpoint, EngineProcess
 from paddock.errors import EngineUnavailable
 
+if TYPE_CHECKING:
+    from paddock.engine.client import EngineClient
+
+_STOPPING = "paddock is stopping and loads no model. Start it again to go on."
 # -P: a folder named paddock in the working directory must not become the engine.
 EMBEDDED: tuple[str, ...] = (sys.executable, "-P", "-m", "paddock.engine.embedded")
 
@@ -64,13 +69,12 @@ class Pool:
         self,
         *,
         flags_for: Callable[[str], EngineFlags],
-        client: EngineClient,
         tasks: TaskGroup,
         load_timeout_s: float,
         program: Sequence[str] = EMBEDDED,
     ) -> None:
         self._flags_for = flags_for
-        self._client = client
+        self._client: EngineClient | None = None
         self._tasks = tasks
         self._load_timeout_s = load_timeout_s
         self._program = program
@@ -90,15 +94,9 @@ class Pool:
         return self._resident
 
     def is_ready(self, model_id: str) -> bool:
-        """Whether a request for this model would be sent without loading or waiting for another model."""
+        """Whether a request for this model would be sent without loading it."""
         resident = self._resident
-        return bool(
-            resident
-            and resident.model_id == model_id
-            and resident.engine.is_ready
-            and resident.abilities
-            and not self._turn.locked()
-        )
+        return bool(resident and resident.model_id == model_id and resident.engine.is_ready and resident.abilities)
 
     @asynccontextmanager
     async def lease(self, model_id: str) -> AsyncGenerator[Lease]:
@@ -112,25 +110,43 @@ class Pool:
         resident = await self._claim(model_id)
         try:
             endpoint = await resident.engine.ensure_ready()
-            abilities = await self._abilities_of(resident, endpoint)
-            yield Lease(
-                model_id=model_id, endpoint=endpoint, abilities=abilities, resident=resident, client=self._client
-            )
+            client = await self.connect()
+            abilities = await _abilities_of(resident, endpoint, client)
+            yield Lease(model_id=model_id, endpoint=endpoint, abilities=abilities, resident=resident, client=client)
         finally:
             resident.leases -= 1
             if not resident.leases:
                 self._drained.set()
 
+    async def connect(self) -> EngineClient:
+        """The one client for engines, made at its first need. Raises EngineUnavailable when paddock is stopping."""
+        if self._client is None:
+            await self.preload()
+        if self._closed:
+            raise EngineUnavailable(_STOPPING)
+        if self._client is None:
+            from paddock.engine.client import EngineClient
+
+            self._client = EngineClient()
+        return self._client
+
+    @staticmethod
+    async def preload() -> None:
+        """Import the client's library, which takes longer than starting paddock, beside the event loop."""
+        await anyio.to_thread.run_sync(importlib.import_module, "paddock.engine.client")
+
     async def close(self) -> None:
-        """Stop the engine; later leases are refused."""
+        """Stop the engine and close every connection to it; later leases are refused."""
         self._closed = True
         if self._resident:
             await self._resident.engine.stop()
+        if self._client:
+            await self._client.close()
 
     async def _claim(self, model_id: str) -> Resident:
         async with self._turn:
             if self._closed:
-                raise EngineUnavailable("paddock is stopping and loads no model. Start it again to go on.")
+                raise EngineUnavailable(_STOPPING)
             resident = self._resident
             if resident is None or resident.model_id != model_id:
                 flags = self._flags_for(model_id)
@@ -151,15 +167,16 @@ class Pool:
                 await self._resident.engine.stop()
             self._resident = None
 
-    async def _abilities_of(self, resident: Resident, endpoint: Endpoint) -> Abilities:
-        """Ask a new process once what it really has."""
-        if resident.abilities is None or resident.abilities_generation != endpoint.generation:
-            resident.learned.clear()
-            props = await self._client.ask(endpoint, "/props")
-            resident.abilities = Abilities(
-                context_tokens=int(props["default_generation_settings"]["n_ctx"]),
-                sees_images=bool(props.get("modalities", {}).get("vision", False)),
-                template_knows_tools=bool(props.get("chat_template_caps", {}).get("supports_tools", True)),
-            )
-            resident.abilities_generation = endpoint.generation
-        return resident.abilities
+
+async def _abilities_of(resident: Resident, endpoint: Endpoint, client: EngineClient) -> Abilities:
+    """Ask a new process once what it really has."""
+    if resident.abilities is None or resident.abilities_generation != endpoint.generation:
+        resident.learned.clear()
+        props = await client.ask(endpoint, "/props")
+        resident.abilities = Abilities(
+            context_tokens=int(props["default_generation_settings"]["n_ctx"]),
+            sees_images=bool(props.get("modalities", {}).get("vision", False)),
+            template_knows_tools=bool(props.get("chat_template_caps", {}).get("supports_tools", True)),
+        )
+        resident.abilities_generation = endpoint.generation
+    return resident.abilities

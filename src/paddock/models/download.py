@@ -10,17 +10,16 @@ Blocking; call it from a worker thread.
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Callable, Generator
-from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass, replace
+from importlib import import_module
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 from paddock import __version__
-from paddock.errors import HubUnavailable, ModelUnusable
+from paddock.errors import BadRequest, HubUnavailable, ModelUnusable
 from paddock.models.gguf import read_header
 from paddock.models.hub_cache import Place, cached_file, cached_plan, check_space, is_checksum
 from paddock.models.hub_choice import HubFile, Plan, Spec, choose, parse_spec
@@ -55,7 +54,8 @@ class Hub:
     @property
     def host(self) -> str:
         """The hub's address as messages name it."""
-        return urlsplit(self.endpoint or _library().constants.ENDPOINT).netloc or "the hub"
+        address = (self.endpoint or _library().constants.ENDPOINT).partition("://")[2]
+        return address.partition("/")[0].rpartition("@")[2] or "the hub"
 
     @property
     def folder(self) -> Path:
@@ -93,6 +93,7 @@ def pull(
     plan = look_up(spec, hub=hub)
     if announce is not None:
         announce(plan)
+    home.ensure()
     files = _fetch_all(plan, home, hub, progress or (lambda done, total: None), is_cancelled)
     record = PulledRecord(id=plan.id, repo=plan.repo, revision=plan.revision, pulled_s=int(time.time()), files=files)
     try:
@@ -115,29 +116,31 @@ def look_up(spec: str, *, hub: Hub | None = None) -> Plan:
     asked = parse_spec(spec)
     try:
         with hub_errors(asked.repo, hub.host):
-            revision, files = _listing(asked, hub)
+            asked, revision, files = _listing(asked, hub)
     except HubUnavailable as error:
-        plan = cached_plan(hub.folder, asked) if is_about_the_network(error) else None
+        plan = None
+        if is_about_the_network(error):
+            with suppress(HubUnavailable, BadRequest):
+                plan = cached_plan(hub.folder, asked)
         if plan is None:
             raise
         return plan
     return Plan(spec=asked, revision=revision, choice=choose(asked, files))
 
 
-def _listing(asked: Spec, hub: Hub) -> tuple[str, list[HubFile]]:
-    """The newest commit of the main branch, and its files. ValueError: the answer makes no sense."""
+def _listing(asked: Spec, hub: Hub) -> tuple[Spec, str, list[HubFile]]:
+    """What was asked in the hub's own spelling, the newest commit, and its files. ValueError: a senseless answer."""
     api = _library().HfApi(endpoint=hub.endpoint, token=hub.token, **_CALLER)
     try:
         info = api.model_info(asked.repo, files_metadata=True, timeout=ASK_TIMEOUT_S)
-        files = [
-            HubFile(name=file.rfilename, size_bytes=int(file.size or 0), digest=_digest(file))
-            for file in info.siblings or []
-        ]
+        listed: list[Any] = info.siblings or []
+        files = [HubFile(name=file.rfilename, size_bytes=int(file.size or 0), digest=_digest(file)) for file in listed]
     except (AttributeError, KeyError, TypeError) as error:
         raise ValueError("not an answer of the hub") from error
     if not is_checksum(info.sha):
         raise ValueError("no commit in the answer")
-    return info.sha, files
+    own_spelling = info.id if str(info.id).casefold() == asked.repo.casefold() else asked.repo
+    return replace(asked, repo=own_spelling), str(info.sha), files
 
 
 def _digest(file: Any) -> str:
@@ -220,9 +223,11 @@ def _only_one(lock: Path, file: HubFile) -> Generator[None]:
 
 def _library() -> Any:
     """The hub library, imported when it is first needed: it takes as long as all the rest of a start."""
-    # No telemetry, no bars of its own on the screen, and plain transfers, which can go on where they stopped.
-    for name in ("HF_HUB_DISABLE_TELEMETRY", "HF_HUB_DISABLE_PROGRESS_BARS", "HF_HUB_DISABLE_XET"):
-        os.environ.setdefault(name, "1")
-    import huggingface_hub
-
-    return huggingface_hub
+    library: Any = import_module("huggingface_hub")
+    # The package only reaches for these two when they are named.
+    constants: Any = import_module("huggingface_hub.constants")
+    import_module("huggingface_hub.utils")
+    # It tells the hub nothing about this machine, and any transfer of its own is of the plain kind.
+    constants.HF_HUB_DISABLE_TELEMETRY = True
+    constants.HF_HUB_DISABLE_XET = True
+    return library

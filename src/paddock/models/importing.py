@@ -6,6 +6,7 @@ who wants no copy serves the file where it lies (`paddock serve --model PATH`).
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import shutil
@@ -88,7 +89,8 @@ def import_files(source: Path, folder: Path, name: str, progress: Progress | Non
         ) from error
     finally:
         for draft in drafts:
-            draft.unlink(missing_ok=True)
+            with contextlib.suppress(OSError):
+                draft.unlink(missing_ok=True)
     return targets[0]
 
 

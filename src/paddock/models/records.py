@@ -103,13 +103,21 @@ def forget(folder: Path, record_name: str, record: PulledRecord | None) -> None:
 
 
 def note_fetched(folder: Path, model_id: str, files: Sequence[PulledFile]) -> None:
-    """Remember, until the record is written, which files an unfinished pull has fetched; none forgets it."""
+    """Remember, until the record is written, which files an unfinished pull has fetched; none forgets it.
+
+    Raises:
+        HomeUnusable: the folder cannot be written.
+    """
     note = record_path(folder, model_id).with_suffix(".unfinished")
-    if files:
-        folder.mkdir(parents=True, exist_ok=True)
-        note.write_text(json.dumps([file.path for file in files if file.fetched]), "utf-8")
-    else:
-        note.unlink(missing_ok=True)
+    try:
+        if files:
+            note.write_text(json.dumps([file.path for file in files if file.fetched]), "utf-8")
+        else:
+            note.unlink(missing_ok=True)
+    except OSError as error:
+        raise HomeUnusable(
+            f"'{note.name}' cannot be written in the data home ({error.strerror}). Free space or mend its rights."
+        ) from error
 
 
 def fetched_before(folder: Path, model_id: str) -> frozenset[str]:

@@ -12,7 +12,7 @@ from collections.abc import Callable, Generator, Mapping
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, Protocol
 
 from paddock.errors import HubUnavailable
 from paddock.models.hub_choice import HubFile
@@ -33,6 +33,12 @@ class Source:
     host: str
     headers: dict[str, str]
     timeout_s: float
+
+
+class _Digest(Protocol):
+    def update(self, data: bytes, /) -> None: ...
+
+    def hexdigest(self) -> str: ...
 
 
 class _Broke(Exception):
@@ -134,14 +140,14 @@ def digest_name(file: HubFile) -> str:
     return file.digest.partition(":")[2]
 
 
-def _new_digest(file: HubFile) -> hashlib._Hash:
+def _new_digest(file: HubFile) -> _Digest:
     if file.digest.startswith("sha256:"):
         return hashlib.sha256()
     # A file that lies in git itself has git's own checksum: over the word, the size and the bytes.
     return hashlib.sha1(b"blob %d\0" % file.size_bytes, usedforsecurity=False)
 
 
-def _read_again(source: BinaryIO, digest: hashlib._Hash) -> int:
+def _read_again(source: BinaryIO, digest: _Digest) -> int:
     source.seek(0)
     size_bytes = 0
     while block := source.read(READ_BYTES):

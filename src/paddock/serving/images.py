@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import binascii
 import io
-import warnings
 from functools import partial
 from typing import Any
 
@@ -16,6 +15,7 @@ from paddock.protocol.shape import as_array, as_object
 _MOST_PIXELS = 50_000_000
 # What Pillow raises on damaged files, beside its own UnidentifiedImageError (an OSError).
 _UNREADABLE = (OSError, ValueError, SyntaxError, EOFError, MemoryError, LookupError, TypeError, OverflowError)
+_ORIENTATION = 0x0112
 _SIXTEEN_BIT_MODES = ("I", "I;16", "I;16L", "I;16B", "I;16N")
 
 
@@ -28,32 +28,37 @@ def as_png(data: bytes) -> bytes:
     Raises:
         ImageRefused: not an image, damaged, or with more than 50 million pixels.
     """
+    return _converted(data, only_if_needed=False)
+
+
+def _converted(data: bytes, *, only_if_needed: bool) -> bytes:
+    """`as_png`; with `only_if_needed`, b"" for what engines read rightly as it is (upright RGB PNG, JPEG)."""
     from PIL import Image, ImageOps
 
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("error", Image.DecompressionBombWarning)
-            image = Image.open(io.BytesIO(data))
-            if image.width * image.height > _MOST_PIXELS:
-                raise ImageRefused(
-                    f"The image has {image.width} × {image.height} pixels; at most {_MOST_PIXELS} are read. "
-                    "Send a smaller one."
-                )
-            image.load()
-            rgb = _as_rgb(ImageOps.exif_transpose(image))
+        image = Image.open(io.BytesIO(data))
+        if image.width * image.height > _MOST_PIXELS:
+            raise ImageRefused(
+                f"The image has {image.width} × {image.height} pixels; at most {_MOST_PIXELS} are read. "
+                "Send a smaller one."
+            )
+        image.load()
+        is_upright = image.getexif().get(_ORIENTATION, 1) == 1
+        if only_if_needed and is_upright and image.mode == "RGB" and image.format in ("PNG", "JPEG"):
+            return b""
+        packed = io.BytesIO()
+        _as_rgb(ImageOps.exif_transpose(image)).save(packed, format="PNG")
     except (Image.DecompressionBombWarning, Image.DecompressionBombError) as error:
         raise ImageRefused("The image unpacks to far more pixels than it should. Send a smaller one.") from error
     except _UNREADABLE as error:
         raise ImageRefused("The image cannot be read. Send a PNG, JPEG, WebP or GIF file.") from error
-    packed = io.BytesIO()
-    rgb.save(packed, format="PNG")
     return packed.getvalue()
 
 
 def _as_rgb(image: Any) -> Any:
     """RGB of any mode; wide modes are brought to 8 bits by their own range, since Pillow would clip them."""
     if image.mode in _SIXTEEN_BIT_MODES:
-        image = image.convert("I").point(_eighth).convert("L")
+        image = image.convert("I").point(_high_byte).convert("L")
     elif image.mode == "F":
         low, high = image.getextrema()
         scale = 255.0 / (high - low) if high > low else 0.0
@@ -61,7 +66,7 @@ def _as_rgb(image: Any) -> Any:
     return image.convert("RGB")
 
 
-def _eighth(value: Any) -> Any:
+def _high_byte(value: Any) -> Any:
     # Pillow applies this to a symbol and reads a scale and an offset from it, hence the plain arithmetic.
     return value * (1 / 256.0) + 0
 
@@ -81,7 +86,7 @@ def decode_base64(text: str) -> bytes:
 
 def attach_legacy(messages: list[Any], png: bytes) -> list[Any]:
     """The messages with an image part at the end of the last user message, or with a new user message for it."""
-    part = {"type": "image_url", "image_url": {"url": "data:image/png;base64," + base64.b64encode(png).decode()}}
+    part = {"type": "image_url", "image_url": {"url": _data_url(png)}}
     last = next((i for i in range(len(messages) - 1, -1, -1) if messages[i].get("role") == "user"), None)
     if last is None:
         return [*messages, {"role": "user", "content": [part]}]
@@ -137,14 +142,27 @@ def _image_urls(body: dict[str, Any]) -> list[tuple[int, int, Any]]:
 
 
 def settled(body: dict[str, Any], legacy_image: str | None) -> dict[str, Any]:
-    """The body with its images proven readable and the legacy one attached as an image part. Blocks: use a thread.
+    """The body with its images in a form that engines read, and the legacy one attached. Blocks: use a thread.
+
+    Inline images that are upright RGB PNG or JPEG files stay byte for byte; others become PNG.
 
     Raises:
         ImageRefused: one is not base64, not an image, or a decompression bomb.
     """
-    for _, _, url in _image_urls(body):
-        as_png(decode_base64(str(url)))
-    if legacy_image is None:
-        return body
-    png = as_png(decode_base64(legacy_image))
-    return {**body, "messages": attach_legacy(body["messages"], png)}
+    messages = list(body["messages"])
+    for i, j, url in _image_urls(body):
+        png = _converted(decode_base64(str(url)), only_if_needed=True)
+        if png:
+            content = list(messages[i]["content"])
+            content[j] = {
+                **content[j],
+                "image_url": {**(as_object(content[j]["image_url"]) or {}), "url": _data_url(png)},
+            }
+            messages[i] = {**messages[i], "content": content}
+    if legacy_image is not None:
+        messages = attach_legacy(messages, as_png(decode_base64(legacy_image)))
+    return {**body, "messages": messages}
+
+
+def _data_url(png: bytes) -> str:
+    return "data:image/png;base64," + base64.b64encode(png).decode()

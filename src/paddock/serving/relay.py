@@ -9,17 +9,20 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 import anyio
 from starlette.types import Receive, Scope, Send
 
-from paddock.engine.client import Answer
 from paddock.engine.pool import Lease, Pool
 from paddock.errors import BadRequest, EngineNotConnected, EngineTimeout, EngineUnreachable, ImageRefused, PaddockError
 from paddock.log import named
 from paddock.protocol.sse import StreamFilter, comment, cut_call_repaired
 from paddock.serving import choice, images
 from paddock.serving.prepare import Prepared
+
+if TYPE_CHECKING:
+    from paddock.engine.client import Answer
 
 _log = named(__name__)
 # How long a broken connection waits for the engine's owner to notice the exit, so that the next request restarts it.

@@ -9,6 +9,7 @@ import anyio.to_thread
 from paddock.config import Settings
 from paddock.engine.flags import EngineFlags
 from paddock.errors import ModelUnknown
+from paddock.hardware import usable_cores
 from paddock.models.catalog import Catalog, Model
 
 # Without --ctx: enough for an agent's first turns, small enough for any machine that holds the model.
@@ -69,7 +70,7 @@ class Shelf:
             slots=settings.slots,
             batch_tokens=batch_tokens,
             ubatch_tokens=batch_tokens,
-            threads=settings.threads,
+            threads=settings.threads or _cores_if_limited(),
             embeddings=model.is_embedding,
         )
 
@@ -81,3 +82,9 @@ class Shelf:
         if changed_ns != self._seen_ns:
             self._found.clear()
             self._seen_ns = changed_ns
+
+
+def _cores_if_limited() -> int:
+    """The cores a container or an affinity leaves us; 0, for the engine to choose, where nothing limits them."""
+    usable = usable_cores()
+    return usable if usable < (os.cpu_count() or usable) else 0

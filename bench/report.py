@@ -1,0 +1,109 @@
+"""Owns how figures are shown: a table for the terminal and docs/benchmarks.md; measures nothing."""
+
+from __future__ import annotations
+
+import os
+import platform
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+
+import psutil
+
+from bench.figures import Figure
+
+_LIBRARIES = ("xllamacpp", "uvicorn", "uvloop", "starlette", "aiohttp", "anyio")
+
+
+def machine() -> str:
+    """The machine in one line: processor, cores, memory, system, Python."""
+    cores = psutil.cpu_count(logical=True)
+    memory_gib = psutil.virtual_memory().total / 2**30
+    return (
+        f"{_processor()}, {cores} cores, {memory_gib:.0f} GiB memory, {platform.system()} {platform.machine()}, "
+        f"Python {platform.python_version()}"
+    )
+
+
+def libraries() -> str:
+    """Versions of what the figures depend on."""
+    return ", ".join(f"{name} {version(name)}" for name in _LIBRARIES)
+
+
+def _processor() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text("utf-8").splitlines()
+    except OSError:
+        return platform.processor() or "unknown processor"
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.processor()
+
+
+def load() -> float:
+    """How many programs wanted a core in the last minute; ours are among them."""
+    return os.getloadavg()[0]
+
+
+def number(value: float) -> str:
+    """Three significant digits, without an exponent."""
+    if value and abs(value) < 1:
+        return f"{value:.3f}"
+    return f"{value:.0f}" if abs(value) >= 100 else f"{value:.2f}" if abs(value) < 10 else f"{value:.1f}"
+
+
+def _cells(figure: Figure) -> list[str]:
+    unit = f" {figure.unit}" if figure.unit else ""
+    ratio = figure.ratio
+    return [
+        figure.name,
+        f"{number(figure.median)}{unit}",
+        f"{number(min(figure.runs))} to {number(max(figure.runs))}",
+        "" if figure.goal is None else f"<= {number(figure.goal)}{unit}: {figure.verdict}",
+        "" if ratio is None else f"{number(ratio)} x",
+        figure.against,
+    ]
+
+
+_HEADS = ["figure", "median", "runs", "goal", "ratio", "ratio to"]
+
+
+def table(figures: Sequence[Figure]) -> str:
+    """An aligned table for the terminal."""
+    rows = [_HEADS, *(_cells(figure) for figure in figures)]
+    widths = [max(len(row[column]) for row in rows) for column in range(len(_HEADS))]
+    return "\n".join(
+        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows
+    )
+
+
+def page(figures: Sequence[Figure], *, quick: bool, load_before: float) -> str:
+    """The text of docs/benchmarks.md."""
+    rows = [_HEADS, ["---"] * len(_HEADS), *(_cells(figure) for figure in figures)]
+    lines = "\n".join("| " + " | ".join(row) + " |" for row in rows)
+    short = " with `--quick`, so few and short runs" if quick else ""
+    return f"""# Benchmarks
+
+Written by `python3 dev.py bench`{short}; do not edit.
+
+{datetime.now(UTC):%Y-%m-%d %H:%M} UTC. {machine()}. {libraries()}.
+
+Load of the machine just before: {load_before:.2f} on {os.cpu_count()} cores. The load generator, paddock and the engine
+are three processes on those cores, so with few of them they take time from one another; others' programs do too. That
+is why every figure is taken beside the engine's own, in turn, in the same run.
+
+{lines}
+
+## How to read it
+
+- *median* is the middle of the runs, *runs* their least and most.
+- *ratio* is the whole with paddock in it over the engine alone, in the same run; 1.00 x would be no cost at all.
+- *Added* times are quantiles with paddock over the **median** of the engine asked directly in turn: hiccups of the
+  machine count as paddock's.
+- The *steady engine* is `bench/steady_engine.py`: it answers at once and streams on a clock, each frame with the time
+  of its writing. The real engine is the bundled one with the bundled model.
+- Paddock runs in a process of its own with uvloop, as `paddock serve` does, with compiled modules kept as an installer
+  leaves them.
+- Memory is resident memory, so the kernel's socket buffers are not in it.
+- An idle slot after a client has left is read from the engine's log; to ask the engine would delay what is measured.
+"""

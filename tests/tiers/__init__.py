@@ -1,0 +1,1 @@
+"""Tiers that need more than a checkout: another system, or much time."""
