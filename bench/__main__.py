@@ -40,15 +40,16 @@ def main() -> int:
     if unknown:
         parser.error(f"no measurement {unknown[0]!r}; there are: {', '.join(MEASUREMENTS)}")
     names = arguments.names or [name for name in MEASUREMENTS if name not in _ONLY_BY_NAME]
-    load_before = report.load()
+    others = report.Others()
     figures: list[Figure] = []
     for name in names:
         print(f"measuring {name} …", file=sys.stderr, flush=True)
         figures += MEASUREMENTS[name](arguments.quick)
+    others_cores = others.cores()
     print(report.table(figures))
-    print(f"\n{report.machine()}. {report.libraries()}. Load before: {load_before:.2f}.")
+    print(f"\n{report.machine()}. {report.libraries()}. Others used {others_cores:.2f} cores.")
     if not arguments.names:
-        _PAGE.write_text(report.page(figures, quick=arguments.quick, load_before=load_before), "utf-8")
+        _PAGE.write_text(report.page(figures, quick=arguments.quick, others_cores=others_cores), "utf-8")
         print(f"Written to {_PAGE.relative_to(ROOT)}.")
     return 0
 

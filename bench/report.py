@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
+import time
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -40,9 +41,25 @@ def _processor() -> str:
     return names[0] if names else platform.processor()
 
 
-def load() -> float:
-    """How many programs wanted a core in the last minute; ours are among them."""
-    return os.getloadavg()[0]
+class Others:
+    """How much of the machine programs beside ours used since this was made."""
+
+    def __init__(self) -> None:
+        self._began_s, self._busy_s, self._own_s = time.monotonic(), _busy_s(), _own_s()
+
+    def cores(self) -> float:
+        """Cores used by others, on average. Ours are this process and its children that have ended."""
+        others_s = (_busy_s() - self._busy_s) - (_own_s() - self._own_s)
+        return max(0.0, others_s / (time.monotonic() - self._began_s))
+
+
+def _busy_s() -> float:
+    times = psutil.cpu_times()
+    return sum(times) - times.idle - getattr(times, "iowait", 0.0) - getattr(times, "guest", 0.0)
+
+
+def _own_s() -> float:
+    return sum(os.times()[:4])
 
 
 def number(value: float) -> str:
@@ -77,7 +94,7 @@ def table(figures: Sequence[Figure]) -> str:
     )
 
 
-def page(figures: Sequence[Figure], *, quick: bool, load_before: float) -> str:
+def page(figures: Sequence[Figure], *, quick: bool, others_cores: float) -> str:
     """The text of docs/benchmarks.md."""
     rows = [_HEADS, ["---"] * len(_HEADS), *(_cells(figure) for figure in figures)]
     lines = "\n".join("| " + " | ".join(row) + " |" for row in rows)
@@ -88,9 +105,10 @@ Written by `python3 dev.py bench`{short}; do not edit.
 
 {datetime.now(UTC):%Y-%m-%d %H:%M} UTC. {machine()}. {libraries()}.
 
-Load of the machine just before: {load_before:.2f} on {os.cpu_count()} cores. The load generator, paddock and the engine
-are three processes on those cores, so with few of them they take time from one another; others' programs do too. That
-is why every figure is taken beside the engine's own, in turn, in the same run.
+Programs that have nothing to do with it used {others_cores:.2f} of the {os.cpu_count()} cores meanwhile. The load generator,
+paddock and the engine are three processes on those cores, so with few of them they take time from one another. That is
+why every figure is taken beside the engine's own, in turn, in the same run, and why slow outliers (p99) are the
+machine's as much as paddock's.
 
 {lines}
 

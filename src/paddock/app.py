@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import errno
 import ipaddress
@@ -13,6 +14,7 @@ from dataclasses import dataclass
 
 import anyio
 import uvicorn
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from paddock import log
 from paddock.api.routes import Api, application
@@ -24,6 +26,7 @@ from paddock.serving.shelf import Shelf
 
 _GRACE_S = 2
 _BACKLOG = 2048
+_WRITE_BUFFER_BYTES = 8192
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,6 +35,15 @@ class Studio:
 
     url: str
     pool: Pool
+
+
+class _Protocol(HttpToolsProtocol):
+    """uvicorn's HTTP protocol, holding little for a client that reads slowly: the engine is made to wait instead."""
+
+    def connection_made(self, transport: asyncio.Transport) -> None:
+        """A client connected."""
+        super().connection_made(transport)
+        transport.set_write_buffer_limits(high=_WRITE_BUFFER_BYTES)
 
 
 class _Server(uvicorn.Server):
@@ -161,7 +173,7 @@ def _url(host: str, listener: socket.socket) -> str:
 def _server(app: object) -> _Server:
     config = uvicorn.Config(
         app,  # pyright: ignore[reportArgumentType]
-        http="httptools",
+        http=_Protocol,
         ws="none",
         lifespan="off",
         log_config=None,

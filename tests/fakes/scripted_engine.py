@@ -249,6 +249,7 @@ class Connection(asyncio.Protocol):
         for chunk in chunks:
             due_s += chunk.get("delay_s", 0.0)
             await self.pause(due_s - time.monotonic())
+            await asyncio.sleep(0)
             data = chunk["text"].encode() if "text" in chunk else base64.b64decode(chunk.get("data", ""))
             if chunk.get("stamp"):
                 data = data.replace(b"SENT_S", repr(time.monotonic()).encode())

@@ -7,12 +7,30 @@ from typing import Any, cast
 
 import openai
 import pytest
-from openai.types.chat import ChatCompletionMessageFunctionToolCall, ChatCompletionToolChoiceOptionParam
+from openai.types.chat import (
+    ChatCompletionMessageFunctionToolCall,
+    ChatCompletionToolChoiceOptionParam,
+    ChatCompletionToolParam,
+)
 
 from tests.journeys.chat_prompts import CHAT_PROMPTS
-from tests.journeys.test_sdk import ADD, GET_WEATHER, MODEL, joined, streamed
+from tests.journeys.test_sdk import ADD, MODEL, joined, streamed
 
 pytestmark = pytest.mark.anyio
+# The city is kept short by its schema: a very small model may never end a text of its own accord, and a call that the
+# token limit cuts is rightly reported as `length`.
+GET_WEATHER: ChatCompletionToolParam = {
+    "type": "function",
+    "function": {
+        "name": "get_weather",
+        "description": "Get the current weather for a city",
+        "parameters": {
+            "type": "object",
+            "properties": {"city": {"type": "string", "maxLength": 24}},
+            "required": ["city"],
+        },
+    },
+}
 FORCED: dict[str, tuple[ChatCompletionToolChoiceOptionParam, set[str]]] = {
     "required": ("required", {"get_weather", "add"}),
     "named": ({"type": "function", "function": {"name": "get_weather"}}, {"get_weather"}),
@@ -23,7 +41,6 @@ FORCED: dict[str, tuple[ChatCompletionToolChoiceOptionParam, set[str]]] = {
 @pytest.mark.parametrize("temperature", [0.0, 1.0])
 async def test_every_prompt_gets_a_call(sdk: openai.AsyncOpenAI, name: str, temperature: float) -> None:
     choice, names = FORCED[name]
-    assert len(CHAT_PROMPTS) == 100
     failed: dict[str, Any] = {}
     for prompt in CHAT_PROMPTS:
         answer = await sdk.chat.completions.create(

@@ -32,6 +32,7 @@ def main(tiers: Sequence[str]) -> int:
     started = time.monotonic()
     root = prepare()
     bring_network(root)
+    (root / "srv" / "home").mkdir(exist_ok=True)
     bring_tree(root / "srv" / "paddock")
     say(f"Debian 13 stands ready after {time.monotonic() - started:.0f} s.")
     code = 0
@@ -114,7 +115,7 @@ def entering(root: Path, script: str) -> list[str]:
     for folder in local_packages():
         target = shlex.quote(f"{root}{folder}")
         mounts += [f"mkdir -p {target}", f"mount --bind {shlex.quote(str(folder))} {target}"]
-    variables = {"HOME": "/root", "LANG": "C.UTF-8", "PATH": "/usr/sbin:/usr/bin:/sbin:/bin", **carried()}
+    variables = {"HOME": "/srv/home", "LANG": "C.UTF-8", "PATH": "/usr/sbin:/usr/bin:/sbin:/bin", **carried()}
     words = ["env", "-i", *(f"{name}={value}" for name, value in variables.items()), "sh", "-c", script]
     return ["unshare", "--mount", "sh", "-ec", f"{'; '.join(mounts)}; exec chroot {place} {shlex.join(words)}"]
 

@@ -160,12 +160,11 @@ def test_a_forced_call_cannot_follow_a_started_assistant_turn(choice: Any) -> No
 
 
 @pytest.mark.parametrize("bound", [{"max_tokens": 9}, {"max_completion_tokens": 9}, {"n_predict": 9}])
-def test_a_forced_call_has_the_clients_bound_or_one_that_is_told(bound: Json) -> None:
+def test_a_forced_call_has_the_clients_bound_or_one_of_ours(bound: Json) -> None:
     narrowed = narrow(asked("required", **bound))
     assert {name: narrowed.body[name] for name in bound} == bound
     assert not ({"max_tokens"} - set(bound)) & set(narrowed.body)
-    free = narrow(asked("required"))
-    assert f"within {free.body['max_tokens']} tokens" in free.adapted[-1]
+    assert narrow(asked("required")).body["max_tokens"] > 0
 
 
 @pytest.mark.parametrize("name", ["max_tokens", "max_completion_tokens", "n_predict"])

@@ -214,7 +214,7 @@ def drawn(draw: st.DrawFn) -> Json:
 
 
 conversation = st.lists(drawn(), min_size=1, max_size=5)
-quick = settings(max_examples=60, deadline=None)
+quick = settings(max_examples=40, deadline=None)
 
 
 def passes(messages: list[Any], *, lenient: bool) -> bool:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import socket
 import subprocess
 import sys
@@ -60,7 +62,7 @@ def test_an_orphan_is_found_though_it_is_nobodys_child() -> None:
     orphan = int(done.stdout)
     assert f"process {orphan}" in leaks.left_since(before)[0]
     assert any(f"process {orphan}" in told for told in leaks.survivors())
-    subprocess.run(["kill", "-9", str(orphan)], check=True)
+    os.kill(orphan, signal.SIGKILL)
 
 
 def test_what_an_older_process_of_ours_starts_is_its_own() -> None:

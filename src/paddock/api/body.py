@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from typing import Any, NoReturn
 
 from starlette.requests import ClientDisconnect, Request
@@ -38,7 +39,7 @@ def parse_object(data: bytes) -> dict[str, Any]:
     """JSON bytes as a dict. Raises BadRequest as `read_object` does."""
     try:
         text = data.decode("utf-8-sig")
-        value = json.loads(text, parse_constant=_refuse_constant)
+        value = json.loads(text, parse_constant=_refuse_constant, parse_float=_finite)
     except UnicodeDecodeError as error:
         raise BadRequest(f"The body is not UTF-8 (byte {error.start}). Send JSON as UTF-8.") from error
     except RecursionError as error:
@@ -62,6 +63,13 @@ _KINDS: dict[type, str] = {
     float: "a number",
     type(None): "null",
 }
+
+
+def _finite(text: str) -> float:
+    value = float(text)
+    if math.isinf(value):
+        raise ValueError(f"the number {text[:40]} is too large for JSON readers")
+    return value
 
 
 def _refuse_constant(name: str) -> NoReturn:

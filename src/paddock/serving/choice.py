@@ -14,9 +14,14 @@ from typing import Any
 from paddock.engine.pool import Lease
 from paddock.errors import BadRequest, EngineRefused
 from paddock.protocol.shape import as_array, as_object
+from paddock.protocol.tool_schema import STRING_CHARACTERS_MOST, bounded
 from paddock.serving.prepare import Prepared
 
-_FORCED_TOKENS_MOST = 4096
+_FORCED_TOKENS_MOST = 8192
+_STARTED = (
+    "tool_choice required: the assistant turn is started with a call, "
+    f"whose strings end after {STRING_CHARACTERS_MOST} characters"
+)
 _WITHOUT_THINKING = {"enable_thinking": False}
 _PROBE_NAME = "paddock_probe_call"
 _PROBE_TOOL: dict[str, Any] = {
@@ -73,12 +78,19 @@ async def force(prepared: Prepared, lease: Lease) -> Prepared:
         raise BadRequest(
             "This model's chat template has no form for tool calls, so none can be forced.", param="tool_choice"
         )
+    tools = prepared.body["tools"]
     body = {
         **prepared.body,
         "messages": [*prepared.body["messages"], {"role": "assistant", "content": lead}],
         "tool_choice": "required",
-        # A turn that is already past its thinking cannot think: engines refuse to start one where thinking is on.
-        "chat_template_kwargs": {**(as_object(prepared.body.get("chat_template_kwargs")) or {}), **_WITHOUT_THINKING},
+        # Decoding is held to a copy of the tools in which nothing runs on; the template is given the originals.
+        "tools": bounded(tools),
+        "chat_template_kwargs": {
+            **(as_object(prepared.body.get("chat_template_kwargs")) or {}),
+            # A turn past its thinking cannot think: engines refuse to start one where thinking is on.
+            **_WITHOUT_THINKING,
+            "tools": tools,
+        },
     }
     return replace(prepared, body=body)
 
@@ -164,16 +176,15 @@ def _forced(prepared: Prepared, body: dict[str, Any], what: str | None) -> Prepa
             param="tool_choice",
         )
     narrowed = _adapted(prepared, body, what) if what else prepared
-    body, bound = _bounded(body)
-    started = _adapted(narrowed, body, f"tool_choice required: the assistant turn is started with a call{bound}")
+    started = _adapted(narrowed, _limited(body), _STARTED)
     return replace(started, forces_call=True)
 
 
-def _bounded(body: dict[str, Any]) -> tuple[dict[str, Any], str]:
-    """A forced call cannot end by itself while a string in it runs on, so it gets a bound where the client set none."""
+def _limited(body: dict[str, Any]) -> dict[str, Any]:
+    """What `bounded` cannot bound (numbers, untyped values) is bounded by tokens, where the client set no limit."""
     if any(name in body for name in ("max_tokens", "max_completion_tokens", "n_predict")):
-        return body, ""
-    return {**body, "max_tokens": _FORCED_TOKENS_MOST}, f", within {_FORCED_TOKENS_MOST} tokens"
+        return body
+    return {**body, "max_tokens": _FORCED_TOKENS_MOST}
 
 
 def _adapted(prepared: Prepared, body: dict[str, Any], what: str) -> Prepared:
