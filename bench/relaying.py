@@ -92,7 +92,12 @@ def chunks(quick: bool) -> list[Figure]:
     """Added delay and CPU of a chunk at 16 streams of 200 tokens a second each."""
     effort = Effort.of(quick=quick)
     count = int(effort.stream_s * _PER_S)
-    p50, p99, its_p50, its_p99, cpu_us, its_cpu_us = ([] for _ in range(6))
+    p50: list[float] = []
+    p99: list[float] = []
+    its_p50: list[float] = []
+    its_p99: list[float] = []
+    cpu_us: list[float] = []
+    its_cpu_us: list[float] = []
     with paddock(program=STEADY) as served:
         chunk_delays_ms(served.paddock, streams=_STREAMS, chunks=_PER_S // 2, per_s=_PER_S)
         assert served.engine_process
@@ -145,7 +150,7 @@ def forced(quick: bool) -> list[Figure]:
                     times[2].append(straight.timed_ms(request_bytes(served.engine, auto)))
             runs.append(added(times[0], times[1], 0.5))
             its.append(quantile(times[2], 0.5))
-    first = []
+    first: list[float] = []
     for _ in range(effort.runs):
         with paddock() as served, Kept(served.paddock) as through:
             ask = request_bytes(served.paddock, required)

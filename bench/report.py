@@ -105,7 +105,7 @@ Written by `python3 dev.py bench`{short}; do not edit.
 
 {datetime.now(UTC):%Y-%m-%d %H:%M} UTC. {machine()}. {libraries()}.
 
-Programs that have nothing to do with it used {others_cores:.2f} of the {os.cpu_count()} cores meanwhile. The load generator,
+Other programs used {others_cores:.2f} of the {os.cpu_count()} cores meanwhile. The load generator,
 paddock and the engine are three processes on those cores, so with few of them they take time from one another. That is
 why every figure is taken beside the engine's own, in turn, in the same run, and why slow outliers (p99) are the
 machine's as much as paddock's.

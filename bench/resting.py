@@ -31,7 +31,8 @@ def memory(quick: bool) -> list[Figure]:
     idle = {"chunks": 1000, "per_s": 0.5}
     flood = {"flood_bytes": _FLOOD_BYTES}
     for name, wish in (("engine slow", idle), ("client does not read, buffers full", flood)):
-        each, engine_each = [], []
+        each: list[float] = []
+        engine_each: list[float] = []
         for _ in range(runs):
             mine, its = _slow_streams_kb(wish)
             each.append(mine)
@@ -111,7 +112,10 @@ def _started(home: str) -> tuple[float, float]:
 def start(quick: bool) -> list[Figure]:
     """`paddock serve`: process start to first answered request, idle memory, and what its imports cost."""
     runs = 3 if quick else 7
-    answered, engine_ready, idle_mb, bare_mb = [], [], [], []
+    answered: list[float] = []
+    engine_ready: list[float] = []
+    idle_mb: list[float] = []
+    bare_mb: list[float] = []
     with tempfile.TemporaryDirectory() as home:
         _started(home)  # Compiles what is not compiled yet.
         for _ in range(runs):
@@ -159,7 +163,9 @@ def _import_s(home: str, runs: int) -> tuple[tuple[float, ...], tuple[float, ...
     """Seconds that the server's imports add to a Python start, those of the bare start, and heavy libraries seen."""
     words = "import sys, paddock.app, paddock.cli, paddock.cli.serve; "
     count = f"print(sum(name in sys.modules for name in {_HEAVY!r}))"
-    added, bare, heavy = [], [], 0
+    added: list[float] = []
+    bare: list[float] = []
+    heavy = 0
     for _ in range(runs):
         began = time.monotonic()
         subprocess.run([sys.executable, "-c", "pass"], check=True, env=environment(home))
@@ -188,7 +194,9 @@ def _real_engine() -> list[Any]:
 def cold(quick: bool) -> list[Figure]:
     """A streamed request to a paddock whose engine is not loaded: sign of life, then first token."""
     runs = 3 if quick else 7
-    opened, token, its = [], [], []
+    opened: list[float] = []
+    token: list[float] = []
+    its: list[float] = []
     body = {**_CHAT, "max_tokens": 4}
     for _ in range(runs):
         with tempfile.TemporaryDirectory() as home:

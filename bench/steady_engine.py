@@ -33,7 +33,7 @@ _PLAIN = {
     "usage": {"completion_tokens": 3, "prompt_tokens": 7, "total_tokens": 10},
     "id": "chatcmpl-steady",
 }
-_PROPS = {
+_PROPS: dict[str, Any] = {
     "default_generation_settings": {"params": {}, "n_ctx": 4096},
     "modalities": {"vision": False},
     "chat_template_caps": {"supports_tools": True},

@@ -40,7 +40,7 @@ class World:
     """What all connections share: the script, the record and the key."""
 
     def __init__(self, script: Script, arguments: argparse.Namespace, api_key: str) -> None:
-        self.script = script
+        self.script: Script = script
         self.arguments = arguments
         self.api_key = api_key
         self.turns: dict[str, int] = {}
@@ -204,7 +204,8 @@ class Connection(asyncio.Protocol):
         if path == "/__record":
             return {"json": world.record()}
         if path == "/__script":
-            world.script, world.turns = json.loads(body), {}
+            world.script = json.loads(body)
+            world.turns.clear()
             return {"json": {}}
         if path == "/__clear":
             world.clear()

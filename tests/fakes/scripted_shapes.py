@@ -52,7 +52,10 @@ class Answer(TypedDict, total=False):
 
 
 class Start(TypedDict, total=False):
-    """How one start goes. `stubborn` ignores SIGTERM and the end of stdin; `chatter_bytes` go to each pipe when ready."""
+    """How one start goes.
+
+    `stubborn` ignores SIGTERM and the end of stdin; `chatter_bytes` are printed to each pipe once it is ready.
+    """
 
     delay_s: float
     stderr: list[str]

@@ -153,10 +153,12 @@ def generated(spec: Generate) -> Iterator[Chunk]:
         yield {"text": _frame(spec, chat, None, prompt_progress=progress), "delay_s": spec.get("progress_every_s", 0.0)}
     if chat:
         yield {"text": _frame(spec, chat, None, first=True)}
-    stamp = {"sent_s": "SENT_S"} if spec.get("stamp") else {}
-    word = _frame(spec, chat, spec.get("text", " hello"), **stamp).replace('"SENT_S"', "SENT_S")
+    stamped = spec.get("stamp", False)
+    text = spec.get("text", " hello")
+    word = _frame(spec, chat, text, sent_s="SENT_S") if stamped else _frame(spec, chat, text)
+    word = word.replace('"SENT_S"', "SENT_S")
     for _ in range(count):
-        yield {"text": word, "delay_s": gap_s, "stamp": bool(stamp)}
+        yield {"text": word, "delay_s": gap_s, "stamp": stamped}
     last = _frame(spec, chat, None, finish="stop")
     if spec.get("usage"):
         usage = {"completion_tokens": count, "prompt_tokens": 7, "total_tokens": count + 7}

@@ -41,7 +41,7 @@ async def one_stream(http: httpx.AsyncClient, begun: anyio.Semaphore, ended: lis
 
 async def kill_in_the_middle(studio: Studio, http: httpx.AsyncClient) -> list[float]:
     """One round: streams, the kill, an error frame for each, and the next request. Returns seconds from kill to end."""
-    begun, ended = anyio.Semaphore(0), list[tuple[bytes, float]]()
+    begun, ended, killed_s = anyio.Semaphore(0), list[tuple[bytes, float]](), 0.0
     with anyio.fail_after(HANG_GUARD_S):
         async with anyio.create_task_group() as group:
             for _ in range(STREAMS):

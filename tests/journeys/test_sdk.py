@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from typing import Any, Literal, cast
 
 import openai
 import pytest
 from openai.types.chat import (
+    ChatCompletion,
     ChatCompletionChunk,
     ChatCompletionMessageFunctionToolCall,
     ChatCompletionMessageParam,
@@ -38,7 +39,7 @@ GET_WEATHER = tool("get_weather", "Get the current weather for a city", city="st
 ADD = tool("add", "Add two numbers", a="number", b="number")
 
 
-def calls_of(completion: openai.types.chat.ChatCompletion) -> list[ChatCompletionMessageFunctionToolCall]:
+def calls_of(completion: ChatCompletion) -> list[ChatCompletionMessageFunctionToolCall]:
     """The calls of an answer, which must all be of functions."""
     calls = completion.choices[0].message.tool_calls or []
     return [cast(ChatCompletionMessageFunctionToolCall, call) for call in calls]
@@ -54,6 +55,14 @@ async def test_row_52_a_chat_is_answered_with_a_finish_reason_and_usage(sdk: ope
     assert answer.usage.prompt_tokens > 0
     assert answer.usage.completion_tokens > 0
     assert answer.usage.total_tokens == answer.usage.prompt_tokens + answer.usage.completion_tokens
+
+
+async def answered(
+    sdk: openai.AsyncOpenAI, messages: list[ChatCompletionMessageParam], **fields: Any
+) -> ChatCompletion:
+    """A greedy answer."""
+    create = cast(Callable[..., Awaitable[ChatCompletion]], sdk.chat.completions.create)
+    return await create(model=MODEL, messages=messages, temperature=0, **fields)
 
 
 async def streamed(
@@ -160,7 +169,7 @@ async def test_row_53_a_forced_choice_gives_a_call_whose_arguments_parse(sdk: op
             max_tokens=200,
         )
         assert raw.headers["x-paddock-adapted"]
-        answer = raw.parse()
+        answer: ChatCompletion = raw.parse()
         assert answer.choices[0].finish_reason == "tool_calls"
         assert not answer.choices[0].message.content
         for call in calls_of(answer):
@@ -178,7 +187,7 @@ async def test_a_choice_of_none_gives_no_call(sdk: openai.AsyncOpenAI, stream: b
         assert joined(chunks) == {}
         assert chunks[-1].choices[0].finish_reason in ("stop", "length")
     else:
-        answer = await sdk.chat.completions.create(model=MODEL, messages=WEATHER, temperature=0, **fields)
+        answer = await answered(sdk, WEATHER, **fields)
         assert calls_of(answer) == []
         assert answer.choices[0].finish_reason in ("stop", "length")
 
@@ -233,7 +242,7 @@ async def test_a_call_that_the_token_limit_cut_is_length(sdk: openai.AsyncOpenAI
     if stream:
         reasons = [chunk.choices[0].finish_reason for chunk in await streamed(sdk, WEATHER, **fields)]
     else:
-        answer = await sdk.chat.completions.create(model=MODEL, messages=WEATHER, temperature=0, **fields)
+        answer = await answered(sdk, WEATHER, **fields)
         reasons = [answer.choices[0].finish_reason]
     assert reasons[-1] == "length"
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from paddock.errors import BadRequest, HomeUnusable, ModelUnknown, ModelUnusable
-from paddock.models.catalog import BUNDLED, Catalog, id_of_file
+from paddock.models.catalog import BUNDLED, Catalog
 from paddock.models.records import PulledFile, PulledRecord, note_fetched, record_path, write_record
 from paddock.paths import Home
 from tests.fakes.gguf_files import gguf, split
@@ -393,18 +393,3 @@ def test_notes_of_unfinished_pulls_are_no_models(catalog: Catalog, home: Home) -
     note_fetched(home.models, "a/b:c", [PulledFile(path="/x", size_bytes=1, digest="", fetched=True)])
     assert catalog.broken() == []
     assert [model.id for model in catalog.models()] == ["pocket-v0"]
-
-
-@pytest.mark.parametrize(
-    ("name", "model_id"),
-    [
-        ("a.gguf", "a"),
-        ("A.GGUF", "A"),
-        ("a", "a"),
-        ("a.b.gguf", "a.b"),
-        ("a-00001-of-00002.gguf", "a"),
-        ("a\nb.gguf", "a_b"),
-    ],
-)
-def test_a_file_name_becomes_an_id(name: str, model_id: str) -> None:
-    assert id_of_file(name) == model_id

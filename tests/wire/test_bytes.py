@@ -22,7 +22,8 @@ WORDS = (
 CALL = (
     b'data: {"choices":[{"index":0,"delta":{"tool_calls":[{"index":0,"id":"c1","type":"function",'
     b'"function":{"name":"get_weather","arguments":"{"}}]}}]}\n\n'
-    b'data: {"choices":[{"index":0,"delta":{"tool_calls":[{"index":0,"function":{"arguments":"\\"city\\":\\"\xc3\x85l\\"}"}}]}}]}\n\n'
+    b'data: {"choices":[{"index":0,"delta":{"tool_calls":[{"index":0,'
+    b'"function":{"arguments":"\\"city\\":\\"\xc3\x85l\\"}"}}]}}]}\n\n'
     b'data: {"choices":[{"index":0,"finish_reason":"tool_calls","delta":{}}]}\n\n'
 )
 DONE = b"data: [DONE]\n\n"
@@ -157,8 +158,10 @@ CUT_BODY = (
     b'{"name":"f","arguments":"{\\"city\\": \\"Osl"}}]}}]}'
 )
 CUT_CALL = (
-    b'data: {"choices":[{"index":0,"delta":{"tool_calls":[{"index":0,"id":"c","function":{"name":"f","arguments":"{"}}]}}]}\n\n'
-    b'data: {"choices":[{"index":0,"delta":{"tool_calls":[{"index":0,"function":{"arguments":"\\"city\\": \\"Osl"}}]}}]}\n\n'
+    b'data: {"choices":[{"index":0,"delta":{"tool_calls":[{"index":0,"id":"c",'
+    b'"function":{"name":"f","arguments":"{"}}]}}]}\n\n'
+    b'data: {"choices":[{"index":0,"delta":{"tool_calls":[{"index":0,'
+    b'"function":{"arguments":"\\"city\\": \\"Osl"}}]}}]}\n\n'
     b'data: {"choices":[{"index":0,"finish_reason":"%s","delta":{}}]}\n\n'
 )
 

@@ -13,8 +13,8 @@ from tests.wire.rig import CHAT, COMPLETIONS, USER, Rig, engine_program, scripte
 
 pytestmark = pytest.mark.anyio
 ROUTES = [
-    ("GET", "/"), ("HEAD", "/"), ("GET", "/health"), ("GET", "/v1/models"), ("GET", "/v1/models/pocket-v0"), ("POST", CHAT),
-    ("POST", COMPLETIONS), ("POST", "/v1/embeddings"), ("GET", "/nowhere"), ("OPTIONS", CHAT),
+    ("GET", "/"), ("HEAD", "/"), ("GET", "/health"), ("GET", "/v1/models"), ("GET", "/v1/models/pocket-v0"),
+    ("POST", CHAT), ("POST", COMPLETIONS), ("POST", "/v1/embeddings"), ("GET", "/nowhere"), ("OPTIONS", CHAT),
 ]  # fmt: skip
 
 

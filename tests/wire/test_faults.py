@@ -18,7 +18,6 @@ from tests.wire.rig import (
     Json,
     Rig,
     comments_of,
-    data_of,
     errors_of,
     killed,
     pieces,
@@ -291,7 +290,8 @@ async def test_a_request_that_fails_inside_paddock_tells_no_internals(rig: Rig, 
 async def test_a_burst_on_a_dying_engine_gives_each_client_one_error(tmp_path: Path) -> None:
     script: Script = {"routes": {CHAT: [{"json": {"choices": []}}]}}
     async with scripted_studio(tmp_path, script=script) as rig:
-        await rig.script(*([{**pieces(WORDS), "end": "stall"}] * 9), {**pieces(WORDS, b"x", gap_s=0.1), "end": "crash"})
+        stalls: Answer = {**pieces(WORDS), "end": "stall"}
+        await rig.script(*([stalls] * 9), {**pieces(WORDS, b"x", gap_s=0.1), "end": "crash"})
         streams: list[bytes] = []
 
         async def one() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import io
 from collections.abc import AsyncGenerator
-from typing import Any, cast
+from typing import Any
 
 import pytest
 from PIL import Image
@@ -116,7 +116,8 @@ async def test_row_36_without_a_user_message_the_image_is_one(seeing: Rig) -> No
 
 
 MODES = {
-    "RGBA": "PNG", "P": "PNG", "L": "PNG", "LA": "PNG", "CMYK": "JPEG", "I": "TIFF", "I;16": "PNG", "F": "TIFF", "1": "PNG",
+    "RGBA": "PNG", "P": "PNG", "L": "PNG", "LA": "PNG", "CMYK": "JPEG", "I": "TIFF", "I;16": "PNG", "F": "TIFF",
+    "1": "PNG",
 }  # fmt: skip
 
 
@@ -200,7 +201,7 @@ async def test_a_user_message_may_be_an_image_alone(seeing: Rig) -> None:
     messages = [{"role": "user", "content": [part(data_url(picture()))]}]
     response = await seeing.chat(messages=messages)
     assert response.status_code == 200
-    assert cast(Json, body_of((await seeing.engine.seen())[0]))["messages"] == messages
+    assert body_of((await seeing.engine.seen())[0])["messages"] == messages
 
 
 @pytest.mark.parametrize("kind", ["input_audio", "file"])

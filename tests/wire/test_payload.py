@@ -62,8 +62,8 @@ async def test_row_23_messages_reach_the_engine_as_they_came(rig: Rig) -> None:
 
 async def test_row_24_what_the_client_set_is_in_the_engines_body(rig: Rig) -> None:
     fields = {
-        "messages": LOOP, "tools": [TOOL, OTHER_TOOL], "tool_choice": "auto", "temperature": 0, "top_p": 0.9, "top_k": 400,
-        "stream": False,
+        "messages": LOOP, "tools": [TOOL, OTHER_TOOL], "tool_choice": "auto", "temperature": 0, "top_p": 0.9,
+        "top_k": 400, "stream": False,
     }  # fmt: skip
     body = await rig.forwarded(**fields)
     assert {name: body[name] for name in fields} == fields

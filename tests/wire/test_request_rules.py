@@ -111,7 +111,8 @@ async def test_row_5_without_stream_the_answer_is_one_json_body(rig: Rig) -> Non
 
 async def test_row_6_extension_fields_are_understood(rig: Rig) -> None:
     await rig.forwarded(enable_tools=False, enabled_tools=["python"], session_id="s")
-    for fields in ({"enable_tools": "yes"}, {"enabled_tools": "python"}, {"session_id": 5}):
+    wrong: list[Json] = [{"enable_tools": "yes"}, {"enabled_tools": "python"}, {"session_id": 5}]
+    for fields in wrong:
         await rig.engine.clear()
         assert (await refused(rig, **fields))["param"].startswith(next(iter(fields)))
 

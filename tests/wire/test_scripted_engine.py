@@ -16,7 +16,7 @@ from anyio.abc import Process
 from anyio.streams.buffered import BufferedByteReceiveStream
 
 from tests.fakes.scripted_shapes import Answer, Script
-from tests.wire.rig import CHAT, HANG_GUARD_S, Engine, b64, body_of, client, engine_program, pieces
+from tests.wire.rig import CHAT, HANG_GUARD_S, Engine, Json, b64, body_of, client, engine_program, pieces
 
 pytestmark = pytest.mark.anyio
 KEY = {"Authorization": "Bearer secret"}
@@ -188,7 +188,12 @@ async def test_a_chunked_request_body_is_read(tmp_path: Path) -> None:
 
 async def test_the_generator_streams_frames_of_the_engines_shape(tmp_path: Path) -> None:
     async with engine(tmp_path, {"routes": {CHAT: [{"generate": {"chunks": 3, "per_s": 500, "stamp": True}}]}}) as fake:
-        asked = {"messages": [], "stream": True, "return_progress": True, "stream_options": {"include_usage": True}}
+        asked: Json = {
+            "messages": [],
+            "stream": True,
+            "return_progress": True,
+            "stream_options": {"include_usage": True},
+        }
         answer = await fake.http.post(f"http://127.0.0.1:{fake.port}{CHAT}", json=asked, headers=KEY)
         frames = answer.text.split("\n\n")
         assert frames[-2:] == ["data: [DONE]", ""]

@@ -47,7 +47,9 @@ def parse_object(data: bytes) -> dict[str, Any]:
     except json.JSONDecodeError as error:
         raise BadRequest(f"The body is not JSON: {error.msg} at line {error.lineno}, column {error.colno}.") from error
     except ValueError as error:
-        raise BadRequest(f"The body is not JSON that can be used: {str(error)[:200]}.") from error
+        # Python tells of its own limit on digits in words for programmers.
+        reason = "it holds a number of too many digits" if "digits" in str(error) else str(error)[:200]
+        raise BadRequest(f"The body is not JSON that can be used: {reason}.") from error
     body = as_object(value)
     if body is None:
         raise BadRequest(f"The body must be a JSON object, not {_kind_of(value)}.")

@@ -101,8 +101,7 @@ class Guard:
             )
         if origin is None or origin in self._origins:
             return
-        parts = urlsplit(origin) if origin != "null" else None
-        if parts is None or parts.netloc.lower() != host.lower():
+        if _netloc_of(origin) != host.lower():
             raise PageForbidden(
                 f"A web page of origin '{origin[:100]}' asked. If it may, add that to the setting allowed_origins."
             )
@@ -118,6 +117,14 @@ async def answer_json(send: Send, status: int, body: bytes) -> None:
 def refuse_openai(error: BaseException) -> tuple[int, bytes]:
     """Status and body of an error for callers of the OpenAI routes."""
     return status_of(error), encoded(openai_error(error))
+
+
+def _netloc_of(origin: str) -> str | None:
+    """The host and port in an Origin header; None where there is no such thing in it."""
+    try:
+        return urlsplit(origin).netloc.lower() or None
+    except ValueError:
+        return None
 
 
 def _name_of(host: str) -> str:

@@ -111,6 +111,8 @@ class EngineClient:
                 if response.status != 200:
                     raise refusal_of(response.status, text)
                 return json.loads(text)
+        except ValueError as error:
+            raise EngineUnreachable(f"The engine answered {path} with something that is no JSON.") from error
         except aiohttp.ClientConnectorError as error:
             raise EngineNotConnected() from error
         except TRANSPORT_FAULTS as error:
@@ -118,8 +120,16 @@ class EngineClient:
 
 
 # Engines tell an overflow in words of their own; the two token counts in them are what a caller needs.
-_OVERFLOW = re.compile(
-    r"(\d+) tokens\b.{0,40}?(?:exceeds?|larger than|greater than|>).{0,60}?context.{0,20}?(\d+)", re.I | re.S
+_OVERFLOWS = tuple(
+    re.compile(words, re.I | re.S)
+    for words in (
+        (
+            r"(?<!\d)(?P<prompt>\d{1,12}) tokens\b.{0,40}?(?:exceeds?|(?:larger|greater|longer) than|>)"
+            r".{0,60}?context.{0,20}?(?P<context>\d{1,12})"
+        ),
+        r"(?<!\d)(?P<prompt>\d{1,12}) tokens > (?P<context>\d{1,12}) maximum",
+        r"maximum context length is (?P<context>\d{1,12}) tokens.{0,60}?(?P<prompt>\d{1,12})(?: input)? tokens",
+    )
 )
 
 
@@ -130,17 +140,26 @@ def refusal_of(status: int, text: str) -> EngineRefused | ContextOverflow:
         status: the engine's HTTP status, not 200.
         text: its body: `{"error": {"message", "type", "n_prompt_tokens", "n_ctx"}}`, `{"error": "…"}` or any text.
     """
-    try:
-        error = json.loads(text)["error"]
-    except (ValueError, KeyError, TypeError):
-        error = text.strip()
-    said: dict[str, Any] = cast("dict[str, Any]", error) if isinstance(error, dict) else {"message": error}
-    reason = str(said.get("message", ""))
+    said = _said(text)
+    reason = str(said.get("message") or "")
     try:
         if said.get("type") == "exceed_context_size_error":
             return ContextOverflow(prompt_tokens=int(said["n_prompt_tokens"]), context_tokens=int(said["n_ctx"]))
     except (KeyError, TypeError, ValueError):
         pass
-    if status in (400, 413, 500) and (found := _OVERFLOW.search(reason)):
-        return ContextOverflow(prompt_tokens=int(found[1]), context_tokens=int(found[2]))
+    if status in (400, 413, 500):
+        for words in _OVERFLOWS:
+            if found := words.search(reason):
+                return ContextOverflow(prompt_tokens=int(found["prompt"]), context_tokens=int(found["context"]))
     return EngineRefused(status=status, reason=reason)
+
+
+def _said(text: str) -> dict[str, Any]:
+    """The error object in an engine's answer; what has none is a message itself."""
+    try:
+        answer: Any = json.loads(text)
+    except (ValueError, RecursionError):
+        return {"message": text.strip()}
+    read = cast("dict[str, Any]", answer) if isinstance(answer, dict) else {}
+    error = read.get("error", read if "message" in read else text.strip())
+    return cast("dict[str, Any]", error) if isinstance(error, dict) else {"message": error}

@@ -29,7 +29,7 @@ class Exit:
 
 _SENTENCES: dict[ExitKind, str] = {
     "out-of-memory": "The engine ran out of memory. Choose a smaller model or a smaller --ctx.",
-    "missing-library": "The engine needs a system library that is missing. Run `paddock doctor`: it names the package.",
+    "missing-library": "The engine, or a library that it needs, is missing. Run `paddock doctor`: it says which.",
     "bad-file": "The engine could not read the model file. Download or import it again.",
     "unknown-flag": "This engine does not know one of its flags. Update paddock, so that both fit together.",
     "killed": "The engine was ended from outside. If memory was short, choose a smaller model or --ctx.",
@@ -40,7 +40,10 @@ _SENTENCES: dict[ExitKind, str] = {
 
 # Looked for in the last lines of stderr, most telling first.
 _SIGNS: tuple[tuple[ExitKind, re.Pattern[str]], ...] = (
-    ("missing-library", re.compile(r"cannot open shared object file|library cannot be loaded|DLL load failed", re.I)),
+    (
+        "missing-library",
+        re.compile(r"cannot open shared object file|cannot be (?:loaded|started)|DLL load failed", re.I),
+    ),
     (
         "out-of-memory",
         re.compile(
@@ -54,8 +57,11 @@ _SIGNS: tuple[tuple[ExitKind, re.Pattern[str]], ...] = (
     ),
 )
 _TELLING = re.compile(r"\bE\b|error|fail|abort|assert|terminate|cannot|unable", re.I)
-# File names are the user's business; where they lie is not the API caller's.
-_FOLDERS = re.compile(r"(?:[A-Za-z]:)?(?:[/\\][^\s'\"/\\:]+)+[/\\](?=[^\s'\"/\\]+)")
+# File names are the user's business; where they lie is not the API caller's. Within quotes a folder may hold spaces.
+_FOLDERS = re.compile(
+    r"""(?<=['"])(?:[A-Za-z]:)?[/\\](?:[^'"/\\]+[/\\])*(?=[^'"/\\]+['"])"""
+    r"""|(?<![^\s'"(=])(?:[A-Za-z]:)?(?:[/\\][^\s'"/\\:]+)+[/\\](?=[^\s'"/\\]+)"""
+)
 _LOG_STAMP = re.compile(r"^\d+(?:\.\d+)+ [A-Z] ")
 
 

@@ -50,5 +50,9 @@ class EngineFlags:
                 parser.add_argument(flag, dest=spec.name, action="store_true", help=text)
             else:
                 parser.add_argument(flag, dest=spec.name, type=int if spec.type == "int" else str, help=text)
-        given = {name: value for name, value in vars(parser.parse_args(argv)).items() if value is not None}
+        # Joined, since argparse takes a value that begins with a dash for a flag.
+        valued = {spec.metadata["flag"] for spec in fields(cls) if spec.type != "bool"}
+        words = iter(argv)
+        joined = [f"{word}={next(words, '')}" if word in valued else word for word in words]
+        given = {name: value for name, value in vars(parser.parse_args(joined)).items() if value is not None}
         return cls(**given)

@@ -63,9 +63,11 @@ def _assistant(message: dict[str, Any], open_calls: list[str], made: set[str]) -
             made.add("empty-assistant-dropped")
             return None
         return message
-    if as_array(calls) is not None:
-        open_calls[:] = [call["id"] for call in objects_in(calls) if isinstance(call.get("id"), str)]
-        if calls and message.get("content") == "":
+    if calls and as_array(calls) is not None:
+        # A call without an id is unanswered too: it must keep another's id from being guessed.
+        ids: list[Any] = [call.get("id") for call in objects_in(calls)]
+        open_calls[:] = [call_id if isinstance(call_id, str) else "" for call_id in ids]
+        if message.get("content") == "":
             made.add("empty-content-beside-calls")
     return message
 
@@ -76,11 +78,11 @@ def _is_empty(content: object) -> bool:
 
 def _tool(message: dict[str, Any], open_calls: list[str], made: set[str]) -> dict[str, Any]:
     call_id = message.get("tool_call_id")
-    if not call_id and len(open_calls) == 1:
+    if not call_id and len(open_calls) == 1 and open_calls[0]:
         made.add("tool-call-id-filled")
         call_id = open_calls[0]
         message = {**message, "tool_call_id": call_id}
-    if call_id in open_calls:
+    if call_id and call_id in open_calls:
         open_calls.remove(str(call_id))
     if _is_empty(message.get("content")):
         made.add("empty-tool-output")

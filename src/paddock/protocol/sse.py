@@ -34,15 +34,16 @@ def cut_call_repaired(body: bytes) -> bytes:
     if not _FINISHED_BY_CALL.search(body):
         return body
     try:
-        choices = json.loads(body)["choices"]
-        cut = any(
-            choice.get("finish_reason") == "tool_calls"
-            and any(_is_cut(call["function"]["arguments"]) for call in choice["message"]["tool_calls"])
-            for choice in choices
-        )
+        cut = [
+            any(_is_cut(call["function"]["arguments"]) for call in choice["message"]["tool_calls"])
+            for choice in json.loads(body)["choices"]
+            if choice.get("finish_reason") == "tool_calls"
+        ]
     except (ValueError, KeyError, TypeError, AttributeError):
         return body
-    return _FINISHED_BY_CALL.sub(rb'\1"length"', body) if cut else body
+    # The reasons stand in the body in the order of their choices.
+    are_cut = iter(cut)
+    return _FINISHED_BY_CALL.sub(lambda found: found[1] + b'"length"' if next(are_cut, False) else found[0], body)
 
 
 class StreamFilter:
@@ -66,8 +67,10 @@ class StreamFilter:
         """What may go to the client now."""
         if not self._held and data.endswith(b"\n\n") and not self._is_marked(data):
             return data
+        # What was held has no boundary, but may end within one.
+        unseen = max(0, len(self._held) - 3)
         data = self._held + data
-        end = self._last_boundary(data)
+        end = self._last_boundary(data, unseen)
         if not end:
             self._held = data
             if len(data) <= _HOLD_BYTES:
@@ -86,10 +89,10 @@ class StreamFilter:
         return any(mark in data for mark in _MARKS) or (self._watch_calls and _CALL_MARK in data)
 
     @staticmethod
-    def _last_boundary(data: bytes) -> int:
+    def _last_boundary(data: bytes, start: int) -> int:
         end = 0
         for mark in (b"\n\n", b"\r\n\r\n", b"\r\r"):
-            at = data.rfind(mark)
+            at = data.rfind(mark, start)
             if at >= 0:
                 end = max(end, at + len(mark))
         return end
@@ -112,25 +115,34 @@ class StreamFilter:
         content = as_object(_data_of(event))
         if content is None:
             return event
-        if not self._keep_progress and "prompt_progress" in content:
-            return b""
+        is_progress = "prompt_progress" in content
         is_usage = content.get("choices") == [] and as_object(content.get("usage")) is not None
-        return b"" if is_usage and not self._keep_usage else event
+        if (is_progress and not self._keep_progress) or (is_usage and not self._keep_usage):
+            # Blank lines before a frame belong to nobody: whether they were sent already depends on the pieces.
+            return event[: len(event) - len(event.lstrip(b"\r\n"))]
+        return event
 
     def _call_watched(self, event: bytes) -> bytes:
         """Remember call deltas unread; when the call is said to be finished, read them and check its arguments."""
         if not _FINISHED_BY_CALL.search(event):
             self._calls.append(event)
             return event
+        # Only the choices that end here are judged: with several, others are still at their calls.
+        ended = _ended_by_call(_data_of(event))
         arguments: dict[tuple[int, int], str] = {}
         for earlier in [*self._calls, event]:
             for key, piece in _argument_pieces(_data_of(earlier)):
                 arguments[key] = arguments.get(key, "") + piece
-        self._calls.clear()
-        if not any(_is_cut(text) for text in arguments.values()):
+        if not any(_is_cut(text) for (choice, _), text in arguments.items() if choice in ended):
             return event
         self.amended.append("finish_reason tool_calls became length: the token limit cut the call")
         return _FINISHED_BY_CALL.sub(rb'\1"length"', event)
+
+
+def _ended_by_call(content: Any) -> list[Any]:
+    """The indexes of the choices that one chunk says to be finished by `tool_calls`."""
+    choices = objects_in((as_object(content) or {}).get("choices"))
+    return [choice.get("index", 0) for choice in choices if choice.get("finish_reason") == "tool_calls"]
 
 
 def _argument_pieces(content: Any) -> list[tuple[tuple[int, int], str]]:

@@ -42,7 +42,7 @@ def _schema(schema: Any) -> Any:
     copy = dict(read)
     kinds = as_array(copy.get("type")) or [copy.get("type")]
     if "string" in kinds and not any(bound in copy for bound in _STRING_BOUNDS):
-        copy["maxLength"] = STRING_CHARACTERS_MOST
+        copy["maxLength"] = max(STRING_CHARACTERS_MOST, _number(copy.get("minLength")))
     if "array" in kinds and "maxItems" not in copy:
         copy["maxItems"] = max(ARRAY_ITEMS_MOST, _number(copy.get("minItems")))
     for name in _INNER:

@@ -24,12 +24,15 @@ _STARTED = (
 )
 _WITHOUT_THINKING = {"enable_thinking": False}
 _PROBE_NAME = "paddock_probe_call"
+# Under another name, so that the probe's own stands in a rendered conversation only where it is said or called.
 _PROBE_TOOL: dict[str, Any] = {
     "type": "function",
-    "function": {"name": _PROBE_NAME, "description": "probe", "parameters": {"type": "object", "properties": {}}},
+    "function": {"name": "paddock_probe", "description": "probe", "parameters": {"type": "object", "properties": {}}},
 }
 _PROBE_TURN = {"role": "user", "content": "probe"}
 _PROBE_SPEECH = {"role": "assistant", "content": _PROBE_NAME}
+_PROBE_RESULT = {"role": "tool", "tool_call_id": "probe00000", "content": "probe"}
+_PROBE_ANSWER = {"role": "assistant", "content": "probe"}
 _PROBE_CALL = {
     "role": "assistant",
     "content": "",
@@ -98,9 +101,9 @@ async def force(prepared: Prepared, lease: Lease) -> Prepared:
 async def _learn_lead(lease: Lease) -> str:
     """The text between the start of an assistant turn and the name of its first call; "" if there is none."""
 
-    async def rendered(turn: dict[str, Any]) -> str:
+    async def rendered(*turns: dict[str, Any]) -> str:
         ask = {
-            "messages": [_PROBE_TURN, turn, _PROBE_TURN],
+            "messages": [_PROBE_TURN, *turns, _PROBE_TURN],
             "tools": [_PROBE_TOOL],
             "add_generation_prompt": False,
             "chat_template_kwargs": _WITHOUT_THINKING,
@@ -109,7 +112,9 @@ async def _learn_lead(lease: Lease) -> str:
         return str(answer["prompt"])
 
     try:
-        return lead_between(await rendered(_PROBE_SPEECH), await rendered(_PROBE_CALL))
+        # The call is answered, as templates want it whose turns must alternate.
+        spoken = await rendered(_PROBE_SPEECH)
+        return lead_between(spoken, await rendered(_PROBE_CALL, _PROBE_RESULT, _PROBE_ANSWER))
     except EngineRefused:
         return ""
 
@@ -122,13 +127,13 @@ def lead_between(spoken: str, called: str) -> str:
         called: the same conversation in which it calls the probe instead.
 
     Returns:
-        The lead; "" when the template writes no call, or begins the two turns differently.
+        The lead; "" when the template writes no call.
     """
-    # The tool's own definition, before the turn, holds the name as well; only what differs is looked at.
-    shared = next((i for i, (a, b) in enumerate(zip(spoken, called, strict=False)) if a != b), 0)
-    start = spoken.rfind(_PROBE_NAME, 0, shared + len(_PROBE_NAME))
-    at = called.find(_PROBE_NAME, shared)
-    return called[start:at] if 0 <= start <= shared and at >= 0 else ""
+    shared = next((i for i, (a, b) in enumerate(zip(spoken, called, strict=False)) if a != b), len(called))
+    # The two differ from the text on, or before it where a template sets words off, or after where a call begins as
+    # the name does.
+    start, at = spoken.find(_PROBE_NAME), called.find(_PROBE_NAME)
+    return called[min(start, shared) : at] if start >= 0 and at >= 0 else ""
 
 
 def _allowed(prepared: Prepared, allowed: Any, tools: list[Any]) -> Prepared:
@@ -153,15 +158,15 @@ def _name_in(entry: Any, key: str) -> str:
 
 
 def _named(tools: list[Any], names: list[str]) -> list[Any]:
-    known = {_tool_name(tool): tool for tool in tools}
+    known = {name: tool for tool in tools if isinstance(name := _tool_name(tool), str)}
     missing = [name for name in names if name not in known]
     if missing or not names:
         wanted = missing[0] if missing else "nothing"
         raise BadRequest(
-            f"tool_choice names '{wanted}', but the tools are: {', '.join(str(name) for name in known)}.",
+            f"tool_choice names '{wanted}', but the tools are: {', '.join(known)}.",
             param="tool_choice",
         )
-    return [known[name] for name in names]
+    return [known[name] for name in dict.fromkeys(names)]
 
 
 def _tool_name(tool: Any) -> object:

@@ -5,6 +5,9 @@ from __future__ import annotations
 import base64
 import binascii
 import io
+import math
+import struct
+import zlib
 from functools import partial
 from typing import Any
 
@@ -14,9 +17,14 @@ from paddock.protocol.shape import as_array, as_object
 # 50 megapixels: more than any vision model looks at, far less than a decompression bomb.
 _MOST_PIXELS = 50_000_000
 # What Pillow raises on damaged files, beside its own UnidentifiedImageError (an OSError).
-_UNREADABLE = (OSError, ValueError, SyntaxError, EOFError, MemoryError, LookupError, TypeError, OverflowError)
+_UNREADABLE = (
+    OSError, ValueError, SyntaxError, EOFError, MemoryError, LookupError, TypeError, ArithmeticError, RuntimeError,
+    AttributeError, struct.error, zlib.error,
+)  # fmt: skip
+# No others: some are rare and little tested, and one has its files run by another program.
+_FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF", "AVIF", "JPEG2000", "PPM")
 _ORIENTATION = 0x0112
-_SIXTEEN_BIT_MODES = ("I", "I;16", "I;16L", "I;16B", "I;16N")
+_WIDE_MODES = ("I", "F", "I;16", "I;16L", "I;16B", "I;16N")
 
 
 def as_png(data: bytes) -> bytes:
@@ -36,7 +44,7 @@ def _converted(data: bytes, *, only_if_needed: bool) -> bytes:
     from PIL import Image, ImageOps
 
     try:
-        image = Image.open(io.BytesIO(data))
+        image = Image.open(io.BytesIO(data), formats=_FORMATS)
         if image.width * image.height > _MOST_PIXELS:
             raise ImageRefused(
                 f"The image has {image.width} × {image.height} pixels; at most {_MOST_PIXELS} are read. "
@@ -57,21 +65,28 @@ def _converted(data: bytes, *, only_if_needed: bool) -> bytes:
 
 def _as_rgb(image: Any) -> Any:
     """RGB of any mode; wide modes are brought to 8 bits by their own range, since Pillow would clip them."""
-    if image.mode in _SIXTEEN_BIT_MODES:
-        image = image.convert("I").point(_high_byte).convert("L")
-    elif image.mode == "F":
-        low, high = image.getextrema()
-        scale = 255.0 / (high - low) if high > low else 0.0
+    if image.mode in _WIDE_MODES:
+        is_narrow = image.mode.startswith("I;")
+        image = image.convert("I" if is_narrow else "F")
+        low, high = (0, 65535) if is_narrow else _range_of(*image.getextrema())
+        scale = 255.0 / (high - low)
         image = image.point(partial(_scaled, scale, -low * scale)).convert("L")
+    elif image.mode == "P" and "transparency" in image.info:
+        # Pillow's own advice: it warns of the shorter way.
+        image = image.convert("RGBA")
     return image.convert("RGB")
 
 
-def _high_byte(value: Any) -> Any:
-    # Pillow applies this to a symbol and reads a scale and an offset from it, hence the plain arithmetic.
-    return value * (1 / 256.0) + 0
+def _range_of(low: float, high: float) -> tuple[float, float]:
+    """The values of black and white in a wide image: of the usual ranges the first that holds it, else its own."""
+    for top in (1.0, 255.0, 65535.0):
+        if low >= 0 and high <= top:
+            return 0.0, top
+    return (low, high) if high > low and math.isfinite(high - low) else (0.0, 65535.0)
 
 
 def _scaled(scale: float, offset: float, value: Any) -> Any:
+    # Pillow applies this to a symbol and reads a scale and an offset from it, hence the plain arithmetic.
     return value * scale + offset
 
 

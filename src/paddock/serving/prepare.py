@@ -12,6 +12,7 @@ from paddock.serving import images
 
 # paddock's own fields: read here, never sent on.
 EXTENSIONS = ("enable_tools", "enabled_tools", "session_id", "image_base64", "heal")
+_UNSET_IF_NULL = ("max_tokens", "max_completion_tokens", "n_predict", "tool_choice", "stream_options", "stream")
 # Known OpenAI fields that no engine of ours can honour: refused by name rather than dropped in silence.
 _REFUSED = {
     "functions": "Use 'tools' instead: 'functions' is the older form, which the engine would ignore.",
@@ -37,8 +38,8 @@ class Prepared:
     adapted: tuple[str, ...] = ()
 
     def encoded(self) -> bytes:
-        """The body's bytes. Text stays as it is rather than escaped, as JSON allows."""
-        return json.dumps(self.body, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "surrogatepass")
+        """The body's bytes. Text stays as it is, but for halves of a pair, which UTF-8 cannot hold and JSON escapes."""
+        return json.dumps(self.body, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "backslashreplace")
 
 
 def refuse_unsupported(body: dict[str, Any]) -> None:
@@ -71,7 +72,7 @@ def prepare(path: str, body: dict[str, Any], *, normalized: tuple[str, ...] = ()
     for name in ("stop", "tools"):
         if name in sent and not sent[name]:
             del sent[name]
-    for name in ("max_tokens", "max_completion_tokens", "tool_choice", "stream_options", "stream"):
+    for name in (*_UNSET_IF_NULL, "enable_thinking"):
         if name in sent and sent[name] is None:
             del sent[name]
     if "repetition_penalty" in sent:
