@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import hashlib
 import json
+import os
 import re
 import subprocess
 import sys
@@ -264,3 +265,11 @@ def main() -> None:
 
 if __name__ == "__main__":
     main()
+
+
+def environment(tmp_path: Path, **more: str) -> dict[str, str]:
+    """The environment of a program that knows this hub only from what is given here."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("HF_", "HUGGINGFACE", "XDG_"))}
+    return (
+        kept | {"PADDOCK_HOME": str(tmp_path / "home"), "HF_HOME": str(tmp_path / "hf"), "HOME": str(tmp_path)} | more
+    )

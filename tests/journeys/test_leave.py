@@ -91,7 +91,7 @@ def told(what: str, times_s: list[float]) -> None:
     )
 
 
-async def standing_still(count: Callable[[], object]) -> object:
+async def standing_still(count: Callable[[], tuple[int, ...]]) -> tuple[int, ...]:
     """`count()` once it has been the same for a while."""
     last, since_s = count(), time.monotonic()
     with anyio.fail_after(HANG_GUARD_S):
@@ -153,7 +153,7 @@ async def test_row_50_leaving_leaves_nothing_behind(tmp_path: Path, rounds: int)
                 await read_until(client, read)
             await leave(client, rudely=bool(n % 2))
 
-        def count() -> object:
+        def count() -> tuple[int, ...]:
             return len(leaks.open_files()), len(asyncio.all_tasks())
 
         await visit(0)

@@ -19,7 +19,7 @@ from paddock.models.download import Hub, look_up, pull
 from paddock.models.hub_choice import Plan
 from paddock.paths import Home
 from tests.fakes.gguf_files import gguf, split
-from tests.fakes.hub import COMMIT, Faults, running_hub
+from tests.fakes.hub import COMMIT, Faults, environment, running_hub
 from tests.fakes.hub import Hub as FakeHub
 
 REPO = "ours/pocket-GGUF"

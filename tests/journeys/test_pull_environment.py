@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 from collections.abc import Generator
@@ -12,7 +11,7 @@ import pytest
 
 from paddock.models.catalog import BUNDLED
 from tests.fakes.hub import Hub as FakeHub
-from tests.fakes.hub import running_hub
+from tests.fakes.hub import environment, running_hub
 
 REPO = "ours/pocket-GGUF"
 TOKEN = "hf_onlyForThatHub"
@@ -33,13 +32,6 @@ def fake(tmp_path_factory: pytest.TempPathFactory) -> Generator[FakeHub]:
     with running_hub(tmp_path_factory.mktemp("hub")) as fake:
         fake.add(REPO, "pocket-v0-Q8_0.gguf", BUNDLED["pocket-v0"].read_bytes())
         yield fake
-
-
-def environment(tmp_path: Path, **more: str) -> dict[str, str]:
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(("HF_", "HUGGINGFACE", "XDG_"))}
-    return (
-        kept | {"PADDOCK_HOME": str(tmp_path / "home"), "HF_HOME": str(tmp_path / "hf"), "HOME": str(tmp_path)} | more
-    )
 
 
 def run_pull(environ: dict[str, str]) -> subprocess.CompletedProcess[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -217,6 +218,7 @@ async def test_a_field_of_a_wrong_type_is_named(rig: Rig, field: str, value: Any
     assert error["param"] == field
 
 
+DOCS = (Path(__file__).parents[2] / "docs" / "api.md").read_text("utf-8")
 REPAIRS: dict[str, tuple[list[Json], list[Json]]] = {
     "missing tool_call_id": ([USER, turn(), output(call_id=None)], [USER, turn(), output()]),
     "empty tool_call_id": ([USER, turn(), output(call_id="")], [USER, turn(), output()]),
@@ -252,6 +254,7 @@ async def test_a_repair_is_made_and_named_by_default(rig: Rig, name: str) -> Non
     given, wanted = REPAIRS[name]
     messages, repaired = await accepted(rig, given, tools=[TOOL])
     assert repaired
+    assert all(f"`{made}`" in DOCS for made in repaired.split(", "))
     assert [_without_empty(message) for message in messages] == [_without_empty(message) for message in wanted]
 
 
