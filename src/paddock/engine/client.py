@@ -29,15 +29,24 @@ class Answer:
 
     def __init__(self, response: aiohttp.ClientResponse) -> None:
         self._response = response
+        self._broken: Exception | None = None
         self.status = response.status
         self.content_type = response.headers.get("Content-Type", "application/json")
 
     async def next_chunk(self) -> bytes:
         """The next bytes, or b"" at the end. Safe to cancel: nothing is lost. Raises EngineUnreachable."""
+        if self._broken:
+            raise EngineUnreachable() from self._broken
+        content = self._response.content
         try:
-            return await self._response.content.readany()
+            return await content.readany()
         except TRANSPORT_FAULTS as error:
-            raise EngineUnreachable() from error
+            # aiohttp raises before it hands out what came just before the break; nothing received is to be lost.
+            unread = b"".join(content._buffer)  # pyright: ignore[reportPrivateUsage]
+            if not unread:
+                raise EngineUnreachable() from error
+            self._broken = error
+            return unread
 
     async def body(self) -> bytes:
         """The whole body. Raises EngineUnreachable."""

@@ -190,6 +190,8 @@ class EngineProcess:
             if report is not None and report.get("event") == "ready":
                 self._endpoint = Endpoint(port=int(str(report["port"])), api_key=api_key, generation=self._generation)
                 self._become("ready")
+                # Nothing more is expected there, but a full pipe would stop the engine.
+                group.start_soon(self._collect, process.stdout)
                 await process.wait()
             group.cancel_scope.cancel()
         if self._stop.is_set():

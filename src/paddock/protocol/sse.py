@@ -61,10 +61,17 @@ class StreamFilter:
         self._watch_calls = watch_calls
         self._calls: list[bytes] = []
         self._held: bytes = b""
+        self._tail = b""
         self.amended: list[str] = []
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether the stream's last frame, `[DONE]`, has passed: whatever breaks after it breaks nothing."""
+        return self._tail.rstrip().endswith(b"data: [DONE]")
 
     def feed(self, data: bytes) -> bytes:
         """What may go to the client now."""
+        self._tail = data[-32:] if len(data) >= 32 else (self._tail + data)[-32:]
         if not self._held and data.endswith(b"\n\n") and not self._is_marked(data):
             return data
         # What was held has no boundary, but may end within one.

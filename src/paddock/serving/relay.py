@@ -184,8 +184,13 @@ class Relay:
         sent_at = anyio.current_time()
         while True:
             data: bytes | None = None
-            with anyio.move_on_at(sent_at + keepalive_s):
-                data = await answer.next_chunk()
+            try:
+                with anyio.CancelScope(deadline=sent_at + keepalive_s):
+                    data = await answer.next_chunk()
+            except EngineUnreachable:
+                if not passed.is_complete:
+                    raise
+                break
             if data == b"":
                 break
             out = passed.feed(data) if data else b""
