@@ -26,7 +26,8 @@ from paddock.serving.shelf import Shelf
 
 _GRACE_S = 2
 _BACKLOG = 2048
-_WRITE_BUFFER_BYTES = 8192
+# Each write waits until the one before has gone: one frame is held for a client that does not read, not many.
+_WRITE_BUFFER_BYTES = 0
 
 
 @dataclass(frozen=True, kw_only=True)

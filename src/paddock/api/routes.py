@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,7 +11,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
-from starlette.types import ASGIApp
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from paddock import __version__
 from paddock.api import faults, guard
@@ -133,10 +133,14 @@ class Api:
 
 def application(api: Api) -> ASGIApp:
     """The whole HTTP application, behind its guard."""
+    relayed = {
+        "/v1/chat/completions": api.chat,
+        "/v1/completions": api.completions,
+        "/v1/embeddings": api.embeddings,
+    }
     routes = [
-        Route("/v1/chat/completions", _relayed(api.chat), methods=["POST"]),
-        Route("/v1/completions", _relayed(api.completions), methods=["POST"]),
-        Route("/v1/embeddings", _relayed(api.embeddings), methods=["POST"]),
+        # Listed for the sake of other methods on these paths; their POST is answered before Starlette.
+        *(Route(path, _relayed(endpoint), methods=["POST"]) for path, endpoint in relayed.items()),
         Route("/v1/models", api.models),
         Route("/v1/models/{id:path}", api.model),
         Route("/health", api.health),
@@ -150,7 +154,26 @@ def application(api: Api) -> ASGIApp:
     origins = frozenset(
         origin.strip().rstrip("/") for origin in api.settings.allowed_origins.split(",") if origin.strip()
     )
-    return guard.Guard(inner, host=api.settings.host, allowed_origins=origins, refuse=guard.refuse_openai)
+    return guard.Guard(
+        _Lanes(inner, relayed), host=api.settings.host, allowed_origins=origins, refuse=guard.refuse_openai
+    )
+
+
+class _Lanes:
+    """Calls the relayed routes itself: Starlette's layers cost each stream memory, and each chunk time."""
+
+    def __init__(self, rest: ASGIApp, relayed: Mapping[str, Callable[[Request], Awaitable[ASGIApp]]]) -> None:
+        self._rest = rest
+        self._relayed = relayed
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request. What is raised is the guard's to tell."""
+        is_post = scope["type"] == "http" and scope["method"] == "POST"
+        endpoint = self._relayed.get(scope["path"]) if is_post else None
+        if endpoint is None:
+            await self._rest(scope, receive, send)
+        else:
+            await (await endpoint(Request(scope, receive)))(scope, receive, send)
 
 
 def _relayed(endpoint: Callable[[Request], Any]) -> Callable[[Request], Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import socket
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from typing import Any, cast
@@ -60,12 +61,20 @@ class Answer:
         return refusal_of(self.status, (await self.body())[:_ERROR_BODY_BYTES].decode("utf-8", "replace"))
 
 
+def _socket(address: tuple[Any, ...]) -> socket.socket:
+    """A socket whose kernel buffer is small, since one read takes all that is in it into our memory."""
+    made = socket.socket(*address[:3])
+    made.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _READ_BUFFER_BYTES)
+    made.setblocking(False)
+    return made
+
+
 class EngineClient:
     """One pool of connections to the engines of this machine."""
 
     def __init__(self) -> None:
         self._session = aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=_KEEPALIVE_S),
+            connector=aiohttp.TCPConnector(limit=0, socket_factory=_socket, keepalive_timeout=_KEEPALIVE_S),
             timeout=aiohttp.ClientTimeout(total=None, sock_connect=_CONNECT_TIMEOUT_S),
             cookie_jar=aiohttp.DummyCookieJar(),
             auto_decompress=False,
@@ -101,6 +110,8 @@ class EngineClient:
             raise EngineNotConnected() from error
         except TRANSPORT_FAULTS as error:
             raise EngineUnreachable() from error
+        # Sent: a suspended generator would hold it until the answer's last byte.
+        del body
         try:
             yield Answer(response)
         finally:

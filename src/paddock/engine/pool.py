@@ -79,7 +79,7 @@ class Pool:
         self._load_timeout_s = load_timeout_s
         self._program = program
         self._resident: Resident | None = None
-        self._turn = anyio.Lock()
+        self._turn = anyio.Lock(fast_acquire=True)
         self._drained = anyio.Event()
         self._closed = False
 

@@ -6,6 +6,8 @@ the engine at once.
 
 from __future__ import annotations
 
+import math
+import time
 from collections.abc import AsyncGenerator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
@@ -54,20 +56,47 @@ class Patience:
 
 @dataclass(kw_only=True)
 class _Wire:
-    """The client's side of the exchange: what was sent so far."""
+    """The client's side of the exchange: what was sent so far, and when.
+
+    `opens_s` and `written_s` are on the monotonic clock: when the stream is to be opened without the engine's status,
+    and when something was last written. `sign` is there only while a sign of life is being sent, so that neither the
+    engine's bytes nor the end overtake it.
+    """
 
     send: Send
     headers: list[tuple[bytes, bytes]]
+    opens_s: float
+    written_s: float = 0.0
     is_open: bool = False
+    is_over: bool = False
+    sign: anyio.Event | None = None
 
     async def begin(self, status: int, headers: list[tuple[bytes, bytes]]) -> None:
-        await self.send({"type": "http.response.start", "status": status, "headers": [*self.headers, *headers]})
         self.is_open = True
+        self.written_s = time.monotonic()
+        await self.send({"type": "http.response.start", "status": status, "headers": [*self.headers, *headers]})
 
     async def write(self, data: bytes, *, more: bool = True) -> None:
+        if not more:
+            self.is_over = True
+        if self.sign:
+            await self.sign.wait()
         await self.send({"type": "http.response.body", "body": data, "more_body": more})
+        self.written_s = time.monotonic()
+
+    async def show_life(self, note: bytes) -> None:
+        self.sign = anyio.Event()
+        try:
+            if not self.is_open:
+                await self.begin(200, list(_STREAM_HEADERS))
+            await self.send({"type": "http.response.body", "body": note, "more_body": True})
+            self.written_s = time.monotonic()
+        finally:
+            self.sign.set()
+            self.sign = None
 
     async def whole(self, status: int, content_type: bytes, body: bytes) -> None:
+        self.is_over = True
         length = str(len(body)).encode()
         await self.begin(status, [(b"content-type", content_type), (b"content-length", length)])
         await self.write(body, more=False)
@@ -85,17 +114,40 @@ class Relay:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer the client; return when its last byte is handed over or when it has left."""
-        wire = _Wire(send=send, headers=_note_headers(self._prepared))
+        opens_s = time.monotonic() + self._status_patience_s() if self._prepared.streamed else math.inf
+        wire = _Wire(send=send, headers=_note_headers(self._prepared), opens_s=opens_s)
         async with anyio.create_task_group() as group:
-
-            async def watch() -> None:
-                while (await receive())["type"] != "http.disconnect":
-                    pass
-                group.cancel_scope.cancel()
-
-            group.start_soon(watch)
+            group.start_soon(self._attend, wire, receive, group.cancel_scope)
             await self._answer(wire)
             group.cancel_scope.cancel()
+
+    async def _attend(self, wire: _Wire, receive: Receive, exchange: anyio.CancelScope) -> None:
+        """Until the client leaves, which ends the exchange: open its stream in time and break long silences."""
+        while True:
+            with anyio.move_on_after(await self._break_silence(wire)):
+                while (await receive())["type"] != "http.disconnect":
+                    pass
+                exchange.cancel()
+                return
+
+    async def _break_silence(self, wire: _Wire) -> float:
+        """Show life if it is time to; the seconds until that is to be looked at again."""
+        keepalive_s = self._patience.keepalive_s
+        if wire.is_over or wire.opens_s == math.inf:
+            return math.inf
+        due_s = wire.written_s + keepalive_s if wire.is_open else wire.opens_s
+        left_s = due_s - time.monotonic()
+        if left_s <= 0:
+            await wire.show_life(comment(self._progress()))
+            return keepalive_s
+        return min(left_s, keepalive_s)
+
+    def _status_patience_s(self) -> float:
+        """How long a stream's status is waited for before the stream is opened without it."""
+        if self._prepared.has_images:
+            # Whether the model has eyes is told with a real status, also when it must be loaded to know.
+            return self._patience.answer_timeout_s
+        return self._patience.status_deadline_s if self._pool.is_ready(self._model_id) else 0.0
 
     async def _answer(self, wire: _Wire) -> None:
         try:
@@ -130,43 +182,16 @@ class Relay:
     async def _streamed(self, wire: _Wire) -> None:
         """Status before stream while the engine is ready; an open stream with signs of life where that takes long."""
         async with AsyncExitStack() as stack:
-            answer = await self._await_status(wire, stack)
+            answer: Answer | None = None
+            with anyio.move_on_after(self._patience.answer_timeout_s):
+                answer = await stack.enter_async_context(self._opened())
+            if answer is None:
+                raise EngineTimeout(timeout_s=self._patience.answer_timeout_s)
             if answer.status != 200:
                 raise await answer.refusal()
             if not wire.is_open:
                 await wire.begin(200, list(_STREAM_HEADERS))
             await self._forward(wire, answer)
-
-    async def _await_status(self, wire: _Wire, stack: AsyncExitStack) -> Answer:
-        """Open the engine's answer in this task, while a second one opens the stream and keeps it alive."""
-        patience_s = self._patience.status_deadline_s if self._pool.is_ready(self._model_id) else 0.0
-        if self._prepared.has_images:
-            # Whether the model has eyes is told with a real status, also when it must be loaded to know.
-            patience_s = self._patience.answer_timeout_s
-        answer: Answer | None = None
-        failure: PaddockError | None = None
-        async with anyio.create_task_group() as group:
-
-            async def show_life() -> None:
-                await anyio.sleep(patience_s)
-                await wire.begin(200, list(_STREAM_HEADERS))
-                while True:
-                    await wire.write(comment(self._progress()))
-                    await anyio.sleep(self._patience.keepalive_s)
-
-            group.start_soon(show_life)
-            try:
-                with anyio.move_on_after(self._patience.answer_timeout_s):
-                    answer = await stack.enter_async_context(self._opened())
-            except PaddockError as error:
-                # Carried out of the task group by hand: the group would wrap it.
-                failure = error
-            group.cancel_scope.cancel()
-        if failure:
-            raise failure
-        if answer is None:
-            raise EngineTimeout(timeout_s=self._patience.answer_timeout_s)
-        return answer
 
     def _progress(self) -> str:
         engine = self._pool.engine
@@ -174,32 +199,20 @@ class Relay:
         return "keep-alive" if state == "ready" else f"loading {self._model_id}: engine {state}"
 
     async def _forward(self, wire: _Wire, answer: Answer) -> None:
-        """Hand every frame on as it comes; say that we are alive while the engine is silent."""
-        prepared, keepalive_s = self._prepared, self._patience.keepalive_s
+        """Hand every frame on as it comes."""
+        prepared = self._prepared
         passed = StreamFilter(
             keep_usage=prepared.wants_usage,
             keep_progress=prepared.wants_progress,
             watch_calls=bool(prepared.body.get("tools")),
         )
-        sent_at = anyio.current_time()
-        while True:
-            data: bytes | None = None
-            try:
-                with anyio.CancelScope(deadline=sent_at + keepalive_s):
-                    data = await answer.next_chunk()
-            except EngineUnreachable:
-                if not passed.is_complete:
-                    raise
-                break
-            if data == b"":
-                break
-            out = passed.feed(data) if data else b""
-            now = anyio.current_time()
-            if not out and now - sent_at >= keepalive_s:
-                out = comment("keep-alive")
-            if out:
-                await wire.write(out)
-                sent_at = now
+        try:
+            while data := await answer.next_chunk():
+                if out := passed.feed(data):
+                    await wire.write(out)
+        except EngineUnreachable:
+            if not passed.is_complete:
+                raise
         rest = passed.finish()
         for what in passed.amended:
             rest += comment(f"x-paddock-amended: {what}")
@@ -228,6 +241,9 @@ class Relay:
                         lease.client.open(endpoint, prepared.path, body, streamed=prepared.streamed)
                     )
                 engine.note_answer()
+                # The engine has it now: a slow stream must not hold its prompt, parsed and encoded, until it ends.
+                del prepared, body
+                self._prepared = replace(self._prepared, body={"tools": self._prepared.body.get("tools")})
                 yield answer
             except EngineUnreachable:
                 await engine.settle(endpoint.generation, timeout_s=_SETTLE_S)
