@@ -133,19 +133,16 @@ class Api:
 
 def application(api: Api) -> ASGIApp:
     """The whole HTTP application, behind its guard."""
-    relayed = {
-        "/v1/chat/completions": api.chat,
-        "/v1/completions": api.completions,
-        "/v1/embeddings": api.embeddings,
-    }
     routes = [
-        # Listed for the sake of other methods on these paths; their POST is answered before Starlette.
-        *(Route(path, _relayed(endpoint), methods=["POST"]) for path, endpoint in relayed.items()),
+        Route("/v1/chat/completions", _relayed(api.chat), methods=["POST"]),
+        Route("/v1/completions", _relayed(api.completions), methods=["POST"]),
+        Route("/v1/embeddings", _relayed(api.embeddings), methods=["POST"]),
         Route("/v1/models", api.models),
         Route("/v1/models/{id:path}", api.model),
         Route("/health", api.health),
         Route("/", api.root),
     ]
+    lanes = {route.path: route.endpoint for route in routes if "POST" in (route.methods or ())}
     inner = Starlette(
         routes=routes, exception_handlers={HTTPException: _unrouted, PaddockError: _refused, Exception: _refused}
     )
@@ -155,7 +152,7 @@ def application(api: Api) -> ASGIApp:
         origin.strip().rstrip("/") for origin in api.settings.allowed_origins.split(",") if origin.strip()
     )
     return guard.Guard(
-        _Lanes(inner, relayed), host=api.settings.host, allowed_origins=origins, refuse=guard.refuse_openai
+        _Lanes(inner, lanes), host=api.settings.host, allowed_origins=origins, refuse=guard.refuse_openai
     )
 
 

@@ -69,6 +69,7 @@ class _Wire:
     written_s: float = 0.0
     is_open: bool = False
     is_over: bool = False
+    has_left: bool = False
     sign: anyio.Event | None = None
 
     async def begin(self, status: int, headers: list[tuple[bytes, bytes]]) -> None:
@@ -79,6 +80,10 @@ class _Wire:
     async def write(self, data: bytes, *, more: bool = True) -> None:
         if not more:
             self.is_over = True
+        if self.has_left:
+            # The exchange is being cancelled. anyio passes over a task whose next read is already there, which a fast
+            # engine's always is; waiting here lets the cancellation in.
+            await anyio.sleep_forever()
         if self.sign:
             await self.sign.wait()
         await self.send({"type": "http.response.body", "body": data, "more_body": more})
@@ -127,6 +132,7 @@ class Relay:
             with anyio.move_on_after(await self._break_silence(wire)):
                 while (await receive())["type"] != "http.disconnect":
                     pass
+                wire.has_left = True
                 exchange.cancel()
                 return
 
