@@ -12,6 +12,8 @@ import psutil
 from paddock.cli.connection import Address, is_paddock
 
 _NEARBY_PORTS = 50
+# What listens on this very machine answers at once, if it is one of ours.
+_LOOK_S = 0.3
 
 
 def is_free(host: str, port: int) -> bool:
@@ -45,7 +47,7 @@ def refusal(host: str, port: int) -> str:
     if error is None:
         return f"Port {port} on {host} was taken a moment ago and is free again: try once more."
     if error.errno == errno.EADDRINUSE:
-        kin = "another paddock, " if is_paddock(Address(host=host, port=port)) else ""
+        kin = "another paddock, " if is_paddock(Address(host=host, port=port), timeout_s=_LOOK_S) else ""
         return (
             f"Port {port} on {host} is taken by {kin}{listener(port)}. "
             f"Stop it, or choose another port: --port {free_port(host, port)} is free."
