@@ -24,7 +24,7 @@ from paddock.errors import PortBusy, SettingInvalid
 from paddock.models.catalog import Catalog
 from paddock.serving.shelf import Shelf
 
-_GRACE_S = 2
+_GRACE_S = 1
 _BACKLOG = 2048
 # Each write waits until the one before has gone: one frame is held for a client that does not read, not many.
 _WRITE_BUFFER_BYTES = 0
@@ -101,9 +101,12 @@ async def running(settings: Settings, *, engine_program: Sequence[str] = EMBEDDE
             finally:
                 with anyio.CancelScope(shield=True):
                     server.should_exit = True
-                    with anyio.move_on_after(_GRACE_S + 1):
+                    with anyio.move_on_after(_GRACE_S):
                         await server.down.wait()
+                    # What is still open now learns of the stop from its engine's end, in its own dialect.
                     await pool.close()
+                    with anyio.move_on_after(_GRACE_S):
+                        await server.down.wait()
 
 
 def serve(settings: Settings, announce: Callable[[str], None]) -> None:
@@ -182,7 +185,7 @@ def _server(app: object) -> _Server:
         server_header=False,
         proxy_headers=False,
         backlog=_BACKLOG,
-        timeout_graceful_shutdown=_GRACE_S,
+        timeout_graceful_shutdown=3 * _GRACE_S,
     )
     return _Server(config)
 

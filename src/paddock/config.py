@@ -67,6 +67,7 @@ class Settings:
 
 
 NAMES: tuple[str, ...] = tuple(f.name for f in fields(Settings) if "help" in f.metadata)
+_TYPED_ONLY = ("unsafe_no_auth",)
 _LOG_LEVELS = ("debug", "info", "warning", "error")
 
 
@@ -91,14 +92,24 @@ def load(flags: Mapping[str, Value | None] | None = None, environ: Mapping[str, 
     sources: dict[str, Source] = dict.fromkeys(NAMES, "default")
     for name, raw in _from_file(home.config_file).items():
         values[name], sources[name] = _checked(name, raw, f"config.toml: {name}"), "file"
+        _refuse_untyped(name, f"config.toml: {name}")
     for name in NAMES:
         variable = f"PADDOCK_{name.upper()}"
         if env.get(variable, "") != "":
             values[name], sources[name] = _checked(name, env[variable], variable), "environment"
+            _refuse_untyped(name, variable)
     for name, raw in (flags or {}).items():
         if raw is not None:
             values[name], sources[name] = _checked(name, raw, f"--{name.replace('_', '-')}"), "flag"
     return Settings(**values, sources=sources, home=home)
+
+
+def _refuse_untyped(name: str, where: str) -> None:
+    """What opens this machine to others must be typed each time, not forgotten in a file."""
+    if name in _TYPED_ONLY:
+        raise SettingInvalid(
+            f"{where} is set, but this can only be typed: --{name.replace('_', '-')}. Remove it there."
+        )
 
 
 def _from_file(path: Path) -> dict[str, Any]:

@@ -29,6 +29,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 
+def shown(value: object, *, limit_characters: int = 100) -> str:
+    """A caller's value as a message may quote it: as Python writes it, cut short."""
+    text = repr(value)
+    return text if len(text) <= limit_characters else text[: limit_characters - 1] + "…"
+
+
 class PaddockError(Exception):
     """The root: something a caller can act on. `message` is a full sentence for a person."""
 
@@ -86,7 +92,7 @@ class ModelUnknown(PaddockError):
     def __init__(self, model: str, *, known: Sequence[str], nearest: str | None = None) -> None:
         listed = ", ".join(f"'{name}'" for name in known) or "none yet"
         hint = f" Did you mean '{nearest}'?" if nearest else ""
-        super().__init__(f"There is no model '{model}'.{hint} Models here: {listed}.")
+        super().__init__(f"There is no model {shown(model)}.{hint} Models here: {listed}.")
         self.model = model
         self.known = tuple(known)
         self.nearest = nearest

@@ -14,7 +14,7 @@ from paddock.errors import PaddockError
 
 Json = dict[str, Any]
 
-SECRET = "Traceback /root/secret.py line 7"
+SECRET = "Traceback /srv/secret.py line 7"
 
 
 def tree(root: type[PaddockError]) -> list[type[PaddockError]]:

@@ -17,7 +17,7 @@ from paddock.app import check_exposure
 from paddock.config import Settings
 from paddock.errors import BadRequest, SettingInvalid
 
-SECRET = "Traceback /root/secret.py line 7"
+SECRET = "Traceback /srv/secret.py line 7"
 OWN = "127.0.0.1:8642"
 
 

@@ -42,6 +42,11 @@ def leniently(messages: list[Any]) -> tuple[list[Any], list[str]]:
     return repaired, names
 
 
+def arguments_of(call_id: str, arguments: str) -> Json:
+    """A call with these arguments."""
+    return {"id": call_id, "type": "function", "function": {"name": "add", "arguments": arguments}}
+
+
 # What was meant, the repair's name, what is sent, what goes on.
 REPAIRED: dict[str, tuple[str, list[Json], list[Json]]] = {
     "developer": (
@@ -101,6 +106,16 @@ REPAIRED: dict[str, tuple[str, list[Json], list[Json]]] = {
         [USER, turn("a", content=""), output("a")],
         [USER, turn("a", content=""), output("a")],
     ),
+    "arguments of a call that was cut": (
+        "unreadable-arguments-wrapped",
+        [USER, turn(tool_calls=[arguments_of("a", '{"x": 1')]), output("a")],
+        [USER, turn(tool_calls=[arguments_of("a", '{"unreadable": "{\\"x\\": 1"}')]), output("a")],
+    ),
+    "arguments that are empty": (
+        "unreadable-arguments-wrapped",
+        [USER, turn(tool_calls=[arguments_of("a", "")]), output("a")],
+        [USER, turn(tool_calls=[arguments_of("a", "{}")]), output("a")],
+    ),
 }
 
 NOT_REPAIRABLE: dict[str, list[Json]] = {
@@ -159,7 +174,7 @@ def test_several_repairs_are_named_once_each_in_the_order_of_the_documentation()
         turn("a", content=""),
         output(content=None),
         {"role": "developer", "content": "x", "name": "Bob"},
-        turn("b"),
+        turn(tool_calls=[arguments_of("b", "{")]),
         output(),
     ]
     repaired, names = leniently(messages)

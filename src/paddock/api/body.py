@@ -6,12 +6,15 @@ import json
 import math
 from typing import Any, NoReturn
 
+import anyio.to_thread
 from starlette.requests import ClientDisconnect, Request
 
 from paddock.errors import BadRequest, BodyTooLarge
 from paddock.protocol.shape import as_array, as_object
 
 MOST_NESTING = 100
+# A body of this size takes longer to look through than others should wait.
+_LARGE_BYTES = 2**20
 
 
 async def read_object(request: Request, *, limit_bytes: int) -> dict[str, Any]:
@@ -32,6 +35,8 @@ async def read_object(request: Request, *, limit_bytes: int) -> dict[str, Any]:
                 raise BodyTooLarge(limit_bytes=limit_bytes)
     except ClientDisconnect as error:
         raise BadRequest("The connection closed before the body was whole. Send it again.") from error
+    if len(received) > _LARGE_BYTES:
+        return await anyio.to_thread.run_sync(parse_object, bytes(received))
     return parse_object(bytes(received))
 
 

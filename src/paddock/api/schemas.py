@@ -11,6 +11,7 @@ from pydantic import (
     BaseModel,
     BeforeValidator,
     ConfigDict,
+    FailFast,
     StrictBool,
     StrictInt,
     ValidationError,
@@ -20,6 +21,7 @@ from pydantic import (
 )
 
 from paddock.errors import FieldInvalid
+from paddock.protocol.shape import as_object, is_json
 
 Schema = TypeVar("Schema", bound=BaseModel)
 Role = Literal["system", "user", "assistant", "tool"]
@@ -55,6 +57,9 @@ class Message(BaseModel):
             raise ValueError(f"'tool_call_id' belongs on tool messages only, not on role '{self.role}'")
         if self.name is not None and self.role != "tool" and not lenient:
             raise ValueError(f"'name' belongs on tool messages only, not on role '{self.role}'")
+        for part in self.content if isinstance(self.content, list) else []:
+            if part.get("type") == "text" and not isinstance(part.get("text"), str):
+                raise ValueError("a part of type 'text' needs a string in 'text'")
         if self.role == "tool":
             self._tool_rules(lenient)
         elif self.role == "assistant":
@@ -72,8 +77,23 @@ class Message(BaseModel):
     def _assistant_rules(self, lenient: bool) -> None:
         if not self.tool_calls and not self.content:
             raise ValueError("an assistant message needs 'content' or 'tool_calls'")
+        for call in self.tool_calls or []:
+            _check_call(call)
         if self.tool_calls and self.content == "" and not lenient:
             raise ValueError("'content' beside 'tool_calls' must be null, absent or not empty")
+
+
+def _check_call(call: dict[str, Any]) -> None:
+    function = as_object(call.get("function"))
+    if call.get("type") != "function" or function is None or not _is_name(function.get("name")):
+        raise ValueError("each of 'tool_calls' needs type 'function' and a function with a name")
+    arguments = function.get("arguments", "{}")
+    if isinstance(arguments, str) and not is_json(arguments):
+        raise ValueError(f"the arguments of the call to '{str(function['name'])[:100]}' are not JSON")
+
+
+def _is_name(value: object) -> bool:
+    return isinstance(value, str) and value != ""
 
 
 class Sampling(BaseModel):
@@ -101,7 +121,7 @@ class Sampling(BaseModel):
 class ChatRequest(Sampling):
     """`POST /v1/chat/completions`."""
 
-    messages: list[Message]
+    messages: Annotated[list[Message], FailFast()]
     tools: list[dict[str, Any]] | None = None
     tool_choice: Literal["auto", "required", "none"] | dict[str, Any] | None = None
     parallel_tool_calls: StrictBool | None = None

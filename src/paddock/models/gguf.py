@@ -8,6 +8,7 @@ not checked: the tensors' values, and whether the engine knows the architecture.
 from __future__ import annotations
 
 import re
+import stat
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -147,6 +148,9 @@ def _read_model(path: Path) -> GgufHeader:
 def _read_part(path: Path) -> tuple[RawHeader, int]:
     """One file's own header and its size, after checking that every tensor lies within it."""
     try:
+        # Opening a pipe or a device could wait for ever.
+        if not stat.S_ISREG(path.stat().st_mode):
+            raise Defect("cannot be read (it is no regular file). Choose a file that ends in .gguf.")
         with path.open("rb") as file:
             size_bytes = _check_magic(file)
             raw = read_raw(file)

@@ -6,9 +6,10 @@ rules of `api/schemas.py` refuse what would have been repaired.
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
-from paddock.protocol.shape import as_array, as_object, objects_in
+from paddock.protocol.shape import as_array, as_object, is_json, objects_in
 
 # Name of each repair and what it does, in the order of the documentation.
 REPAIRS: dict[str, str] = {
@@ -18,6 +19,7 @@ REPAIRS: dict[str, str] = {
     "name-allowed": "`name` may stand on any role",
     "empty-assistant-dropped": "an assistant turn with neither content nor calls is left out",
     "empty-content-beside-calls": 'an assistant turn may have `content: ""` beside its `tool_calls`',
+    "unreadable-arguments-wrapped": 'arguments in the history that are no JSON become `{"unreadable": text}`',
 }
 
 
@@ -69,7 +71,25 @@ def _assistant(message: dict[str, Any], open_calls: list[str], made: set[str]) -
         open_calls[:] = [call_id if isinstance(call_id, str) else "" for call_id in ids]
         if message.get("content") == "":
             made.add("empty-content-beside-calls")
+        if any(_is_unreadable(call) for call in objects_in(calls)):
+            # Such a call was cut by a token limit; refused, it would end the conversation for good.
+            made.add("unreadable-arguments-wrapped")
+            message = {**message, "tool_calls": [_readable(call) for call in calls]}
     return message
+
+
+def _is_unreadable(call: dict[str, Any]) -> bool:
+    arguments = (as_object(call.get("function")) or {}).get("arguments")
+    return isinstance(arguments, str) and not is_json(arguments)
+
+
+def _readable(call: Any) -> Any:
+    read = as_object(call)
+    if read is None or not _is_unreadable(read):
+        return call
+    text = read["function"]["arguments"]
+    wrapped = json.dumps({"unreadable": text}) if text else "{}"
+    return {**read, "function": {**read["function"], "arguments": wrapped}}
 
 
 def _is_empty(content: object) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any, cast
 
 
@@ -13,6 +14,15 @@ def as_object(value: object) -> dict[str, Any] | None:
 def as_array(value: object) -> list[Any] | None:
     """The value itself when it is a JSON array, else None."""
     return cast("list[Any]", value) if isinstance(value, list) else None
+
+
+def is_json(text: str) -> bool:
+    """Whether a text is JSON of any kind."""
+    try:
+        json.loads(text)
+    except (ValueError, RecursionError):
+        return False
+    return True
 
 
 def objects_in(value: object) -> list[dict[str, Any]]:

@@ -142,7 +142,7 @@ class StreamFilter:
                 arguments[key] = arguments.get(key, "") + piece
         if not any(_is_cut(text) for (choice, _), text in arguments.items() if choice in ended):
             return event
-        self.amended.append("finish_reason tool_calls became length: the token limit cut the call")
+        self.amended.append("finish_reason length: the call was cut")
         return _FINISHED_BY_CALL.sub(rb'\1"length"', event)
 
 

@@ -12,7 +12,7 @@ from dataclasses import replace
 from typing import Any
 
 from paddock.engine.pool import Lease
-from paddock.errors import BadRequest, EngineRefused
+from paddock.errors import BadRequest, EngineRefused, shown
 from paddock.protocol.shape import as_array, as_object
 from paddock.protocol.tool_schema import STRING_CHARACTERS_MOST, bounded
 from paddock.serving.prepare import Prepared
@@ -22,6 +22,8 @@ _STARTED = (
     "tool_choice required: the assistant turn is started with a call, "
     f"whose strings end after {STRING_CHARACTERS_MOST} characters"
 )
+# What shapes an answer in text; an engine cannot hold one answer to two grammars.
+_SHAPES = ("response_format", "json_schema", "grammar")
 _WITHOUT_THINKING = {"enable_thinking": False}
 _PROBE_NAME = "paddock_probe_call"
 # Under another name, so that the probe's own stands in a rendered conversation only where it is said or called.
@@ -64,7 +66,9 @@ def narrow(prepared: Prepared) -> Prepared:
         return _forced(prepared, body, "tool_choice function: required with that one tool")
     if kind == "allowed_tools":
         return _allowed(prepared, choice.get("allowed_tools", choice), tools)
-    raise BadRequest(f"tool_choice type {kind!r} is not supported; use function or allowed_tools.", param="tool_choice")
+    raise BadRequest(
+        f"tool_choice type {shown(kind)} is not supported; use function or allowed_tools.", param="tool_choice"
+    )
 
 
 async def force(prepared: Prepared, lease: Lease) -> Prepared:
@@ -141,7 +145,7 @@ def _allowed(prepared: Prepared, allowed: Any, tools: list[Any]) -> Prepared:
     names = [_name_in(entry, "function") for entry in as_array(allowed.get("tools")) or []]
     mode = allowed.get("mode", "auto")
     if mode not in ("auto", "required"):
-        raise BadRequest(f"tool_choice allowed_tools mode {mode!r} is not auto or required.", param="tool_choice")
+        raise BadRequest(f"tool_choice allowed_tools mode {shown(mode)} is not auto or required.", param="tool_choice")
     body = {**prepared.body, "tools": _named(tools, names), "tool_choice": mode}
     what = f"tool_choice allowed_tools: {mode} with {len(names)} of {len(tools)} tools"
     return _forced(prepared, body, what) if mode == "required" else _adapted(prepared, body, what)
@@ -163,7 +167,7 @@ def _named(tools: list[Any], names: list[str]) -> list[Any]:
     if missing or not names:
         wanted = missing[0] if missing else "nothing"
         raise BadRequest(
-            f"tool_choice names '{wanted}', but the tools are: {', '.join(known)}.",
+            f"tool_choice names {shown(wanted)}, but the tools are: {', '.join(known)}.",
             param="tool_choice",
         )
     return [known[name] for name in dict.fromkeys(names)]
@@ -181,6 +185,10 @@ def _forced(prepared: Prepared, body: dict[str, Any], what: str | None) -> Prepa
             param="tool_choice",
         )
     narrowed = _adapted(prepared, body, what) if what else prepared
+    shaped = [name for name in _SHAPES if body.get(name) is not None]
+    if shaped:
+        body = {name: value for name, value in body.items() if name not in _SHAPES}
+        narrowed = _adapted(narrowed, body, f"{' and '.join(shaped)} left out: the forced call has its own schema")
     started = _adapted(narrowed, _limited(body), _STARTED)
     return replace(started, forces_call=True)
 

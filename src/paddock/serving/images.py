@@ -11,7 +11,7 @@ import zlib
 from functools import partial
 from typing import Any
 
-from paddock.errors import BadRequest, ImageRefused
+from paddock.errors import BadRequest, ImageRefused, shown
 from paddock.protocol.shape import as_array, as_object
 
 # 50 megapixels: more than any vision model looks at, far less than a decompression bomb.
@@ -92,7 +92,7 @@ def _scaled(scale: float, offset: float, value: Any) -> Any:
 
 def decode_base64(text: str) -> bytes:
     """The bytes of base64 text, with or without a `data:` prefix. Raises ImageRefused."""
-    payload = text.split(",", 1)[1] if text.startswith("data:") and "," in text else text
+    payload = text.split(",", 1)[1] if text[:5].lower() == "data:" and "," in text else text
     try:
         return base64.b64decode("".join(payload.split()), validate=True)
     except (binascii.Error, ValueError) as error:
@@ -123,13 +123,14 @@ def check_sources(body: dict[str, Any]) -> None:
     """
     for i, j, part in _parts(body):
         where = f"messages.{i}.content.{j}"
-        if part.get("type") in ("input_audio", "file"):
-            raise BadRequest(f"Parts of type '{part['type']}' are not supported yet. Send text or images.", param=where)
+        if part.get("type") not in ("text", "image_url"):
+            kind = shown(part.get("type"))
+            raise BadRequest(f"Parts of type {kind} are not supported. Send 'text' or 'image_url' parts.", param=where)
     for i, j, url in _image_urls(body):
         where = f"messages.{i}.content.{j}.image_url"
         if not isinstance(url, str) or not url:
             raise BadRequest("image_url needs a 'url' with the image as a data URL.", param=where)
-        if not url.startswith("data:"):
+        if url[:5].lower() != "data:":
             raise BadRequest(
                 f"Images are not fetched from '{url[:80]}': remote images are not supported yet. "
                 "Send the image itself as a data URL (data:image/png;base64,…).",

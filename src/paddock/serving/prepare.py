@@ -6,7 +6,7 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
-from paddock.errors import BadRequest
+from paddock.errors import BadRequest, shown
 from paddock.protocol.shape import as_object
 from paddock.serving import images
 
@@ -49,15 +49,31 @@ def refuse_unsupported(body: dict[str, Any]) -> None:
             raise BadRequest(f"'{name}' is not supported. {advice}", param=name)
     modalities = body.get("modalities")
     if modalities is not None and modalities != ["text"]:
-        raise BadRequest(f"modalities {modalities!r} are not supported: paddock answers in text.", param="modalities")
+        raise BadRequest(
+            f"modalities {shown(modalities)} are not supported: paddock answers in text.", param="modalities"
+        )
     if body.get("enable_tools") is True:
         raise BadRequest(
             "enable_tools is not supported yet: paddock does not run tools itself. "
             "Send 'tools' and run the calls in your own program.",
             param="enable_tools",
         )
+    for at, tool in enumerate(body.get("tools") or []):
+        _refuse_tool(at, tool)
     if body.get("tool_choice") not in (None, "auto", "none") and not body.get("tools"):
-        raise BadRequest(f"tool_choice {body['tool_choice']!r} needs 'tools' to choose from.", param="tool_choice")
+        raise BadRequest(f"tool_choice {shown(body['tool_choice'])} needs 'tools' to choose from.", param="tool_choice")
+
+
+def _refuse_tool(at: int, tool: dict[str, Any]) -> None:
+    if tool.get("type", "function") != "function":
+        kind = shown(tool["type"])
+        raise BadRequest(f"Tools of type {kind} are not supported. Send type 'function'.", param=f"tools.{at}.type")
+    name = (as_object(tool.get("function")) or {}).get("name")
+    if tool.get("type") != "function" or not isinstance(name, str) or not name:
+        raise BadRequest(
+            f'Tool {at} needs the form {{"type": "function", "function": {{"name": …, "parameters": …}}}}.',
+            param=f"tools.{at}",
+        )
 
 
 def prepare(path: str, body: dict[str, Any], *, normalized: tuple[str, ...] = ()) -> Prepared:

@@ -181,8 +181,9 @@ class Relay:
                 body = await answer.body()
         if deadline.cancelled_caught:
             raise EngineTimeout(timeout_s=timeout_s)
-        if self._prepared.body.get("tools"):
-            body = cut_call_repaired(body)
+        if self._prepared.body.get("tools") and (repaired := cut_call_repaired(body)) != body:
+            body = repaired
+            wire.headers.append((b"x-paddock-amended", b"finish_reason length: the call was cut"))
         await wire.whole(200, content_type.encode("latin-1"), body)
 
     async def _streamed(self, wire: _Wire) -> None:
