@@ -11,7 +11,10 @@ from paddock.app import Studio
 
 pytestmark = pytest.mark.anyio
 USER = {"role": "user", "content": "What is 2 + 3?"}
-ADD = {"type": "function", "function": {"name": "add", "parameters": {"type": "object", "properties": {}}}}
+ADD: dict[str, Any] = {
+    "type": "function",
+    "function": {"name": "add", "parameters": {"type": "object", "properties": {}}},
+}
 
 
 def turn(call: object) -> dict[str, Any]:
@@ -56,7 +59,7 @@ async def test_a_cut_call_in_the_history_does_not_end_the_conversation(studio: S
 
 
 async def test_a_forced_call_goes_before_a_wanted_shape(studio: Studio) -> None:
-    body = {
+    body: dict[str, Any] = {
         "messages": [USER],
         "tools": [ADD],
         "tool_choice": "required",

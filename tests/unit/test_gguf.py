@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import struct
 from pathlib import Path
 
@@ -248,3 +249,10 @@ def test_a_first_part_under_another_name_is_named(tmp_path: Path) -> None:
 def test_part_numbers_of_sixteen_bits_are_read(tmp_path: Path) -> None:
     more = {"split.no": Typed(0, U16), "split.count": Typed(1, U16)}
     assert header_of(tmp_path, gguf(more=more)).tensor_count == 2
+
+
+def test_a_pipe_is_refused_without_waiting_for_a_writer(tmp_path: Path) -> None:
+    path = tmp_path / "x.gguf"
+    os.mkfifo(path)
+    with pytest.raises(ModelUnusable, match="no regular file"):
+        read_header(path)
