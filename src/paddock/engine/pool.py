@@ -149,7 +149,7 @@ class Pool:
                 raise EngineUnavailable(_STOPPING)
             resident = self._resident
             if resident is None or resident.model_id != model_id:
-                flags = await anyio.to_thread.run_sync(self._flags_for, model_id)
+                flags = self._flags_for(model_id)
                 await self._retire()
                 engine = EngineProcess(program=self._program, flags=flags, load_timeout_s=self._load_timeout_s)
                 self._tasks.start_soon(engine.own)
