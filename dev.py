@@ -224,6 +224,8 @@ def call(*words: str) -> int:
     """Run a module of the environment in the tree's root."""
     # pyright's wheel would otherwise ask the network whether it is the newest.
     environment = {**os.environ, "PYRIGHT_PYTHON_IGNORE_WARNINGS": "1"}
+    # Without compiled modules every run compiles every test anew.
+    environment.pop("PYTHONDONTWRITEBYTECODE", None)
     return subprocess.call([str(PYTHON), "-m", *words], cwd=ROOT, env=environment)
 
 
