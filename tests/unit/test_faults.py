@@ -37,7 +37,7 @@ SAMPLES: list[PaddockError] = [
     errors.ModelUnusable("'x.gguf' is not a GGUF file."),
     errors.HubUnavailable("The hub cannot be reached."),
     errors.SettingInvalid("--port is 70000."),
-    errors.HomeUnusable("The data home /root/secret cannot be written."),
+    errors.HomeUnusable("The data home /srv/secret cannot be written."),
     errors.PortBusy("Port 1 is taken."),
     errors.EngineFailedToStart("The model could not be started.", kind="killed"),
     errors.EngineUnreachable(),
@@ -121,7 +121,7 @@ def test_what_the_caller_can_act_on_has_a_code_and_a_parameter() -> None:
 FOREIGN: list[BaseException] = [
     ValueError(SECRET),
     KeyError(SECRET),
-    OSError(5, SECRET, "/root/secret"),
+    OSError(5, SECRET, "/srv/secret"),
     RuntimeError(SECRET),
     UnicodeDecodeError("utf-8", b"\xff", 0, 1, SECRET),
     ExceptionGroup(SECRET, [ValueError(SECRET)]),
