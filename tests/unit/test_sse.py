@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from paddock.protocol.sse import StreamFilter, comment, cut_call_repaired, frame
+from paddock.protocol.sse import StreamFilter, comment, cut_call_repaired
 
 Json = dict[str, Any]
 
@@ -314,6 +314,5 @@ def test_an_answer_of_an_odd_shape_is_returned_unchanged(body: bytes) -> None:
     assert cut_call_repaired(body) == body
 
 
-def test_a_comment_and_a_frame_are_whole_events() -> None:
+def test_a_comment_is_a_whole_event() -> None:
     assert comment(f"{SAID}: ü") == f": {SAID}: ü\n\n".encode()
-    assert frame({"a": "ü\n"}) == 'data: {"a":"ü\\n"}\n\n'.encode()

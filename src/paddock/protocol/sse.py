@@ -6,7 +6,7 @@ import json
 import re
 from typing import Any
 
-from paddock.protocol.shape import as_object, objects_in
+from paddock.protocol.shape import as_object, is_json, objects_in
 
 _BOUNDARY = re.compile(rb"\r\n\r\n|\n\n|\r\r")
 _MARKS = (b'"usage"', b'"prompt_progress"')
@@ -19,11 +19,6 @@ _HOLD_BYTES = 8 * 2**20
 def comment(text: str) -> bytes:
     """An SSE comment, which every client ignores. `text` must not hold a line break."""
     return b": " + text.encode() + b"\n\n"
-
-
-def frame(data: dict[str, Any]) -> bytes:
-    """One `data:` frame."""
-    return b"data: " + json.dumps(data, ensure_ascii=False, separators=(",", ":")).encode() + b"\n\n"
 
 
 def cut_call_repaired(body: bytes) -> bytes:
@@ -175,10 +170,4 @@ def _data_of(event: bytes) -> Any:
 
 def _is_cut(arguments: object) -> bool:
     """Whether the text of a call's arguments began and did not become JSON. No text at all is a call without any."""
-    if not isinstance(arguments, str) or not arguments:
-        return False
-    try:
-        json.loads(arguments)
-    except ValueError:
-        return True
-    return False
+    return isinstance(arguments, str) and arguments != "" and not is_json(arguments)
