@@ -17,7 +17,8 @@ import uvicorn
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from paddock import log
-from paddock.api.routes import Api, application
+from paddock.api.edge import Edge
+from paddock.api.routes import application
 from paddock.config import Settings
 from paddock.engine.pool import EMBEDDED, Pool
 from paddock.errors import PortBusy, SettingInvalid
@@ -92,7 +93,7 @@ async def running(settings: Settings, *, engine_program: Sequence[str] = EMBEDDE
                 load_timeout_s=settings.load_timeout_s,
                 program=engine_program,
             )
-            server = _server(application(Api(settings=settings, shelf=shelf, pool=pool)))
+            server = _server(application(Edge(settings=settings, shelf=shelf, pool=pool)))
             tasks.start_soon(server.serve, [listener])
             try:
                 await server.up.wait()

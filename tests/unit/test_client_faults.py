@@ -16,9 +16,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from paddock.api.faults import is_transport_fault, mapped, openai_error, openai_frame, status_of
+from paddock.api.faults import is_transport_fault, mapped, openai_error, status_of
 from paddock.engine.client import TRANSPORT_FAULTS, refusal_of
 from paddock.errors import ContextOverflow, EngineRefused, EngineUnreachable, PaddockError
+from paddock.serving.passage import Straight
 
 Json = dict[str, Any]
 
@@ -77,11 +78,11 @@ def test_row_46_every_transport_error_is_a_lost_connection() -> None:
         assert is_transport_fault(error), name
         assert isinstance(mapped(error), EngineUnreachable), name
         assert status_of(error) == 502, name
-        told = openai_error(error)["error"]
+        told = openai_error(error)
         assert (told["type"], told["code"]) == ("api_error", "engine_unreachable"), name
         for words in ("Lost connection", "may have crashed", "load"):
             assert words in told["message"], name
-        assert told["message"].encode() in openai_frame(error), name
+        assert told["message"].encode() in Straight().fail(openai_error(error)), name
 
 
 def test_a_class_that_a_library_adds_tomorrow_is_a_lost_connection_too() -> None:
@@ -157,7 +158,7 @@ def test_row_47_an_overflow_tells_both_counts_and_what_to_do(name: str) -> None:
         error = refusal_of(status, text_of(OVERFLOWS[name]))
         assert isinstance(error, ContextOverflow)
         assert (error.prompt_tokens, error.context_tokens) == (10014, 4096)
-        told = openai_error(error)["error"]
+        told = openai_error(error)
         assert (status_of(error), told["code"]) == (400, "context_length_exceeded")
         for words in ("too long", "10014", "4096", "Shorten"):
             assert words in told["message"]
@@ -195,7 +196,7 @@ def test_a_refusal_keeps_the_engines_status_and_words(name: str) -> None:
         error = refusal_of(status, text)
         assert isinstance(error, EngineRefused)
         assert (error.status, error.reason) == (status, reason)
-        assert (status_of(error), openai_error(error)["error"]["message"]) == (status, error.message)
+        assert (status_of(error), openai_error(error)["message"]) == (status, error.message)
         assert error.message == reason or (not reason and str(status) in error.message)
 
 
@@ -215,7 +216,7 @@ def test_words_that_look_like_an_overflow_are_none_under_another_status(status: 
 def test_whatever_an_engine_says_is_a_refusal_or_an_overflow(text: str) -> None:
     error = refusal_of(400, text)
     assert error.message
-    assert openai_frame(error).endswith(b"\n\n")
+    assert Straight().fail(openai_error(error)).endswith(b"\n\n")
 
 
 @pytest.mark.parametrize(

@@ -9,8 +9,9 @@ import pytest
 
 from paddock import errors
 from paddock.api import faults
-from paddock.api.guard import refuse_openai
+from paddock.api.dialects import refuse_openai
 from paddock.errors import PaddockError
+from paddock.serving.passage import Straight
 
 Json = dict[str, Any]
 
@@ -103,16 +104,16 @@ def test_every_error_has_its_status_and_the_shape_of_its_dialect_streamed_and_no
     assert set(body["error"]) == {"message", "type", "param", "code"}
     assert body["error"]["type"] in OPENAI_TYPES
     assert body["error"]["message"] == (error.message if error in NAMED else faults.INTERNAL_MESSAGE)
-    assert of_frame(faults.openai_frame(error)) == {"error": {**body["error"], "type": "server_error"}}
+    assert of_frame(Straight().fail(faults.openai_error(error))) == {"error": {**body["error"], "type": "server_error"}}
 
 
 def test_what_the_caller_can_act_on_has_a_code_and_a_parameter() -> None:
-    codes = {name_of(error): faults.openai_error(error)["error"]["code"] for error in SAMPLES}
+    codes = {name_of(error): faults.openai_error(error)["code"] for error in SAMPLES}
     assert codes["ContextOverflow"] == "context_length_exceeded"
     assert codes["ModelUnknown"] == "model_not_found"
     assert (codes["EngineUnreachable"], codes["EngineNotConnected"]) == ("engine_unreachable", "engine_unreachable")
     assert (codes["EngineUnavailable"], codes["EngineTimeout"]) == ("engine_unavailable", "engine_timeout")
-    params = {name_of(error): faults.openai_error(error)["error"]["param"] for error in SAMPLES}
+    params = {name_of(error): faults.openai_error(error)["param"] for error in SAMPLES}
     assert {name: param for name, param in params.items() if param} == {
         "BadRequest": "messages", "FieldInvalid": "messages", "ModelUnknown": "model",
     }  # fmt: skip
@@ -135,7 +136,7 @@ FOREIGN: list[BaseException] = [
 def test_an_error_that_nobody_foresaw_tells_nothing_of_the_inside(error: BaseException) -> None:
     status, data = refuse_openai(error)
     assert status == 500
-    for text in (data.decode(), faults.openai_frame(error).decode()):
+    for text in (data.decode(), Straight().fail(faults.openai_error(error)).decode()):
         assert "secret" not in text
         assert "Traceback" not in text
         assert faults.INTERNAL_MESSAGE in text
@@ -150,12 +151,12 @@ def test_row_48_a_lost_connection_reads_the_same_everywhere_and_the_rest_tells_n
         ConnectionResetError(104, SECRET),
         TimeoutError(SECRET),
     ]
-    messages = {faults.openai_error(error)["error"]["message"] for error in lost}
-    messages |= {of_frame(faults.openai_frame(error))["error"]["message"] for error in lost}
+    messages = {faults.openai_error(error)["message"] for error in lost}
+    messages |= {of_frame(Straight().fail(faults.openai_error(error)))["error"]["message"] for error in lost}
     assert messages == {errors.EngineUnreachable().message}
     assert {faults.status_of(error) for error in lost} == {502}
     for error in FOREIGN:
-        assert faults.openai_error(error)["error"]["message"] == faults.INTERNAL_MESSAGE
+        assert faults.openai_error(error)["message"] == faults.INTERNAL_MESSAGE
 
 
 @pytest.mark.parametrize(
@@ -172,9 +173,9 @@ def test_row_48_a_lost_connection_reads_the_same_everywhere_and_the_rest_tells_n
 def test_the_engines_own_status_is_kept(status: int, kind: str) -> None:
     error = errors.EngineRefused(status=status, reason="no such slot")
     assert faults.status_of(error) == status
-    told = faults.openai_error(error)["error"]
+    told = faults.openai_error(error)
     assert (told["type"], told["message"], told["code"]) == (kind, "no such slot", "engine_refused")
-    assert of_frame(faults.openai_frame(error))["error"]["type"] == "server_error"
+    assert of_frame(Straight().fail(faults.openai_error(error)))["error"]["type"] == "server_error"
 
 
 def test_the_engines_reason_is_cut_to_500_characters_and_never_empty() -> None:
@@ -199,6 +200,6 @@ def test_the_callers_own_words_never_break_an_answer_or_a_frame(words: str) -> N
     error = errors.BadRequest(f"There is no '{words}'.", param=words)
     _, data = refuse_openai(error)
     assert json.loads(data)["error"]["message"].startswith("There is no '")
-    assert of_frame(faults.openai_frame(error))["error"]["type"] == "server_error"
+    assert of_frame(Straight().fail(faults.openai_error(error)))["error"]["type"] == "server_error"
     if "\ud800" not in words:
         assert json.loads(data)["error"]["param"] == words

@@ -12,7 +12,7 @@ import pytest
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from paddock.api.faults import INTERNAL_MESSAGE
-from paddock.api.guard import Guard, refuse_openai
+from paddock.api.guard import Guard
 from paddock.app import check_exposure
 from paddock.config import Settings
 from paddock.errors import BadRequest, SettingInvalid
@@ -72,7 +72,7 @@ def asked(
 
     named = ((b"host", host), (b"origin", origin))
     headers = [(name, value.encode("latin-1")) for name, value in named if value is not None]
-    guard = Guard(app, host=listens_on, allowed_origins=allowed, refuse=refuse_openai)
+    guard = Guard(app, host=listens_on, allowed_origins=allowed)
     asyncio.run(run(guard({"type": "http", "method": method, "path": "/", "headers": headers}, receive, send)))
     start, *rest = sent
     assert [message["type"] for message in sent] == ["http.response.start"] + ["http.response.body"] * len(rest)
@@ -243,9 +243,7 @@ def test_what_is_not_a_request_passes_by() -> None:
         passed.append(scope["type"])
 
     nothing: Any = None
-    guard: Callable[..., Awaitable[None]] = Guard(
-        app, host="127.0.0.1", allowed_origins=frozenset(), refuse=refuse_openai
-    )
+    guard: Callable[..., Awaitable[None]] = Guard(app, host="127.0.0.1", allowed_origins=frozenset())
     asyncio.run(run(guard({"type": "lifespan"}, nothing, nothing)))
     assert passed == ["lifespan"]
 

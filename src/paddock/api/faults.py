@@ -97,28 +97,49 @@ def status_of(error: BaseException) -> int:
 
 
 def openai_error(error: BaseException) -> dict[str, Any]:
-    """The body of an error on the OpenAI routes."""
+    """The error object on the OpenAI routes."""
     error = mapped(error)
     fault = fault_of(error)
     kind = fault.openai_type
     if isinstance(error, errors.EngineRefused) and error.status < 500:
         kind = _INVALID if error.status != 429 else "rate_limit_error"
-    message = INTERNAL_MESSAGE
-    if isinstance(error, PaddockError) and fault is not TABLE[PaddockError]:
-        message = error.message
     param = error.param if isinstance(error, errors.BadRequest) else None
     if isinstance(error, errors.ModelUnknown):
         param = "model"
-    return {"error": {"message": message, "type": kind, "param": param, "code": fault.openai_code}}
+    return {"message": _message_of(error), "type": kind, "param": param, "code": fault.openai_code}
+
+
+# What the service itself says for a status; an engine's refusal is told by its status alone.
+_ANTHROPIC_TYPES = {
+    400: _INVALID, 401: "authentication_error", 403: "permission_error", 404: "not_found_error",
+    413: "request_too_large", 429: "rate_limit_error", 503: "overloaded_error", 529: "overloaded_error",
+}  # fmt: skip
+
+
+def anthropic_error(error: BaseException) -> dict[str, Any]:
+    """The error object on the Messages routes."""
+    error = mapped(error)
+    kind = fault_of(error).anthropic_type
+    if isinstance(error, errors.EngineRefused):
+        kind = _ANTHROPIC_TYPES.get(error.status, _INVALID if error.status < 500 else "api_error")
+    message = _message_of(error)
+    if isinstance(error, errors.ContextOverflow):
+        # Word for word what clients look for before they shorten the conversation.
+        message = f"prompt is too long: {error.prompt_tokens} tokens > {error.context_tokens} maximum"
+    return {"type": kind, "message": message}
+
+
+def ollama_error(error: BaseException) -> dict[str, Any]:
+    """The body of an error on Ollama's routes."""
+    return {"error": _message_of(mapped(error))}
+
+
+def _message_of(error: BaseException) -> str:
+    """What a caller may read: ours where the class is known, else nothing of the inside."""
+    is_ours = isinstance(error, PaddockError) and fault_of(error) is not TABLE[PaddockError]
+    return error.message if is_ours and isinstance(error, PaddockError) else INTERNAL_MESSAGE
 
 
 def encoded(body: dict[str, Any]) -> bytes:
     """An error body's bytes; what cannot be encoded was part of the caller's own words and becomes a question mark."""
     return json.dumps(body, ensure_ascii=False).encode("utf-8", "replace")
-
-
-def openai_frame(error: BaseException) -> bytes:
-    """The one frame that ends a stream after its first byte."""
-    body = openai_error(error)
-    body["error"]["type"] = "server_error"
-    return b"data: " + encoded(body) + b"\n\n"

@@ -8,12 +8,11 @@ from __future__ import annotations
 
 import ipaddress
 import secrets
-from collections.abc import Callable
 from urllib.parse import urlsplit
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from paddock.api.faults import encoded, openai_error, status_of
+from paddock.api.dialects import dialect_of
 from paddock.errors import PaddockError, PageForbidden
 from paddock.log import named
 
@@ -34,7 +33,6 @@ class Guard:
         app: the application behind it.
         host: the address listened on; any name reaches it when that is every address.
         allowed_origins: web origins whose pages may call, beside the server's own.
-        refuse: error to status and body, in the dialect of a path.
     """
 
     def __init__(
@@ -43,13 +41,11 @@ class Guard:
         *,
         host: str,
         allowed_origins: frozenset[str],
-        refuse: Callable[[BaseException], tuple[int, bytes]],
     ) -> None:
         self._app = app
         self._names = {*_LOOPBACK_NAMES, host.lower().strip("[]")}
         self._is_any = host in _ANY_ADDRESS
         self._origins = allowed_origins
-        self._refuse = refuse
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Check one request and pass it on; what is raised beneath becomes an answer."""
@@ -58,10 +54,14 @@ class Guard:
             return
         headers = {name: value.decode("latin-1") for name, value in scope["headers"] if name in (b"host", b"origin")}
         origin = headers.get(b"origin")
+        request_id = secrets.token_hex(8)
+        scope["paddock.request_id"] = request_id
         extra: list[tuple[bytes, bytes]] = [
-            (b"x-request-id", secrets.token_hex(8).encode()),
+            (b"x-request-id", request_id.encode()),
             (b"x-content-type-options", b"nosniff"),
         ]
+        if scope["path"].startswith("/v1/messages"):
+            extra.append((b"request-id", request_id.encode()))
         if origin in self._origins:
             extra += [(b"access-control-allow-origin", origin.encode("latin-1")), (b"vary", b"origin")]
         is_started = is_complete = False
@@ -84,13 +84,13 @@ class Guard:
             await self._app(scope, receive, send_with_id)
         except Exception as error:  # the outermost boundary: nothing of ours may become a stack trace
             if not isinstance(error, PaddockError):
-                _log.exception("request %s failed", extra[0][1].decode())
+                _log.exception("request %s failed", request_id)
             if is_complete:
                 return
             if is_started:
                 # Half an answer is out: only a broken connection tells the client so.
                 raise
-            status, body = self._refuse(error)
+            status, body = dialect_of(scope["path"]).refuse(error)
             await answer_json(send_with_id, status, body)
 
     def _check(self, host: str, origin: str | None) -> None:
@@ -112,11 +112,6 @@ async def answer_json(send: Send, status: int, body: bytes) -> None:
     headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
     await send({"type": "http.response.start", "status": status, "headers": headers})
     await send({"type": "http.response.body", "body": body})
-
-
-def refuse_openai(error: BaseException) -> tuple[int, bytes]:
-    """Status and body of an error for callers of the OpenAI routes."""
-    return status_of(error), encoded(openai_error(error))
 
 
 def _netloc_of(origin: str) -> str | None:

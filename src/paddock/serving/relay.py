@@ -11,7 +11,7 @@ import time
 from collections.abc import AsyncGenerator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import anyio
 from starlette.types import Receive, Scope, Send
@@ -21,6 +21,7 @@ from paddock.errors import BadRequest, EngineNotConnected, EngineTimeout, Engine
 from paddock.log import named
 from paddock.protocol.sse import StreamFilter, comment, cut_call_repaired
 from paddock.serving import choice, images
+from paddock.serving.passage import Passage
 from paddock.serving.prepare import Prepared
 
 if TYPE_CHECKING:
@@ -39,10 +40,10 @@ _STREAM_HEADERS = (
 
 @dataclass(frozen=True, kw_only=True)
 class Dialect:
-    """How the caller's dialect tells an error: as a status with a body, or as one frame within an open stream."""
+    """How the caller's dialect tells an error: as a status with a body, or as the object in an open stream's frame."""
 
-    refuse: Callable[[PaddockError], tuple[int, bytes]]
-    error_frame: Callable[[PaddockError], bytes]
+    refuse: Callable[[BaseException], tuple[int, bytes]]
+    describe: Callable[[BaseException], dict[str, Any]]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,6 +67,7 @@ class _Wire:
     send: Send
     headers: list[tuple[bytes, bytes]]
     opens_s: float
+    opening: Callable[[], bytes]
     written_s: float = 0.0
     is_open: bool = False
     is_over: bool = False
@@ -76,6 +78,12 @@ class _Wire:
         self.is_open = True
         self.written_s = time.monotonic()
         await self.send({"type": "http.response.start", "status": status, "headers": [*self.headers, *headers]})
+
+    async def open_stream(self, note: bytes = b"") -> None:
+        """Begin a stream with what its dialect opens with."""
+        await self.begin(200, list(_STREAM_HEADERS))
+        if first := self.opening() + note:
+            await self.send({"type": "http.response.body", "body": first, "more_body": True})
 
     async def write(self, data: bytes, *, more: bool = True) -> None:
         if not more:
@@ -92,10 +100,11 @@ class _Wire:
     async def show_life(self, note: bytes) -> None:
         self.sign = anyio.Event()
         try:
-            if not self.is_open:
-                await self.begin(200, list(_STREAM_HEADERS))
-            await self.send({"type": "http.response.body", "body": note, "more_body": True})
-            self.written_s = time.monotonic()
+            if self.is_open:
+                await self.send({"type": "http.response.body", "body": note, "more_body": True})
+                self.written_s = time.monotonic()
+            else:
+                await self.open_stream(note)
         finally:
             self.sign.set()
             self.sign = None
@@ -110,8 +119,11 @@ class _Wire:
 class Relay:
     """One request's way to the engine and back. Call it as an ASGI application, once."""
 
-    def __init__(self, prepared: Prepared, *, pool: Pool, model_id: str, dialect: Dialect, patience: Patience) -> None:
+    def __init__(
+        self, prepared: Prepared, *, pool: Pool, model_id: str, dialect: Dialect, passage: Passage, patience: Patience
+    ) -> None:
         self._prepared = prepared
+        self._passage = passage
         self._pool = pool
         self._model_id = model_id
         self._dialect = dialect
@@ -120,7 +132,8 @@ class Relay:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer the client; return when its last byte is handed over or when it has left."""
         opens_s = time.monotonic() + self._status_patience_s() if self._prepared.streamed else math.inf
-        wire = _Wire(send=send, headers=_note_headers(self._prepared), opens_s=opens_s)
+        headers = _note_headers(self._prepared)
+        wire = _Wire(send=send, headers=headers, opens_s=opens_s, opening=self._passage.opening)
         async with anyio.create_task_group() as group:
             group.start_soon(self._attend, wire, receive, group.cancel_scope)
             await self._answer(wire)
@@ -144,7 +157,7 @@ class Relay:
         due_s = wire.written_s + keepalive_s if wire.is_open else wire.opens_s
         left_s = due_s - time.monotonic()
         if left_s <= 0:
-            await wire.show_life(comment(self._progress()))
+            await wire.show_life(self._passage.life(self._progress()))
             return keepalive_s
         return min(left_s, keepalive_s)
 
@@ -167,7 +180,7 @@ class Relay:
                 await wire.whole(status, b"application/json", body)
             else:
                 _log.info("stream ended by %s: %s", type(error).__name__, error.message)
-                await wire.write(self._dialect.error_frame(error), more=False)
+                await wire.write(self._passage.fail(self._dialect.describe(error)), more=False)
 
     async def _plain(self, wire: _Wire) -> None:
         """The whole answer with the engine's real status, its bytes as they came."""
@@ -184,7 +197,7 @@ class Relay:
         if self._prepared.body.get("tools") and (repaired := cut_call_repaired(body)) != body:
             body = repaired
             wire.headers.append((b"x-paddock-amended", b"finish_reason length: the call was cut"))
-        await wire.whole(200, content_type.encode("latin-1"), body)
+        await wire.whole(200, content_type.encode("latin-1"), self._passage.whole(body))
 
     async def _streamed(self, wire: _Wire) -> None:
         """Status before stream while the engine is ready; an open stream with signs of life where that takes long."""
@@ -197,7 +210,7 @@ class Relay:
             if answer.status != 200:
                 raise await answer.refusal()
             if not wire.is_open:
-                await wire.begin(200, list(_STREAM_HEADERS))
+                await wire.open_stream()
             await self._forward(wire, answer)
 
     def _progress(self) -> str:
@@ -207,7 +220,7 @@ class Relay:
 
     async def _forward(self, wire: _Wire, answer: Answer) -> None:
         """Hand every frame on as it comes."""
-        prepared = self._prepared
+        prepared, passage = self._prepared, self._passage
         passed = StreamFilter(
             keep_usage=prepared.wants_usage,
             keep_progress=prepared.wants_progress,
@@ -215,12 +228,12 @@ class Relay:
         )
         try:
             while data := await answer.next_chunk():
-                if out := passed.feed(data):
+                if (out := passed.feed(data)) and (out := passage.feed(out)):
                     await wire.write(out)
         except EngineUnreachable:
             if not passed.is_complete:
                 raise
-        rest = passed.finish()
+        rest = passage.feed(passed.finish()) + passage.finish()
         for what in passed.amended:
             rest += comment(f"x-paddock-amended: {what}")
         await wire.write(rest, more=False)

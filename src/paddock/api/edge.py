@@ -1,0 +1,61 @@
+"""Owns what every route needs: the settings, the models, the pool, and reading a body; decides nothing of a dialect."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from starlette.requests import Request
+
+from paddock.api.body import read_object
+from paddock.api.dialects import OPENAI
+from paddock.config import Settings
+from paddock.engine.pool import Pool
+from paddock.errors import BadRequest
+from paddock.models.catalog import Model
+from paddock.serving.passage import Passage, Straight
+from paddock.serving.prepare import Prepared
+from paddock.serving.relay import Dialect, Patience, Relay
+from paddock.serving.shelf import Shelf
+
+
+@dataclass(frozen=True, kw_only=True)
+class Edge:
+    """One paddock as its routes see it."""
+
+    settings: Settings
+    shelf: Shelf
+    pool: Pool
+
+    async def body(self, request: Request) -> dict[str, Any]:
+        """The request's body. Raises BodyTooLarge or BadRequest."""
+        return await read_object(request, limit_bytes=self.settings.max_body_bytes)
+
+    async def text_model(self, name: str | None) -> Model:
+        """The model of that name, which must answer in text. Raises ModelUnknown or BadRequest."""
+        model = await self.shelf.find(name)
+        if model.is_embedding:
+            raise BadRequest(
+                f"The model '{model.id}' makes embeddings and does not answer in text. Use /v1/embeddings with it.",
+                param="model",
+            )
+        return model
+
+    def relay(
+        self, prepared: Prepared, model: Model, *, dialect: Dialect = OPENAI, passage: Passage | None = None
+    ) -> Relay:
+        """The exchange that answers a prepared request, in `dialect`; the engine's own bytes without a `passage`."""
+        settings = self.settings
+        patience = Patience(
+            status_deadline_s=settings.status_deadline_s,
+            keepalive_s=settings.keepalive_s,
+            answer_timeout_s=settings.answer_timeout_s,
+        )
+        return Relay(
+            prepared,
+            pool=self.pool,
+            model_id=model.id,
+            dialect=dialect,
+            passage=passage or Straight(),
+            patience=patience,
+        )

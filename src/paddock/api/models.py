@@ -1,0 +1,45 @@
+"""Owns `GET /v1/models` and `GET /v1/models/{id}`; refuses to load anything."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from paddock.api.edge import Edge
+from paddock.models.catalog import Model
+
+
+def routes(edge: Edge) -> list[Route]:
+    """The routes that tell which models there are."""
+
+    async def listed(request: Request) -> Response:
+        data = [entry(edge, model) for model in await edge.shelf.models()]
+        return JSONResponse({"object": "list", "data": data})
+
+    async def one(request: Request) -> Response:
+        return JSONResponse(entry(edge, await edge.shelf.find(request.path_params["id"])))
+
+    return [Route("/v1/models", listed), Route("/v1/models/{id:path}", one)]
+
+
+def entry(edge: Edge, model: Model) -> dict[str, Any]:
+    """One model as `/v1/models` shows it; its context is the running engine's own where it runs."""
+    resident = edge.pool.resident
+    is_loaded = edge.pool.is_ready(model.id)
+    abilities = resident.abilities if resident and is_loaded else None
+    context_tokens = abilities.context_tokens if abilities else edge.shelf.context_tokens(model)
+    return {
+        "id": model.id,
+        "object": "model",
+        "created": int(model.created_s),
+        "owned_by": "paddock",
+        "context_length": context_tokens,
+        "trained_context_length": model.trained_context_tokens,
+        "capabilities": ["embeddings"] if model.is_embedding else ["chat", "completions"],
+        "quantization": model.quantisation,
+        "size_bytes": model.size_bytes,
+        "loaded": is_loaded,
+    }
