@@ -29,7 +29,7 @@ def _setting(default: Value, help_text: str, *, low: float | None = None, high: 
 class Settings:
     """Everything that can be set, with units in the names. Immutable once loaded."""
 
-    host: str = _setting("127.0.0.1", "Address to listen on. Anything but loopback needs `unsafe_no_auth` for now.")
+    host: str = _setting("127.0.0.1", "Address to listen on. Beyond loopback every request needs a key.")
     port: int = _setting(8642, "Port to listen on; 0 lets the system choose.", low=0, high=65535)
     model: str = _setting(
         "pocket-v0", "Model served when a request names none: an id from `paddock models list`, or a GGUF file."
@@ -60,6 +60,19 @@ class Settings:
     allowed_origins: str = _setting(
         "", "Web origins, separated by commas, whose pages may call paddock, such as `http://localhost:3000`."
     )
+    require_key: bool = _setting(False, "Ask for a key on loopback too.")
+    database_url: str = _setting(
+        "", "Where responses and keys are kept: `postgresql://user@host/name`; a SQLite file in the data home if empty."
+    )
+    response_days: float = _setting(30.0, "Days that a stored response is kept.", low=0, high=36500)
+    fetch_images: bool = _setting(True, "Fetch images that a request names by a public http or https address.")
+    image_most_bytes: int = _setting(20 * 2**20, "Largest image that is fetched or decoded.", low=1024, high=2**31)
+    fetch_timeout_s: float = _setting(10.0, "Seconds that fetching one image may take.", low=0.1, high=600)
+    record: bool = _setting(False, "Keep every request in the flight recorder; `x-paddock-record: 1` keeps one.")
+    record_most_bytes: int = _setting(
+        256 * 2**20, "Space for recorded requests; the oldest leave first.", low=0, high=2**50
+    )
+    record_days: float = _setting(7.0, "Days that a recorded request is kept.", low=0, high=36500)
     unsafe_no_auth: bool = _setting(False, "Listen beyond loopback although nobody is asked for a key.")
     log_level: str = _setting("warning", "Least severe log line that is printed: debug, info, warning or error.")
     sources: Mapping[str, Source] = field(default_factory=dict[str, Source], repr=False)

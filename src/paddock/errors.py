@@ -7,6 +7,9 @@
     │   ├── ContextOverflow       the prompt is longer than the context
     │   └── BodyTooLarge          more bytes than paddock reads
     ├── PageForbidden             a web page of another origin, or a foreign Host, asked
+    ├── KeyRefused                no key, or one that is unknown, expired or revoked
+    ├── TooBusy                   more work is waiting than is accepted; later it may be
+    ├── ResponseUnknown           no stored response of that id
     ├── ModelUnknown              no model of that name
     ├── ModelUnusable             the file is not a model that can be loaded
     ├── HubUnavailable            the hub cannot be reached, or does not have what was asked for
@@ -84,6 +87,29 @@ class BodyTooLarge(BadRequest):
 
 class PageForbidden(PaddockError):
     """The Host or Origin header is not one of this server's own."""
+
+
+class KeyRefused(PaddockError):
+    """A key is asked for here, and none came, or one that is unknown, expired or revoked."""
+
+
+class TooBusy(PaddockError):
+    """More work is waiting than is accepted. `retry_after_s` says when to ask again."""
+
+    def __init__(self, message: str, *, retry_after_s: int = 5) -> None:
+        super().__init__(message)
+        self.retry_after_s = retry_after_s
+
+
+class ResponseUnknown(PaddockError):
+    """No stored response has that id: it was never stored, was deleted, or has grown too old."""
+
+    def __init__(self, response_id: str) -> None:
+        super().__init__(
+            f'There is no stored response {shown(response_id)}: it was made with "store": false, was deleted, '
+            "or is too old. Send the whole conversation as 'input' instead."
+        )
+        self.response_id = response_id
 
 
 class ModelUnknown(PaddockError):

@@ -34,6 +34,9 @@ SAMPLES: list[PaddockError] = [
     errors.ContextOverflow(prompt_tokens=10014, context_tokens=4096),
     errors.BodyTooLarge(limit_bytes=2**26),
     errors.PageForbidden("Host 'x' is not a name of this server."),
+    errors.KeyRefused("A key is needed."),
+    errors.TooBusy("256 responses are waiting; ask again later."),
+    errors.ResponseUnknown("resp_1"),
     errors.ModelUnknown("gpt", known=["pocket-v0"], nearest="pocket-v0"),
     errors.ModelUnusable("'x.gguf' is not a GGUF file."),
     errors.HubUnavailable("The hub cannot be reached."),
@@ -54,14 +57,15 @@ NAMED = [error for error in SAMPLES if faults.fault_of(error) is not faults.TABL
 # The statuses of the conventions; 0 stands for the engine's own.
 STATUSES: dict[type[PaddockError], int] = {
     errors.BadRequest: 400, errors.FieldInvalid: 422, errors.ImageRefused: 400, errors.ContextOverflow: 400,
-    errors.BodyTooLarge: 413, errors.PageForbidden: 403, errors.ModelUnknown: 404, errors.ModelUnusable: 400,
+    errors.BodyTooLarge: 413, errors.PageForbidden: 403, errors.ModelUnknown: 404,
+    errors.KeyRefused: 401, errors.TooBusy: 429, errors.ResponseUnknown: 404, errors.ModelUnusable: 400,
     errors.HubUnavailable: 502, errors.EngineFailedToStart: 502, errors.EngineUnreachable: 502,
     errors.EngineNotConnected: 502, errors.EngineUnavailable: 503, errors.EngineTimeout: 504, errors.EngineRefused: 0,
 }  # fmt: skip
-OPENAI_TYPES = {"invalid_request_error", "permission_error", "rate_limit_error", "api_error"}
+OPENAI_TYPES = {"invalid_request_error", "authentication_error", "permission_error", "rate_limit_error", "api_error"}
 ANTHROPIC_TYPES = {
-    "invalid_request_error", "permission_error", "not_found_error", "request_too_large", "rate_limit_error",
-    "api_error", "overloaded_error",
+    "invalid_request_error", "authentication_error", "permission_error", "not_found_error", "request_too_large",
+    "rate_limit_error", "api_error", "overloaded_error",
 }  # fmt: skip
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from paddock.api.faults import anthropic_error, encoded, ollama_error, openai_error, status_of
+from paddock.errors import TooBusy
 from paddock.serving.relay import Dialect
 
 
@@ -21,6 +22,11 @@ def refuse_ollama(error: BaseException) -> tuple[int, bytes]:
     """Status and body of an error for callers of Ollama's routes."""
     status = status_of(error)
     return 400 if status == 422 else status, encoded(ollama_error(error))
+
+
+def headers_of(error: BaseException) -> dict[str, str]:
+    """What an error says in headers, in every dialect."""
+    return {"retry-after": str(error.retry_after_s)} if isinstance(error, TooBusy) else {}
 
 
 OPENAI = Dialect(refuse=refuse_openai, describe=openai_error)

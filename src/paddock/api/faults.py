@@ -35,6 +35,18 @@ TABLE: dict[type[PaddockError], Fault] = {
     errors.PageForbidden: Fault(
         status=403, openai_type="permission_error", openai_code="page_forbidden", anthropic_type="permission_error"
     ),
+    errors.KeyRefused: Fault(
+        status=401,
+        openai_type="authentication_error",
+        openai_code="invalid_api_key",
+        anthropic_type="authentication_error",
+    ),
+    errors.TooBusy: Fault(
+        status=429, openai_type="rate_limit_error", openai_code="too_busy", anthropic_type="rate_limit_error"
+    ),
+    errors.ResponseUnknown: Fault(
+        status=404, openai_type=_INVALID, openai_code="response_not_found", anthropic_type="not_found_error"
+    ),
     errors.ModelUnknown: Fault(
         status=404, openai_type=_INVALID, openai_code="model_not_found", anthropic_type="not_found_error"
     ),

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from paddock.api.dialects import dialect_of
+from paddock.api.dialects import dialect_of, headers_of
 from paddock.errors import PaddockError, PageForbidden
 from paddock.log import named
 
@@ -91,6 +91,7 @@ class Guard:
                 # Half an answer is out: only a broken connection tells the client so.
                 raise
             status, body = dialect_of(scope["path"]).refuse(error)
+            extra += [(name.encode(), value.encode()) for name, value in headers_of(error).items()]
             await answer_json(send_with_id, status, body)
 
     def _check(self, host: str, origin: str | None) -> None:

@@ -14,7 +14,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from paddock import __version__
 from paddock.api import chat, completions, guard, models
-from paddock.api.dialects import ANTHROPIC, OLLAMA, dialect_of
+from paddock.api.dialects import ANTHROPIC, OLLAMA, dialect_of, headers_of
 from paddock.api.edge import Edge
 from paddock.errors import PaddockError
 
@@ -70,7 +70,7 @@ class _Lanes:
 async def _refused(request: Request, error: Exception) -> Response:
     """An error before the first byte; what is not ours becomes a 500 that tells no internals."""
     status, body = dialect_of(request.url.path).refuse(error)
-    return Response(body, status_code=status, media_type="application/json")
+    return Response(body, status_code=status, headers=headers_of(error), media_type="application/json")
 
 
 async def _unrouted(request: Request, error: Exception) -> Response:
