@@ -68,12 +68,24 @@ class Start(TypedDict, total=False):
     chatter_bytes: int
 
 
+class Act(TypedDict, total=False):
+    """What an agent's model does next: a call of `tool` with `arguments`, or a `text`."""
+
+    tool: str
+    arguments: dict[str, Any]
+    text: str
+
+
 class Script(TypedDict, total=False):
-    """All that can be set. `props` is laid over the default /props; `journal` is a file that gets a line per start."""
+    """All that can be set. `props` is laid over the default /props; `journal` is a file that gets a line per start.
+
+    `plot` is played on the chat lane where no route is scripted: act n answers a request with n tool results.
+    """
 
     routes: dict[str, list[Answer]]
     props: dict[str, Any]
     starts: list[Start]
+    plot: list[Act]
     journal: str
 
 

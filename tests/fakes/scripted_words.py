@@ -7,10 +7,12 @@ import json
 from collections.abc import Iterator
 from typing import Any, cast
 
+from tests.fakes.scripted_plot import played
 from tests.fakes.scripted_shapes import Answer, Chunk, Generate, Script
 
 SYSTEM = "You are a scripted engine."
 WORDS = "The scripted engine says hello."
+COUNT = "/v1/chat/completions/input_tokens"
 Json = dict[str, Any]
 
 
@@ -29,16 +31,18 @@ def default_answer(
         return {"json": _merged(_props(arguments), script.get("props", {}))}
     if path == "/slots":
         return {"json": [{"id": n, "is_processing": False} for n in range(arguments.parallel)]}
-    if path not in ("/apply-template", "/tokenize", "/v1/chat/completions", "/v1/completions", "/v1/embeddings"):
+    if path not in ("/apply-template", "/tokenize", COUNT, "/v1/chat/completions", "/v1/completions", "/v1/embeddings"):
         return error_answer(404, "not_found_error", "File Not Found")
     try:
         request = cast(Json, json.loads(body))
     except ValueError as error:
         return error_answer(400, "invalid_request_error", f"parse error: {error}")
-    if path == "/tokenize":
-        return {"json": {"tokens": list(range(len(str(request.get("content", "")).split())))}}
+    if path in ("/tokenize", COUNT):
+        return _counted(path, request)
     if path == "/apply-template":
         return _applied(request)
+    if path == "/v1/chat/completions" and scripted is None and (plot := script.get("plot")):
+        return played(request, plot, arguments.alias)
     if path == "/v1/embeddings":
         return _embeddings(request, arguments)
     return _generation(path, request, arguments, scripted)
@@ -98,6 +102,13 @@ def _applied(request: Json) -> Answer:
             return {"json": {"prompt": prompt}}
     ask = request.get("add_generation_prompt", True)
     return {"json": {"prompt": prompt + ("<|im_start|>assistant\n" if ask else "")}}
+
+
+def _counted(path: str, request: Json) -> Answer:
+    """A token is a word."""
+    if path == "/tokenize":
+        return {"json": {"tokens": list(range(len(str(request.get("content", "")).split())))}}
+    return {"json": {"object": "response.input_tokens", "input_tokens": len(str(request.get("messages")).split())}}
 
 
 def _embeddings(request: Json, arguments: argparse.Namespace) -> Answer:
