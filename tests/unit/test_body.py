@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from starlette.requests import Request
 
-from paddock.api.body import MOST_NESTING, parse_object, read_object
+from paddock.api.body import MOST_NESTING, parse_object, read_bytes, read_object
 from paddock.errors import BadRequest, BodyTooLarge
 
 BOM = b"\xef\xbb\xbf"
@@ -144,7 +144,10 @@ def request(chunks: Sequence[bytes], *, length: str | None = None, leaves: bool 
 
 
 def read(chunks: Sequence[bytes], *, limit_bytes: int = 100, **how: Any) -> Any:
-    return asyncio.run(read_object(request(chunks, **how), limit_bytes=limit_bytes))
+    async def read() -> dict[str, Any]:
+        return await read_object(await read_bytes(request(chunks, **how), limit_bytes=limit_bytes))
+
+    return asyncio.run(read())
 
 
 def test_a_body_is_read_however_it_arrives() -> None:

@@ -17,12 +17,12 @@ MOST_NESTING = 100
 _LARGE_BYTES = 2**20
 
 
-async def read_object(request: Request, *, limit_bytes: int) -> dict[str, Any]:
-    """The body as a dict, whatever its content type says, as clients expect.
+async def read_bytes(request: Request, *, limit_bytes: int) -> bytes:
+    """The body as it came.
 
     Raises:
         BodyTooLarge: more than `limit_bytes`, announced or sent.
-        BadRequest: not JSON, not an object, NaN or Infinity, nested deeper than 100, or cut short.
+        BadRequest: cut short.
     """
     announced = request.headers.get("content-length", "")
     if announced.isdigit() and int(announced) > limit_bytes:
@@ -35,9 +35,18 @@ async def read_object(request: Request, *, limit_bytes: int) -> dict[str, Any]:
                 raise BodyTooLarge(limit_bytes=limit_bytes)
     except ClientDisconnect as error:
         raise BadRequest("The connection closed before the body was whole. Send it again.") from error
-    if len(received) > _LARGE_BYTES:
-        return await anyio.to_thread.run_sync(parse_object, bytes(received))
-    return parse_object(bytes(received))
+    return bytes(received)
+
+
+async def read_object(data: bytes) -> dict[str, Any]:
+    """The body as a dict, whatever its content type says, as clients expect; a large one is read beside the loop.
+
+    Raises:
+        BadRequest: not JSON, not an object, NaN or Infinity, or nested deeper than 100.
+    """
+    if len(data) > _LARGE_BYTES:
+        return await anyio.to_thread.run_sync(parse_object, data)
+    return parse_object(data)
 
 
 def parse_object(data: bytes) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from typing import Any
 
 from starlette.requests import Request
 
-from paddock.api.body import read_object
+from paddock.api.body import read_bytes, read_object
 from paddock.api.dialects import OPENAI
 from paddock.config import Settings
 from paddock.engine.pool import Pool
@@ -29,7 +29,10 @@ class Edge:
 
     async def body(self, request: Request) -> dict[str, Any]:
         """The request's body. Raises BodyTooLarge or BadRequest."""
-        return await read_object(request, limit_bytes=self.settings.max_body_bytes)
+        data = await read_bytes(request, limit_bytes=self.settings.max_body_bytes)
+        if recording := request.scope.get("paddock.recording"):
+            recording.inbound(data)
+        return await read_object(data)
 
     async def text_model(self, name: str | None) -> Model:
         """The model of that name, which must answer in text. Raises ModelUnknown or BadRequest."""

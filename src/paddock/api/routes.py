@@ -13,17 +13,18 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from paddock import __version__
-from paddock.api import chat, completions, guard, models
+from paddock.api import chat, completions, guard, messages, models, openapi
 from paddock.api.dialects import ANTHROPIC, OLLAMA, dialect_of, headers_of
 from paddock.api.edge import Edge
 from paddock.errors import PaddockError
 
-_ROOMS = (chat, completions, models)
+_ROOMS = (chat, completions, messages, models)
 
 
 def application(edge: Edge) -> ASGIApp:
     """The whole HTTP application, behind its guard."""
     routes = [*_signs_of_life(edge), *(route for room in _ROOMS for route in room.routes(edge))]
+    routes.append(openapi.route(routes))
     lanes = {r.path: r.endpoint for r in routes if "POST" in (r.methods or ()) and "{" not in r.path}
     inner = Starlette(
         routes=routes, exception_handlers={HTTPException: _unrouted, PaddockError: _refused, Exception: _refused}

@@ -26,6 +26,7 @@ from paddock.serving.prepare import Prepared
 
 if TYPE_CHECKING:
     from paddock.engine.client import Answer
+    from paddock.recorder.recording import Recording
 
 _log = named(__name__)
 # How long a broken connection waits for the engine's owner to notice the exit, so that the next request restarts it.
@@ -128,10 +129,12 @@ class Relay:
         self._model_id = model_id
         self._dialect = dialect
         self._patience = patience
+        self._recording: Recording | None = None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer the client; return when its last byte is handed over or when it has left."""
         opens_s = time.monotonic() + self._status_patience_s() if self._prepared.streamed else math.inf
+        self._recording = scope.get("paddock.recording")
         headers = _note_headers(self._prepared)
         wire = _Wire(send=send, headers=headers, opens_s=opens_s, opening=self._passage.opening)
         async with anyio.create_task_group() as group:
@@ -192,6 +195,8 @@ class Relay:
                     raise await answer.refusal()
                 content_type = answer.content_type
                 body = await answer.body()
+                if self._recording:
+                    self._recording.engine(body)
         if deadline.cancelled_caught:
             raise EngineTimeout(timeout_s=timeout_s)
         if self._prepared.body.get("tools") and (repaired := cut_call_repaired(body)) != body:
@@ -228,6 +233,8 @@ class Relay:
         )
         try:
             while data := await answer.next_chunk():
+                if self._recording:
+                    self._recording.engine(data)
                 if (out := passed.feed(data)) and (out := passage.feed(out)):
                     await wire.write(out)
         except EngineUnreachable:
@@ -250,6 +257,8 @@ class Relay:
             try:
                 prepared = await self._fitted(lease)
                 body = prepared.encoded()
+                if self._recording:
+                    self._recording.upstream(prepared.path, body)
                 try:
                     answer = await stack.enter_async_context(
                         lease.client.open(endpoint, prepared.path, body, streamed=prepared.streamed)

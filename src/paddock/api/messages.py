@@ -1,0 +1,45 @@
+"""Owns `POST /v1/messages` and its count of tokens; refuses to know how a prepared request is answered."""
+
+from __future__ import annotations
+
+import secrets
+from dataclasses import replace
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from paddock.api.chat import prepared_chat
+from paddock.api.dialects import ANTHROPIC
+from paddock.api.edge import Edge
+from paddock.protocol.messages import to_chat
+from paddock.protocol.messages_answer import MessagesPassage
+from paddock.serving.counting import count
+from paddock.serving.relay import Relay
+
+
+def routes(edge: Edge) -> list[Route]:
+    """The routes of Anthropic's Messages."""
+
+    async def messages(request: Request) -> Relay:
+        body = await edge.body(request)
+        form = to_chat(body)
+        prepared = prepared_chat(form.body, strict=False)
+        prepared = replace(prepared, adapted=(*form.adapted, *prepared.adapted))
+        model = await edge.text_model(form.body.get("model"))
+        passage = MessagesPassage(message_id=f"msg_{secrets.token_hex(12)}", model=str(body.get("model") or model.id))
+        return edge.relay(prepared, model, dialect=ANTHROPIC, passage=passage)
+
+    async def count_tokens(request: Request) -> Response:
+        body = await edge.body(request)
+        form = to_chat({"max_tokens": 1, **body})
+        prepared = prepared_chat(form.body, strict=False)
+        model = await edge.text_model(form.body.get("model"))
+        async with edge.pool.lease(model.id) as lease:
+            tokens = await count(lease, prepared.body, has_images=prepared.has_images)
+        return JSONResponse({"input_tokens": tokens})
+
+    return [
+        Route("/v1/messages", messages, methods=["POST"]),
+        Route("/v1/messages/count_tokens", count_tokens, methods=["POST"]),
+    ]

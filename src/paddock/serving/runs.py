@@ -1,0 +1,148 @@
+"""Owns exchanges that go on without their client: background responses, watched and cancelled by id.
+
+A run drives the same exchange that would answer a client, and keeps its events. It knows no dialect beyond the
+`sequence_number` by which events are asked for.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from typing import Any
+
+import anyio
+from anyio.abc import TaskGroup
+from starlette.types import ASGIApp, Message
+
+from paddock.errors import TooBusy
+
+_RUNS_MOST = 64
+_NUMBER = re.compile(rb'"sequence_number":\s*(\d+)')
+
+
+class Run:
+    """One exchange in the background. `frames` are (sequence number, the event's bytes), in order."""
+
+    def __init__(self, run_id: str) -> None:
+        self.id = run_id
+        self.frames: list[tuple[int, bytes]] = []
+        self.status = 0
+        self.body = b""
+        self.is_over = False
+        self._changed = anyio.Event()
+        self._left = anyio.Event()
+
+    def cancel(self) -> None:
+        """End the exchange, as a client does that leaves."""
+        self._left.set()
+
+    @property
+    def is_cancelled(self) -> bool:
+        """Whether `cancel` was called."""
+        return self._left.is_set()
+
+    async def after(self, number: int) -> AsyncGenerator[bytes]:
+        """The events whose sequence number is larger than `number`, as they come, until the run is over."""
+        place = 0
+        while True:
+            changed = self._changed
+            while place < len(self.frames):
+                seen, frame = self.frames[place]
+                place += 1
+                if seen > number:
+                    yield frame
+            if self.is_over:
+                return
+            await changed.wait()
+
+    async def drive(self, exchange: ASGIApp, settle: Callable[[Run], Awaitable[None]]) -> None:
+        """Carry the exchange out. `settle` is awaited at its end, before those who watch learn of it."""
+        try:
+            await exchange({"type": "http", "method": "POST", "headers": []}, self._receive, self._send)
+        finally:
+            with anyio.CancelScope(shield=True):
+                await settle(self)
+            self.is_over = True
+            self._notify()
+
+    def add(self, frame: bytes) -> None:
+        """Append one event."""
+        found = _NUMBER.search(frame)
+        if found:
+            self.frames.append((int(found[1]), frame))
+            self._notify()
+
+    def _notify(self) -> None:
+        changed, self._changed = self._changed, anyio.Event()
+        changed.set()
+
+    async def _receive(self) -> Message:
+        await self._left.wait()
+        return {"type": "http.disconnect"}
+
+    async def _send(self, message: Message) -> None:
+        if message["type"] == "http.response.start":
+            self.status = message["status"]
+            return
+        data: bytes = message.get("body", b"")
+        if self.status != 200:
+            self.body += data
+            return
+        for frame in data.split(b"\n\n"):
+            if frame.startswith(b"event:"):
+                self.add(frame + b"\n\n")
+
+
+class Runs:
+    """Every run of this paddock, by id."""
+
+    def __init__(self, tasks: TaskGroup) -> None:
+        self._tasks = tasks
+        self._runs: dict[str, Run] = {}
+
+    def find(self, run_id: str) -> Run | None:
+        """The run of that id while it lasts."""
+        return self._runs.get(run_id)
+
+    def start(self, run_id: str, exchange: ASGIApp, settle: Callable[[Run], Awaitable[None]]) -> Run:
+        """Begin a run. Raises TooBusy."""
+        if len(self._runs) >= _RUNS_MOST:
+            raise TooBusy(f"{_RUNS_MOST} background responses are being worked on already. Ask again later.")
+        run = self._runs[run_id] = Run(run_id)
+        self._tasks.start_soon(self._drive, run, exchange, settle)
+        return run
+
+    async def _drive(self, run: Run, exchange: ASGIApp, settle: Callable[[Run], Awaitable[None]]) -> None:
+        try:
+            await run.drive(exchange, settle)
+        finally:
+            del self._runs[run.id]
+
+
+class Settled:
+    """An exchange whose outcome is kept before its last byte is handed over, so that the next request finds it."""
+
+    def __init__(self, exchange: ASGIApp, keep: Callable[[int], Awaitable[None]]) -> None:
+        self._exchange = exchange
+        self._keep = keep
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        """Answer the client; `keep` is awaited once with the answer's status, also when the client leaves."""
+        status = 0
+        is_kept = False
+
+        async def watched(message: Message) -> None:
+            nonlocal status, is_kept
+            if message["type"] == "http.response.start":
+                status = message["status"]
+            elif not message.get("more_body", False) and not is_kept:
+                is_kept = True
+                await self._keep(status)
+            await send(message)
+
+        try:
+            await self._exchange(scope, receive, watched)
+        finally:
+            if not is_kept:
+                with anyio.move_on_after(5, shield=True):
+                    await self._keep(status)
