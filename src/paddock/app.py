@@ -23,7 +23,11 @@ from paddock.config import Settings
 from paddock.engine.pool import EMBEDDED, Pool
 from paddock.errors import PortBusy, SettingInvalid
 from paddock.models.catalog import Catalog
+from paddock.serving.responses import Responses
+from paddock.serving.runs import Runs
 from paddock.serving.shelf import Shelf
+from paddock.store.db import Database
+from paddock.store.responses import ResponseStore
 
 _GRACE_S = 1
 _BACKLOG = 2048
@@ -93,7 +97,9 @@ async def running(settings: Settings, *, engine_program: Sequence[str] = EMBEDDE
                 load_timeout_s=settings.load_timeout_s,
                 program=engine_program,
             )
-            server = _server(application(Edge(settings=settings, shelf=shelf, pool=pool)))
+            database = Database(settings.database_url, settings.home)
+            responses = Responses(ResponseStore(database), Runs(tasks), keep_days=settings.response_days)
+            server = _server(application(Edge(settings=settings, shelf=shelf, pool=pool, responses=responses)))
             tasks.start_soon(server.serve, [listener])
             try:
                 await server.up.wait()
@@ -108,6 +114,7 @@ async def running(settings: Settings, *, engine_program: Sequence[str] = EMBEDDE
                     await pool.close()
                     with anyio.move_on_after(_GRACE_S):
                         await server.down.wait()
+                    await database.close()
 
 
 def serve(settings: Settings, announce: Callable[[str], None]) -> None:

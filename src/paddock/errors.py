@@ -13,6 +13,8 @@
     ├── ModelUnknown              no model of that name
     ├── ModelUnusable             the file is not a model that can be loaded
     ├── HubUnavailable            the hub cannot be reached, or does not have what was asked for
+    ├── StoreUnusable             the database cannot be opened, read or written
+    ├── KeyUnknown                no key of that id
     ├── SettingInvalid            a setting has a value that cannot be used
     ├── HomeUnusable              the data home cannot be written
     ├── PortBusy                  another program listens there
@@ -130,6 +132,14 @@ class ModelUnusable(PaddockError):
 
 class HubUnavailable(PaddockError):
     """The hub cannot be reached, or does not have the repository or file."""
+
+
+class StoreUnusable(PaddockError):
+    """The database cannot be opened, read or written."""
+
+
+class KeyUnknown(PaddockError):
+    """No key has that id."""
 
 
 class SettingInvalid(PaddockError):

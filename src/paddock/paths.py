@@ -27,6 +27,21 @@ class Home:
         """Imported models, and records of pulled ones."""
         return self.root / "models"
 
+    @property
+    def database(self) -> Path:
+        """The database, where no other was named."""
+        return self.root / "paddock.db"
+
+    @property
+    def key_secret(self) -> Path:
+        """The secret by which keys are hashed."""
+        return self.root / "keys.secret"
+
+    @property
+    def requests(self) -> Path:
+        """What the flight recorder kept."""
+        return self.root / "requests"
+
     def ensure(self) -> None:
         """Make the home, readable by its owner alone, and prove that it can be written.
 

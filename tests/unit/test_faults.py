@@ -37,6 +37,8 @@ SAMPLES: list[PaddockError] = [
     errors.KeyRefused("A key is needed."),
     errors.TooBusy("256 responses are waiting; ask again later."),
     errors.ResponseUnknown("resp_1"),
+    errors.StoreUnusable("The database cannot be used."),
+    errors.KeyUnknown("No key has the id 'x'."),
     errors.ModelUnknown("gpt", known=["pocket-v0"], nearest="pocket-v0"),
     errors.ModelUnusable("'x.gguf' is not a GGUF file."),
     errors.HubUnavailable("The hub cannot be reached."),
@@ -58,9 +60,9 @@ NAMED = [error for error in SAMPLES if faults.fault_of(error) is not faults.TABL
 STATUSES: dict[type[PaddockError], int] = {
     errors.BadRequest: 400, errors.FieldInvalid: 422, errors.ImageRefused: 400, errors.ContextOverflow: 400,
     errors.BodyTooLarge: 413, errors.PageForbidden: 403, errors.ModelUnknown: 404,
-    errors.KeyRefused: 401, errors.TooBusy: 429, errors.ResponseUnknown: 404, errors.ModelUnusable: 400,
-    errors.HubUnavailable: 502, errors.EngineFailedToStart: 502, errors.EngineUnreachable: 502,
-    errors.EngineNotConnected: 502, errors.EngineUnavailable: 503, errors.EngineTimeout: 504, errors.EngineRefused: 0,
+    errors.KeyRefused: 401, errors.TooBusy: 429, errors.ResponseUnknown: 404, errors.StoreUnusable: 503,
+    errors.ModelUnusable: 400, errors.HubUnavailable: 502, errors.EngineFailedToStart: 502,
+    errors.EngineUnreachable: 502, errors.EngineNotConnected: 502, errors.EngineUnavailable: 503, errors.EngineTimeout: 504, errors.EngineRefused: 0,
 }  # fmt: skip
 OPENAI_TYPES = {"invalid_request_error", "authentication_error", "permission_error", "rate_limit_error", "api_error"}
 ANTHROPIC_TYPES = {
@@ -86,7 +88,8 @@ def test_every_class_of_the_tree_has_a_sample() -> None:
 
 def test_the_table_holds_classes_of_the_tree_and_none_is_without_a_row() -> None:
     assert set(faults.TABLE) <= set(tree(PaddockError))
-    told_elsewhere = {errors.SettingInvalid, errors.HomeUnusable, errors.PortBusy}  # at start, to the one who starts it
+    # At start, or to the one who types.
+    told_elsewhere = {errors.SettingInvalid, errors.HomeUnusable, errors.PortBusy, errors.KeyUnknown}
     rows = set(faults.TABLE) - {PaddockError}
     without = {cls for cls in tree(PaddockError) if rows.isdisjoint(cls.__mro__)}
     assert without == told_elsewhere | {errors.EngineError, PaddockError}

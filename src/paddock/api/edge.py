@@ -16,6 +16,7 @@ from paddock.models.catalog import Model
 from paddock.serving.passage import Passage, Straight
 from paddock.serving.prepare import Prepared
 from paddock.serving.relay import Dialect, Patience, Relay
+from paddock.serving.responses import Responses
 from paddock.serving.shelf import Shelf
 
 
@@ -26,6 +27,7 @@ class Edge:
     settings: Settings
     shelf: Shelf
     pool: Pool
+    responses: Responses
 
     async def body(self, request: Request) -> dict[str, Any]:
         """The request's body. Raises BodyTooLarge or BadRequest."""

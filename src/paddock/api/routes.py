@@ -13,12 +13,12 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from paddock import __version__
-from paddock.api import chat, completions, guard, messages, models, openapi
+from paddock.api import chat, completions, guard, messages, models, openapi, responses
 from paddock.api.dialects import ANTHROPIC, OLLAMA, dialect_of, headers_of
 from paddock.api.edge import Edge
 from paddock.errors import PaddockError
 
-_ROOMS = (chat, completions, messages, models)
+_ROOMS = (chat, completions, messages, responses, models)
 
 
 def application(edge: Edge) -> ASGIApp:

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 _log = named(__name__)
 # How long a broken connection waits for the engine's owner to notice the exit, so that the next request restarts it.
 _SETTLE_S = 0.3
-_STREAM_HEADERS = (
+STREAM_HEADERS = (
     (b"content-type", b"text/event-stream"),
     (b"cache-control", b"no-cache"),
     (b"connection", b"keep-alive"),
@@ -82,7 +82,7 @@ class _Wire:
 
     async def open_stream(self, note: bytes = b"") -> None:
         """Begin a stream with what its dialect opens with."""
-        await self.begin(200, list(_STREAM_HEADERS))
+        await self.begin(200, list(STREAM_HEADERS))
         if first := self.opening() + note:
             await self.send({"type": "http.response.body", "body": first, "more_body": True})
 

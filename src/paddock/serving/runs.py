@@ -8,13 +8,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import AsyncGenerator, Awaitable, Callable
-from typing import Any
+from contextlib import aclosing
 
 import anyio
 from anyio.abc import TaskGroup
-from starlette.types import ASGIApp, Message
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from paddock.errors import TooBusy
+from paddock.protocol.sse import comment
+from paddock.serving.relay import STREAM_HEADERS
 
 _RUNS_MOST = 64
 _NUMBER = re.compile(rb'"sequence_number":\s*(\d+)')
@@ -54,6 +56,11 @@ class Run:
             if self.is_over:
                 return
             await changed.wait()
+
+    async def over(self) -> None:
+        """Wait for the run's end."""
+        while not self.is_over:
+            await self._changed.wait()
 
     async def drive(self, exchange: ASGIApp, settle: Callable[[Run], Awaitable[None]]) -> None:
         """Carry the exchange out. `settle` is awaited at its end, before those who watch learn of it."""
@@ -119,6 +126,53 @@ class Runs:
             del self._runs[run.id]
 
 
+class Replay:
+    """A stream of events to one client, from a run or from what was kept of it. Call it as an ASGI application, once.
+
+    Args:
+        frames: the events, as they come.
+        keepalive_s: seconds of silence after which a comment is sent.
+    """
+
+    def __init__(self, frames: AsyncGenerator[bytes], *, keepalive_s: float) -> None:
+        self._frames = frames
+        self._keepalive_s = keepalive_s
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Send until the events end or the client leaves."""
+        await send({"type": "http.response.start", "status": 200, "headers": list(STREAM_HEADERS)})
+        async with anyio.create_task_group() as group:
+            group.start_soon(self._until_left, receive, group.cancel_scope)
+            await self._send_all(send)
+            group.cancel_scope.cancel()
+
+    async def _send_all(self, send: Send) -> None:
+        sender, receiver = anyio.create_memory_object_stream[bytes](0)
+
+        async def pump() -> None:
+            async with sender, aclosing(self._frames) as frames:
+                async for frame in frames:
+                    await sender.send(frame)
+
+        async with anyio.create_task_group() as group, receiver:
+            group.start_soon(pump)
+            is_over = False
+            while not is_over:
+                frame = comment("keep-alive")
+                with anyio.move_on_after(self._keepalive_s):
+                    try:
+                        frame = await receiver.receive()
+                    except anyio.EndOfStream:
+                        frame, is_over = b"", True
+                await send({"type": "http.response.body", "body": frame, "more_body": not is_over})
+
+    @staticmethod
+    async def _until_left(receive: Receive, exchange: anyio.CancelScope) -> None:
+        while (await receive())["type"] != "http.disconnect":
+            pass
+        exchange.cancel()
+
+
 class Settled:
     """An exchange whose outcome is kept before its last byte is handed over, so that the next request finds it."""
 
@@ -126,7 +180,7 @@ class Settled:
         self._exchange = exchange
         self._keep = keep
 
-    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer the client; `keep` is awaited once with the answer's status, also when the client leaves."""
         status = 0
         is_kept = False

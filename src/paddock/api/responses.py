@@ -1,0 +1,121 @@
+"""Owns the routes of Responses; refuses to know how a prepared request is answered, or where responses are kept."""
+
+from __future__ import annotations
+
+import secrets
+import time
+from dataclasses import replace
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+from starlette.types import ASGIApp
+
+from paddock.api.chat import prepared_chat
+from paddock.api.edge import Edge
+from paddock.errors import BadRequest
+from paddock.protocol.responses import ResponsesForm, to_chat
+from paddock.protocol.responses_answer import ResponsesPassage
+from paddock.protocol.responses_object import Snapshot
+from paddock.serving.counting import count
+from paddock.serving.prepare import Prepared
+from paddock.serving.responses import Work
+from paddock.serving.runs import Replay
+
+
+def routes(edge: Edge) -> list[Route]:
+    """The routes of OpenAI's Responses."""
+
+    async def create(request: Request) -> ASGIApp:
+        body = await edge.body(request)
+        is_background = body.get("background") is True
+        if is_background and body.get("store") is False:
+            raise BadRequest("A background response must be stored: leave 'store' out.", param="store")
+        response_id = f"resp_{secrets.token_hex(16)}"
+        form = await _form(edge, {**body, "stream": True} if is_background else body, response_id)
+        prepared = _prepared(form)
+        model = await edge.text_model(form.body.get("model"))
+        snapshot = Snapshot(
+            response_id=response_id,
+            created_s=int(time.time()),
+            model=str(body.get("model") or model.id),
+            request=body,
+        )
+        work = Work(snapshot=snapshot, items=form.items)
+        exchange = edge.relay(prepared, model, passage=ResponsesPassage(snapshot=snapshot, tools=form.tools))
+        if is_background:
+            run = await edge.responses.begin(exchange, work)
+            if not body.get("stream"):
+                return JSONResponse(snapshot.response())
+            return Replay(run.after(-1), keepalive_s=edge.settings.keepalive_s)
+        return exchange if body.get("store") is False else edge.responses.kept(exchange, work)
+
+    async def one(request: Request) -> ASGIApp:
+        response_id = request.path_params["id"]
+        if request.query_params.get("stream") != "true":
+            return JSONResponse(await edge.responses.find(response_id))
+        events = await edge.responses.events(response_id, _whole(request, "starting_after", -1))
+        return Replay(events, keepalive_s=edge.settings.keepalive_s)
+
+    async def delete(request: Request) -> Response:
+        await edge.responses.delete(request.path_params["id"])
+        return JSONResponse({"id": request.path_params["id"], "object": "response", "deleted": True})
+
+    async def cancel(request: Request) -> Response:
+        return JSONResponse(await edge.responses.cancel(request.path_params["id"]))
+
+    async def input_items(request: Request) -> Response:
+        items = await edge.responses.items(request.path_params["id"])
+        return JSONResponse(_page(request, items))
+
+    async def input_tokens(request: Request) -> Response:
+        form = await _form(edge, {"input": "", **await edge.body(request)}, "resp_count")
+        prepared = _prepared(form)
+        model = await edge.text_model(form.body.get("model"))
+        async with edge.pool.lease(model.id) as lease:
+            tokens = await count(lease, prepared.body, has_images=prepared.has_images)
+        return JSONResponse({"object": "response.input_tokens", "input_tokens": tokens})
+
+    return [
+        Route("/v1/responses", create, methods=["POST"]),
+        Route("/v1/responses/input_tokens", input_tokens, methods=["POST"]),
+        Route("/v1/responses/{id}", one, methods=["GET"]),
+        Route("/v1/responses/{id}", delete, methods=["DELETE"]),
+        Route("/v1/responses/{id}/cancel", cancel, methods=["POST"]),
+        Route("/v1/responses/{id}/input_items", input_items, methods=["GET"]),
+    ]
+
+
+async def _form(edge: Edge, body: dict[str, Any], response_id: str) -> ResponsesForm:
+    previous = body.get("previous_response_id")
+    history = await edge.responses.history(previous) if isinstance(previous, str) and previous else []
+    return to_chat(body, response_id=response_id, history=history)
+
+
+def _prepared(form: ResponsesForm) -> Prepared:
+    prepared = prepared_chat(form.body, strict=False)
+    return replace(prepared, adapted=(*form.adapted, *prepared.adapted))
+
+
+def _whole(request: Request, name: str, default: int) -> int:
+    text = request.query_params.get(name)
+    if text is None:
+        return default
+    if not text.lstrip("-").isdecimal() or len(text) > 18:
+        raise BadRequest(f"{name} is '{text[:40]}', which is not a whole number.", param=name)
+    return int(text)
+
+
+def _page(request: Request, items: list[dict[str, Any]]) -> dict[str, Any]:
+    """One page of items, the newest first unless asked otherwise."""
+    limit = _whole(request, "limit", 20)
+    if not 1 <= limit <= 100:
+        raise BadRequest(f"limit is {limit}; it must lie between 1 and 100.", param="limit")
+    ordered = items if request.query_params.get("order") == "asc" else items[::-1]
+    after = request.query_params.get("after")
+    ids = [item["id"] for item in ordered]
+    start = ids.index(after) + 1 if after in ids else 0
+    page = ordered[start : start + limit]
+    ends = {"first_id": page[0]["id"] if page else None, "last_id": page[-1]["id"] if page else None}
+    return {"object": "list", "data": page, **ends, "has_more": len(ordered) > start + limit}

@@ -1,0 +1,1 @@
+"""The steps by which a database is brought to the present tables, for Alembic."""
