@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import errno
-import ipaddress
 import signal
 import socket
+import time
 from collections.abc import AsyncGenerator, Callable, Generator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -17,16 +17,19 @@ import uvicorn
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from paddock import log
+from paddock.api.credentials import is_key_needed, is_loopback
 from paddock.api.edge import Edge
 from paddock.api.routes import application
 from paddock.config import Settings
 from paddock.engine.pool import EMBEDDED, Pool
 from paddock.errors import PortBusy, SettingInvalid
 from paddock.models.catalog import Catalog
+from paddock.recorder.recorder import Recorder
 from paddock.serving.responses import Responses
 from paddock.serving.runs import Runs
 from paddock.serving.shelf import Shelf
 from paddock.store.db import Database
+from paddock.store.keys import Keys
 from paddock.store.responses import ResponseStore
 
 _GRACE_S = 1
@@ -87,7 +90,9 @@ async def running(settings: Settings, *, engine_program: Sequence[str] = EMBEDDE
         HomeUnusable, SettingInvalid, ModelUnknown, ModelUnusable, PortBusy: before anything is listened on.
     """
     settings.home.ensure()
-    check_exposure(settings)
+    database = Database(settings.database_url, settings.home)
+    keys = Keys(database, settings.home)
+    await anyio.to_thread.run_sync(_refuse_keyless, settings, keys)
     shelf = await anyio.to_thread.run_sync(lambda: Shelf(Catalog(settings.home), settings))
     with contextlib.closing(_listen(settings)) as listener:
         async with anyio.create_task_group() as tasks:
@@ -97,9 +102,16 @@ async def running(settings: Settings, *, engine_program: Sequence[str] = EMBEDDE
                 load_timeout_s=settings.load_timeout_s,
                 program=engine_program,
             )
-            database = Database(settings.database_url, settings.home)
             responses = Responses(ResponseStore(database), Runs(tasks), keep_days=settings.response_days)
-            server = _server(application(Edge(settings=settings, shelf=shelf, pool=pool, responses=responses)))
+            edge = Edge(
+                settings=settings,
+                shelf=shelf,
+                pool=pool,
+                responses=responses,
+                recorder=recorder_of(settings),
+                keys=keys,
+            )
+            server = _server(application(edge))
             tasks.start_soon(server.serve, [listener])
             try:
                 await server.up.wait()
@@ -135,23 +147,25 @@ async def _serve(settings: Settings, announce: Callable[[str], None]) -> None:
                 break
 
 
-def check_exposure(settings: Settings) -> None:
-    """Refuse to listen beyond loopback while nobody is asked for a key. Raises SettingInvalid."""
-    if settings.unsafe_no_auth or _is_loopback(settings.host):
-        return
-    raise SettingInvalid(
-        f"host is {settings.host!r}: anyone who reaches that address could use this machine, since there are no keys "
-        "yet. Listen on 127.0.0.1, or say --unsafe-no-auth if the network is yours alone."
+def recorder_of(settings: Settings) -> Recorder:
+    """The flight recorder under these settings."""
+    return Recorder(
+        folder=settings.home.requests,
+        is_on=settings.record,
+        most_bytes=settings.record_most_bytes,
+        most_age_s=settings.record_days * 86400,
     )
 
 
-def _is_loopback(host: str) -> bool:
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
+def _refuse_keyless(settings: Settings, keys: Keys) -> None:
+    """An address that others reach is of no use while nobody has a key. Raises SettingInvalid or StoreUnusable."""
+    if is_loopback(settings.host) or not is_key_needed(settings):
+        return
+    if not any(key.is_valid(time.time()) for key in keys.listed()):
+        raise SettingInvalid(
+            f"host is {settings.host!r}, which others can reach, and there is no key yet. Make one with "
+            "`paddock keys create`, listen on 127.0.0.1, or say --unsafe-no-auth if the network is yours alone."
+        )
 
 
 def _listen(settings: Settings) -> socket.socket:

@@ -13,6 +13,7 @@
     ├── ModelUnknown              no model of that name
     ├── ModelUnusable             the file is not a model that can be loaded
     ├── HubUnavailable            the hub cannot be reached, or does not have what was asked for
+    ├── RequestUnknown            no recorded request of that id
     ├── StoreUnusable             the database cannot be opened, read or written
     ├── KeyUnknown                no key of that id
     ├── SettingInvalid            a setting has a value that cannot be used
@@ -132,6 +133,16 @@ class ModelUnusable(PaddockError):
 
 class HubUnavailable(PaddockError):
     """The hub cannot be reached, or does not have the repository or file."""
+
+
+class RequestUnknown(PaddockError):
+    """No recorded request has that id."""
+
+    def __init__(self, record_id: str, *, matches: int = 0, reason: str = "") -> None:
+        several = f"{matches} recorded requests begin with {shown(record_id)}. Give more of the id."
+        none = f"There is no recorded request {shown(record_id)}{': ' + reason if reason else ''}. "
+        super().__init__(several if matches > 1 else none + "`paddock requests list` shows what there is.")
+        self.record_id = record_id
 
 
 class StoreUnusable(PaddockError):

@@ -37,6 +37,7 @@ SAMPLES: list[PaddockError] = [
     errors.KeyRefused("A key is needed."),
     errors.TooBusy("256 responses are waiting; ask again later."),
     errors.ResponseUnknown("resp_1"),
+    errors.RequestUnknown("2026"),
     errors.StoreUnusable("The database cannot be used."),
     errors.KeyUnknown("No key has the id 'x'."),
     errors.ModelUnknown("gpt", known=["pocket-v0"], nearest="pocket-v0"),
@@ -60,9 +61,10 @@ NAMED = [error for error in SAMPLES if faults.fault_of(error) is not faults.TABL
 STATUSES: dict[type[PaddockError], int] = {
     errors.BadRequest: 400, errors.FieldInvalid: 422, errors.ImageRefused: 400, errors.ContextOverflow: 400,
     errors.BodyTooLarge: 413, errors.PageForbidden: 403, errors.ModelUnknown: 404,
-    errors.KeyRefused: 401, errors.TooBusy: 429, errors.ResponseUnknown: 404, errors.StoreUnusable: 503,
-    errors.ModelUnusable: 400, errors.HubUnavailable: 502, errors.EngineFailedToStart: 502,
-    errors.EngineUnreachable: 502, errors.EngineNotConnected: 502, errors.EngineUnavailable: 503, errors.EngineTimeout: 504, errors.EngineRefused: 0,
+    errors.KeyRefused: 401, errors.TooBusy: 429, errors.ResponseUnknown: 404, errors.RequestUnknown: 404,
+    errors.StoreUnusable: 503, errors.ModelUnusable: 400, errors.HubUnavailable: 502,
+    errors.EngineFailedToStart: 502, errors.EngineUnreachable: 502, errors.EngineNotConnected: 502,
+    errors.EngineUnavailable: 503, errors.EngineTimeout: 504, errors.EngineRefused: 0,
 }  # fmt: skip
 OPENAI_TYPES = {"invalid_request_error", "authentication_error", "permission_error", "rate_limit_error", "api_error"}
 ANTHROPIC_TYPES = {

@@ -11,11 +11,11 @@ from typing import Any
 import pytest
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from paddock.api.credentials import is_key_needed
 from paddock.api.faults import INTERNAL_MESSAGE
 from paddock.api.guard import Guard
-from paddock.app import check_exposure
 from paddock.config import Settings
-from paddock.errors import BadRequest, SettingInvalid
+from paddock.errors import BadRequest
 
 SECRET = "Traceback /srv/secret.py line 7"
 OWN = "127.0.0.1:8642"
@@ -249,12 +249,12 @@ def test_what_is_not_a_request_passes_by() -> None:
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "127.9.9.9", "localhost", "::1"])
-def test_a_loopback_address_may_be_listened_on(host: str) -> None:
-    check_exposure(Settings(host=host))
+def test_an_address_of_loopback_needs_no_key_unless_that_is_set(host: str) -> None:
+    assert not is_key_needed(Settings(host=host))
+    assert is_key_needed(Settings(host=host, require_key=True))
 
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.168.1.5", "studio.local", "", "localhost.evil.example"])
-def test_another_address_may_be_listened_on_only_when_that_is_typed(host: str) -> None:
-    with pytest.raises(SettingInvalid, match="--unsafe-no-auth"):
-        check_exposure(Settings(host=host))
-    check_exposure(Settings(host=host, unsafe_no_auth=True))
+def test_any_other_address_needs_a_key_unless_that_is_typed(host: str) -> None:
+    assert is_key_needed(Settings(host=host))
+    assert not is_key_needed(Settings(host=host, unsafe_no_auth=True))

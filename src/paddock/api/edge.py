@@ -13,11 +13,13 @@ from paddock.config import Settings
 from paddock.engine.pool import Pool
 from paddock.errors import BadRequest
 from paddock.models.catalog import Model
+from paddock.recorder.recorder import Recorder
 from paddock.serving.passage import Passage, Straight
 from paddock.serving.prepare import Prepared
 from paddock.serving.relay import Dialect, Patience, Relay
 from paddock.serving.responses import Responses
 from paddock.serving.shelf import Shelf
+from paddock.store.keys import Keys
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,6 +30,8 @@ class Edge:
     shelf: Shelf
     pool: Pool
     responses: Responses
+    recorder: Recorder
+    keys: Keys
 
     async def body(self, request: Request) -> dict[str, Any]:
         """The request's body. Raises BodyTooLarge or BadRequest."""

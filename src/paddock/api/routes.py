@@ -14,8 +14,10 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from paddock import __version__
 from paddock.api import chat, completions, guard, messages, models, openapi, responses
+from paddock.api.credentials import Credentials, is_key_needed
 from paddock.api.dialects import ANTHROPIC, OLLAMA, dialect_of, headers_of
 from paddock.api.edge import Edge
+from paddock.api.recording import Recorded
 from paddock.errors import PaddockError
 
 _ROOMS = (chat, completions, messages, responses, models)
@@ -34,7 +36,9 @@ def application(edge: Edge) -> ASGIApp:
     origins = frozenset(
         origin.strip().rstrip("/") for origin in edge.settings.allowed_origins.split(",") if origin.strip()
     )
-    return guard.Guard(_Lanes(inner, lanes), host=edge.settings.host, allowed_origins=origins)
+    recorded = Recorded(_Lanes(inner, lanes), edge.recorder)
+    let_in = Credentials(recorded, keys=edge.keys, is_key_needed=is_key_needed(edge.settings))
+    return guard.Guard(let_in, host=edge.settings.host, allowed_origins=origins)
 
 
 def _signs_of_life(edge: Edge) -> list[Route]:

@@ -24,7 +24,7 @@ from typing import Annotated
 import typer
 
 from paddock import __version__
-from paddock.cli import chat, config, doctor, models, printing, pull, serve
+from paddock.cli import chat, config, doctor, keys, models, printing, pull, serve
 from paddock.errors import PaddockError, SettingInvalid
 
 _PACKAGE = Path(__file__).parents[1]
@@ -42,6 +42,7 @@ app.command("chat")(chat.chat)
 app.add_typer(models.app, name="models")
 app.command("pull")(pull.pull)
 app.command("doctor")(doctor.doctor)
+app.add_typer(keys.app, name="keys")
 app.add_typer(config.app, name="config")
 
 

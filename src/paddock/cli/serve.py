@@ -7,14 +7,13 @@ import json
 import os
 import shlex
 import subprocess
-from dataclasses import replace
 from typing import Annotated, Any
 
 import typer
 
 from paddock.cli import printing
 from paddock.config import Settings, describe, load
-from paddock.errors import PortBusy, SettingInvalid
+from paddock.errors import PortBusy
 
 
 def _flag(name: str, metavar: str, *also: str) -> Any:
@@ -78,10 +77,6 @@ def _announce(url: str) -> None:
 
 def _is_exposed(settings: Settings) -> bool:
     """Whether only the typed permission keeps the address from being refused."""
-    from paddock.app import check_exposure
+    from paddock.api.credentials import is_loopback
 
-    try:
-        check_exposure(replace(settings, unsafe_no_auth=False))
-    except SettingInvalid:
-        return settings.unsafe_no_auth
-    return False
+    return settings.unsafe_no_auth and not is_loopback(settings.host)

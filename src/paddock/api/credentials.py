@@ -1,0 +1,70 @@
+"""Owns who is let in: the key of a request, in whichever header its dialect puts it; refuses to know what is asked."""
+
+from __future__ import annotations
+
+import ipaddress
+
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from paddock.config import Settings
+from paddock.errors import KeyRefused
+from paddock.store.keys import PREFIX, Keys
+
+# A sign of life tells nothing of anyone.
+_OPEN_PATHS = ("/", "/health")
+
+
+def is_loopback(host: str) -> bool:
+    """Whether an address to listen on is reached from this machine alone."""
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def is_key_needed(settings: Settings) -> bool:
+    """Whether every request needs a key: beyond loopback, or where the setting says so."""
+    return not settings.unsafe_no_auth and (settings.require_key or not is_loopback(settings.host))
+
+
+class Credentials:
+    """The layer that asks for keys.
+
+    Where none is needed, any word will do, since many programs insist on sending one; but a paddock key that is
+    unknown, expired or revoked is refused, so that its owner learns of it.
+    """
+
+    def __init__(self, app: ASGIApp, *, keys: Keys, is_key_needed: bool) -> None:
+        self._app = app
+        self._keys = keys
+        self._is_key_needed = is_key_needed
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass one request on. Raises KeyRefused or StoreUnusable, for the guard to tell."""
+        if scope["type"] == "http" and scope["path"] not in _OPEN_PATHS:
+            text = _presented(scope)
+            if text.startswith(PREFIX):
+                key = await self._keys.verify(text)
+                if key is None:
+                    raise KeyRefused("This key is unknown, expired or revoked. `paddock keys create` makes a new one.")
+                scope["paddock.key"] = key
+            elif self._is_key_needed:
+                raise KeyRefused(
+                    "A key is needed here: send it as 'Authorization: Bearer pdk-…' or 'x-api-key: pdk-…'. "
+                    "`paddock keys create` makes one."
+                )
+        await self._app(scope, receive, send)
+
+
+def _presented(scope: Scope) -> str:
+    """The key in the request's headers; "" if there is none."""
+    found = ""
+    for name, value in scope["headers"]:
+        if name == b"x-api-key":
+            return value.decode("latin-1").strip()
+        if name == b"authorization":
+            kind, _, rest = value.decode("latin-1").partition(" ")
+            found = rest.strip() if kind.lower() == "bearer" else ""
+    return found

@@ -1,0 +1,124 @@
+"""Owns what is recorded and for how long: when a recording begins, where it lies, which ones make room for others."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import os
+import secrets
+import time
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import anyio.to_thread
+
+from paddock.errors import RequestUnknown
+from paddock.log import named
+from paddock.recorder.recording import Recording
+
+_log = named(__name__)
+_SUFFIX = ".json.gz"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Entry:
+    """One recording as a list shows it."""
+
+    record_id: str
+    path: Path
+    size_bytes: int
+
+
+class Recorder:
+    """The recordings of one data home.
+
+    Args:
+        folder: where they lie; made at the first need, for its owner alone.
+        is_on: whether requests are recorded that do not ask for it.
+        most_bytes: the space for all of them; the oldest leave first.
+        most_age_s: how long one is kept.
+    """
+
+    def __init__(self, *, folder: Path, is_on: bool, most_bytes: int, most_age_s: float) -> None:
+        self._folder = folder
+        self._is_on = is_on
+        self._most_bytes = most_bytes
+        self._most_age_s = most_age_s
+
+    def begin(
+        self, *, request_id: str, method: str, path: str, headers: list[tuple[bytes, bytes]], asked: bool | None
+    ) -> Recording | None:
+        """A recording, where one is asked for or all are recorded; else None, which costs nothing."""
+        if not (self._is_on if asked is None else asked):
+            return None
+        record_id = f"{datetime.now(UTC):%Y%m%d-%H%M%S-%f}-{secrets.token_hex(3)}"
+        head = {"id": record_id, "request_id": request_id, "created_s": time.time(), "method": method, "path": path}
+        return Recording(record_id, head, headers, self._keep)
+
+    def entries(self) -> list[Entry]:
+        """Every recording, newest first."""
+        try:
+            files = [path for path in self._folder.iterdir() if path.name.endswith(_SUFFIX)]
+        except FileNotFoundError:
+            return []
+        found = [Entry(record_id=p.name.removesuffix(_SUFFIX), path=p, size_bytes=p.stat().st_size) for p in files]
+        return sorted(found, key=lambda entry: entry.record_id, reverse=True)
+
+    def read(self, record_id: str) -> dict[str, Any]:
+        """The recording whose id begins so. Raises RequestUnknown where there is none, several, or a damaged one."""
+        found = [entry for entry in self.entries() if entry.record_id.startswith(record_id)]
+        if len(found) != 1 or not record_id:
+            raise RequestUnknown(record_id, matches=len(found))
+        try:
+            return dict(json.loads(gzip.decompress(found[0].path.read_bytes())))
+        except (OSError, EOFError, ValueError) as error:
+            raise RequestUnknown(record_id, reason="its file is damaged") from error
+
+    def summaries(self, limit: int) -> list[dict[str, Any]]:
+        """The newest recordings without their sections; a damaged one is left out."""
+        shown: list[dict[str, Any]] = []
+        for entry in self.entries()[:limit]:
+            try:
+                record = self.read(entry.record_id)
+            except RequestUnknown:
+                continue
+            shown.append({name: value for name, value in record.items() if name not in ("sections", "headers")})
+        return shown
+
+    def clear(self) -> int:
+        """Remove every recording; how many there were."""
+        entries = self.entries()
+        for entry in entries:
+            entry.path.unlink(missing_ok=True)
+        return len(entries)
+
+    async def _keep(self, record_id: str, record: dict[str, Any]) -> None:
+        try:
+            await anyio.to_thread.run_sync(self._write, record_id, record)
+        except OSError as error:
+            # A recording is a convenience: that it cannot be written must not break the answer.
+            _log.warning("the request %s could not be recorded: %s", record_id, error)
+
+    def _write(self, record_id: str, record: dict[str, Any]) -> None:
+        self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        draft = self._folder / f".{record_id}.draft"
+        with os.fdopen(os.open(draft, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "wb") as file:
+            file.write(gzip.compress(json.dumps(record).encode(), compresslevel=5))
+        draft.replace(self._folder / f"{record_id}{_SUFFIX}")
+        self._make_room()
+
+    def _make_room(self) -> None:
+        oldest_s = time.time() - self._most_age_s
+        kept_bytes = 0
+        for entry in self.entries():
+            kept_bytes += entry.size_bytes
+            try:
+                if kept_bytes > self._most_bytes or entry.path.stat().st_mtime < oldest_s:
+                    entry.path.unlink(missing_ok=True)
+            except FileNotFoundError:
+                continue
+        for draft in self._folder.glob(".*.draft"):
+            if draft.stat().st_mtime < time.time() - 3600:
+                draft.unlink(missing_ok=True)
