@@ -28,6 +28,11 @@ class Home:
         return self.root / "models"
 
     @property
+    def aliases(self) -> Path:
+        """The other names of models."""
+        return self.root / "aliases.json"
+
+    @property
     def database(self) -> Path:
         """The database, where no other was named."""
         return self.root / "paddock.db"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from starlette.requests import Request
@@ -55,6 +55,9 @@ class Edge:
     ) -> Relay:
         """The exchange that answers a prepared request, in `dialect`; the engine's own bytes without a `passage`."""
         settings = self.settings
+        asked = prepared.body.get("model") or model.id
+        if asked != model.id:
+            prepared = replace(prepared, served_by=model.id)
         patience = Patience(
             status_deadline_s=settings.status_deadline_s,
             keepalive_s=settings.keepalive_s,
@@ -65,6 +68,6 @@ class Edge:
             pool=self.pool,
             model_id=model.id,
             dialect=dialect,
-            passage=passage or Straight(),
+            passage=passage or Straight(real=model.id, asked=str(asked)),
             patience=patience,
         )

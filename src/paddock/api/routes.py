@@ -13,19 +13,21 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from paddock import __version__
-from paddock.api import chat, completions, guard, messages, models, openapi, responses
+from paddock.api import chat, completions, guard, messages, metrics, models, native, ollama, openapi, responses
 from paddock.api.credentials import Credentials, is_key_needed
 from paddock.api.dialects import ANTHROPIC, OLLAMA, dialect_of, headers_of
 from paddock.api.edge import Edge
 from paddock.api.recording import Recorded
 from paddock.errors import PaddockError
 
-_ROOMS = (chat, completions, messages, responses, models)
+_ROOMS = (chat, completions, messages, responses, models, native, ollama)
 
 
 def application(edge: Edge) -> ASGIApp:
     """The whole HTTP application, behind its guard."""
     routes = [*_signs_of_life(edge), *(route for room in _ROOMS for route in room.routes(edge))]
+    counted = metrics.Counted(known=frozenset(route.path for route in routes))
+    routes.append(counted.route(edge))
     routes.append(openapi.route(routes))
     lanes = {r.path: r.endpoint for r in routes if "POST" in (r.methods or ()) and "{" not in r.path}
     inner = Starlette(
@@ -36,7 +38,8 @@ def application(edge: Edge) -> ASGIApp:
     origins = frozenset(
         origin.strip().rstrip("/") for origin in edge.settings.allowed_origins.split(",") if origin.strip()
     )
-    recorded = Recorded(_Lanes(inner, lanes), edge.recorder)
+    counted.app = _Lanes(inner, lanes)
+    recorded = Recorded(counted, edge.recorder)
     let_in = Credentials(recorded, keys=edge.keys, is_key_needed=is_key_needed(edge.settings))
     return guard.Guard(let_in, host=edge.settings.host, allowed_origins=origins)
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from paddock.cli import printing
+from paddock.cli import aliases, printing
 from paddock.config import load
 
 if TYPE_CHECKING:
@@ -130,3 +130,8 @@ def _written(key: str, value: object) -> str:
     if key == "size_bytes" and isinstance(value, int):
         return f"{value} ({printing.size(value)})"
     return "not told" if value is None else str(value)
+
+
+app.command("alias")(aliases.alias)
+app.command("aliases")(aliases.aliases)
+app.command("unalias")(aliases.unalias)

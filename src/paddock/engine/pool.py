@@ -118,6 +118,12 @@ class Pool:
             if not resident.leases:
                 self._drained.set()
 
+    async def unload(self, model_id: str) -> None:
+        """Stop the model's engine once nobody uses it; a model that is not loaded is left so."""
+        async with self._turn:
+            if self._resident and self._resident.model_id == model_id:
+                await self._retire()
+
     async def connect(self) -> EngineClient:
         """The one client for engines, made at its first need. Raises EngineUnavailable when paddock is stopping."""
         if self._client is None:

@@ -22,6 +22,8 @@ class MessagesPassage:
         model: the name that the client asked for.
     """
 
+    content_type = b"text/event-stream"
+
     def __init__(self, *, message_id: str, model: str) -> None:
         self._message_id = message_id
         self._model = model

@@ -20,6 +20,8 @@ class ResponsesPassage:
         tools: where each of the chat body's functions came from.
     """
 
+    content_type = b"text/event-stream"
+
     def __init__(self, *, snapshot: Snapshot, tools: ToolMap) -> None:
         self.snapshot = snapshot
         self._tools = tools

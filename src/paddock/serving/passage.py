@@ -7,9 +7,13 @@ from typing import Any, Protocol
 
 from paddock.protocol.sse import comment
 
+EVENTS = b"text/event-stream"
+
 
 class Passage(Protocol):
     """One answer's way to the client, in the client's dialect. Made for one exchange; it keeps state."""
+
+    content_type: bytes
 
     def opening(self) -> bytes:
         """What may be sent before the engine has answered; called once, when a stream opens."""
@@ -37,7 +41,18 @@ class Passage(Protocol):
 
 
 class Straight:
-    """The OpenAI lane: the engine's bytes are the client's."""
+    """The OpenAI lane: the engine's bytes are the client's.
+
+    Args:
+        real, asked: the model's id and the name the client asked for; where they differ, the answer has the latter.
+    """
+
+    content_type = EVENTS
+
+    def __init__(self, *, real: str = "", asked: str = "") -> None:
+        # Within a JSON text a quote is always escaped: these bytes are never part of what the model said.
+        self._real = b'"model":' + json.dumps(real).encode()
+        self._asked = b'"model":' + json.dumps(asked).encode() if asked and asked != real else b""
 
     def opening(self) -> bytes:
         """Nothing: the engine's own first frame opens the stream."""
@@ -48,8 +63,8 @@ class Straight:
         return comment(note)
 
     def feed(self, data: bytes) -> bytes:
-        """The bytes themselves."""
-        return data
+        """The bytes themselves, but for the model's name."""
+        return data.replace(self._real, self._asked) if self._asked else data
 
     def finish(self) -> bytes:
         """Nothing: the engine's own `[DONE]` ended the stream."""
@@ -61,5 +76,5 @@ class Straight:
         return b"data: " + json.dumps(body, ensure_ascii=False).encode("utf-8", "replace") + b"\n\n"
 
     def whole(self, body: bytes) -> bytes:
-        """The bytes themselves."""
-        return body
+        """The bytes themselves, but for the model's name."""
+        return self.feed(body)

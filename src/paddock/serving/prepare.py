@@ -24,7 +24,11 @@ _REFUSED = {
 
 @dataclass(frozen=True, kw_only=True)
 class Prepared:
-    """A request as the engine gets it. `adapted` says what an engine build made necessary (`x-paddock-adapted`)."""
+    """A request as the engine gets it.
+
+    `adapted` says what was put otherwise (`x-paddock-adapted`); `served_by` is the model's id where the client named
+    another (`x-paddock-model`).
+    """
 
     path: str
     body: dict[str, Any]
@@ -36,6 +40,7 @@ class Prepared:
     forces_call: bool = False
     normalized: tuple[str, ...] = ()
     adapted: tuple[str, ...] = ()
+    served_by: str = ""
 
     def encoded(self) -> bytes:
         """The body's bytes. Text stays as it is, but for halves of a pair, which UTF-8 cannot hold and JSON escapes."""

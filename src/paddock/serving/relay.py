@@ -21,7 +21,7 @@ from paddock.errors import BadRequest, EngineNotConnected, EngineTimeout, Engine
 from paddock.log import named
 from paddock.protocol.sse import StreamFilter, comment, cut_call_repaired
 from paddock.serving import choice, images
-from paddock.serving.passage import Passage
+from paddock.serving.passage import EVENTS, Passage
 from paddock.serving.prepare import Prepared
 
 if TYPE_CHECKING:
@@ -32,7 +32,6 @@ _log = named(__name__)
 # How long a broken connection waits for the engine's owner to notice the exit, so that the next request restarts it.
 _SETTLE_S = 0.3
 STREAM_HEADERS = (
-    (b"content-type", b"text/event-stream"),
     (b"cache-control", b"no-cache"),
     (b"connection", b"keep-alive"),
     (b"x-accel-buffering", b"no"),
@@ -68,7 +67,7 @@ class _Wire:
     send: Send
     headers: list[tuple[bytes, bytes]]
     opens_s: float
-    opening: Callable[[], bytes]
+    passage: Passage
     written_s: float = 0.0
     is_open: bool = False
     is_over: bool = False
@@ -82,8 +81,8 @@ class _Wire:
 
     async def open_stream(self, note: bytes = b"") -> None:
         """Begin a stream with what its dialect opens with."""
-        await self.begin(200, list(STREAM_HEADERS))
-        if first := self.opening() + note:
+        await self.begin(200, [(b"content-type", self.passage.content_type), *STREAM_HEADERS])
+        if first := self.passage.opening() + note:
             await self.send({"type": "http.response.body", "body": first, "more_body": True})
 
     async def write(self, data: bytes, *, more: bool = True) -> None:
@@ -136,7 +135,7 @@ class Relay:
         opens_s = time.monotonic() + self._status_patience_s() if self._prepared.streamed else math.inf
         self._recording = scope.get("paddock.recording")
         headers = _note_headers(self._prepared)
-        wire = _Wire(send=send, headers=headers, opens_s=opens_s, opening=self._passage.opening)
+        wire = _Wire(send=send, headers=headers, opens_s=opens_s, passage=self._passage)
         async with anyio.create_task_group() as group:
             group.start_soon(self._attend, wire, receive, group.cancel_scope)
             await self._answer(wire)
@@ -241,7 +240,7 @@ class Relay:
             if not passed.is_complete:
                 raise
         rest = passage.feed(passed.finish()) + passage.finish()
-        for what in passed.amended:
+        for what in passed.amended if passage.content_type == EVENTS else ():
             rest += comment(f"x-paddock-amended: {what}")
         await wire.write(rest, more=False)
 
@@ -303,5 +302,6 @@ def _note_headers(prepared: Prepared) -> list[tuple[bytes, bytes]]:
     notes = (
         ("x-paddock-normalized", ", ".join(prepared.normalized)),
         ("x-paddock-adapted", "; ".join(prepared.adapted)),
+        ("x-paddock-model", prepared.served_by),
     )
     return [(name.encode(), text.encode("latin-1", "replace")) for name, text in notes if text]

@@ -16,6 +16,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from paddock.errors import TooBusy
 from paddock.protocol.sse import comment
+from paddock.serving.passage import EVENTS
 from paddock.serving.relay import STREAM_HEADERS
 
 _RUNS_MOST = 64
@@ -140,7 +141,9 @@ class Replay:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Send until the events end or the client leaves."""
-        await send({"type": "http.response.start", "status": 200, "headers": list(STREAM_HEADERS)})
+        await send(
+            {"type": "http.response.start", "status": 200, "headers": [(b"content-type", EVENTS), *STREAM_HEADERS]}
+        )
         async with anyio.create_task_group() as group:
             group.start_soon(self._until_left, receive, group.cancel_scope)
             await self._send_all(send)

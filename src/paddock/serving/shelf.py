@@ -10,6 +10,7 @@ from paddock.config import Settings
 from paddock.engine.flags import EngineFlags
 from paddock.errors import ModelUnknown
 from paddock.hardware import usable_cores
+from paddock.models.aliases import Aliases
 from paddock.models.catalog import Catalog, Model
 
 # Without --ctx: enough for an agent's first turns, small enough for any machine that holds the model.
@@ -22,6 +23,7 @@ class Shelf:
     def __init__(self, catalog: Catalog, settings: Settings) -> None:
         self._catalog = catalog
         self._settings = settings
+        self._aliases = Aliases(settings.home)
         self._folder = settings.home.models
         self._default = catalog.resolve(settings.model)
         self._found: dict[str, Model] = {}
@@ -33,8 +35,17 @@ class Shelf:
         return self._default
 
     async def find(self, name: str | None) -> Model:
-        """The model of that id; the default for None and "". Raises ModelUnknown or ModelUnusable."""
-        if not name or name == self._default.id:
+        """The model of that id or alias; the default for None and "". Raises ModelUnknown or ModelUnusable."""
+        try:
+            return await self._named(name or self._default.id)
+        except ModelUnknown:
+            aliased = self._aliases.resolve(name or "")
+            if aliased is None:
+                raise
+            return await self._named(aliased)
+
+    async def _named(self, name: str) -> Model:
+        if name == self._default.id:
             return self._default
         self._forget_if_changed()
         if name not in self._found:

@@ -1,0 +1,109 @@
+"""Owns the engine's own routes as paddock offers them: tokens, templates, infill, rerank, load, unload.
+
+Refuses to know how a prepared request is answered.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+from starlette.types import ASGIApp
+
+from paddock.api.edge import Edge
+from paddock.errors import BadRequest, FieldInvalid, shown
+from paddock.serving.prepare import prepare
+
+_AUDIO = "Audio is not supported: the engine of this paddock has no model that hears or speaks."
+# Routes of the services that clients try, and why each is none here.
+_ABSENT = {
+    "/v1/audio/transcriptions": _AUDIO,
+    "/v1/audio/translations": _AUDIO,
+    "/v1/audio/speech": _AUDIO,
+    "/v1/images/generations": "Images are not made here.",
+    "/v1/moderations": "Moderation is not offered: no model here judges texts.",
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Native:
+    edge: Edge
+
+    async def tokenize(self, request: Request) -> ASGIApp:
+        body = await self.edge.body(request)
+        _require(body, "content", (str, list), "text or a list of texts and tokens")
+        return await self._relayed("/tokenize", body)
+
+    async def detokenize(self, request: Request) -> ASGIApp:
+        body = await self.edge.body(request)
+        _require(body, "tokens", (list,), "a list of whole numbers")
+        for place, token in enumerate(body["tokens"]):
+            if isinstance(token, bool) or not isinstance(token, int) or not 0 <= token < 2**31:
+                raise FieldInvalid(f"tokens.{place}: must be a token's number (got {shown(token)}).", param="tokens")
+        return await self._relayed("/detokenize", body)
+
+    async def apply_template(self, request: Request) -> ASGIApp:
+        body = await self.edge.body(request)
+        _require(body, "messages", (list,), "a list of messages")
+        return await self._relayed("/apply-template", body)
+
+    async def infill(self, request: Request) -> ASGIApp:
+        body = await self.edge.body(request)
+        for name in ("input_prefix", "input_suffix"):
+            _require(body, name, (str,), "text")
+        return await self._relayed("/infill", body)
+
+    async def rerank(self, request: Request) -> ASGIApp:
+        body = await self.edge.body(request)
+        _require(body, "query", (str,), "text")
+        _require(body, "documents" if "documents" in body else "texts", (list,), "a list of texts")
+        model = await self.edge.shelf.find(body.get("model"))
+        if not model.is_embedding:
+            raise BadRequest(
+                f"The model '{model.id}' answers in text and ranks nothing. Name a reranker.", param="model"
+            )
+        return self.edge.relay(prepare("/v1/rerank", body), model)
+
+    async def load(self, request: Request) -> Response:
+        model = await self.edge.shelf.find(request.path_params["id"])
+        async with self.edge.pool.lease(model.id) as lease:
+            context_tokens = lease.abilities.context_tokens
+        return JSONResponse({"id": model.id, "state": "ready", "context_length": context_tokens})
+
+    async def unload(self, request: Request) -> Response:
+        model = await self.edge.shelf.find(request.path_params["id"])
+        await self.edge.pool.unload(model.id)
+        return JSONResponse({"id": model.id, "state": "stopped"})
+
+    async def absent(self, request: Request) -> Response:
+        raise BadRequest(_ABSENT[request.url.path])
+
+    async def _relayed(self, path: str, body: dict[str, Any]) -> ASGIApp:
+        return self.edge.relay(prepare(path, body), await self.edge.text_model(body.get("model")))
+
+
+def routes(edge: Edge) -> list[Route]:
+    """The routes, each answered with the engine's own bytes."""
+    own = _Native(edge=edge)
+    return [
+        Route("/tokenize", own.tokenize, methods=["POST"]),
+        Route("/detokenize", own.detokenize, methods=["POST"]),
+        Route("/apply-template", own.apply_template, methods=["POST"]),
+        Route("/infill", own.infill, methods=["POST"]),
+        Route("/v1/rerank", own.rerank, methods=["POST"]),
+        Route("/api/models/{id:path}/load", own.load, methods=["POST"]),
+        Route("/api/models/{id:path}/unload", own.unload, methods=["POST"]),
+        Route("/v1/audio/transcriptions", own.absent, methods=["POST"]),
+        Route("/v1/audio/translations", own.absent, methods=["POST"]),
+        Route("/v1/audio/speech", own.absent, methods=["POST"]),
+        Route("/v1/images/generations", own.absent, methods=["POST"]),
+        Route("/v1/moderations", own.absent, methods=["POST"]),
+    ]
+
+
+def _require(body: dict[str, Any], name: str, kinds: tuple[type, ...], what: str) -> None:
+    if not isinstance(body.get(name), kinds):
+        raise FieldInvalid(f"{name}: must be {what} (got {shown(body.get(name))}).", param=name)

@@ -1,0 +1,128 @@
+"""Owns Ollama's routes, for programs that speak only that; refuses to know how a prepared request is answered."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import Any, Literal
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+from starlette.types import ASGIApp
+
+from paddock.api.chat import prepared_chat
+from paddock.api.dialects import OLLAMA
+from paddock.api.edge import Edge
+from paddock.errors import BadRequest
+from paddock.models.catalog import Model
+from paddock.protocol.chat import ChatForm
+from paddock.protocol.ollama import chat_form, embed_form, generate_form, model_of
+from paddock.protocol.ollama_answer import OllamaPassage
+
+# The newest version whose routes are answered here; clients ask before they use a feature.
+_VERSION = "0.12.0"
+_READ_ONLY = "Models are managed with `paddock pull` and `paddock models`, not over this API."
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Ollama:
+    edge: Edge
+
+    async def version(self, request: Request) -> Response:
+        return JSONResponse({"version": _VERSION})
+
+    async def tags(self, request: Request) -> Response:
+        return JSONResponse({"models": [_listed(model) for model in await self.edge.shelf.models()]})
+
+    async def running(self, request: Request) -> Response:
+        resident = self.edge.pool.resident
+        if resident is None or not self.edge.pool.is_ready(resident.model_id):
+            return JSONResponse({"models": []})
+        model = await self.edge.shelf.find(resident.model_id)
+        return JSONResponse({"models": [{**_listed(model), "size_vram": 0, "expires_at": _now()}]})
+
+    async def show(self, request: Request) -> Response:
+        model = await self.edge.shelf.find(model_of(await self.edge.body(request)))
+        context = {f"{model.architecture}.context_length": self.edge.shelf.context_tokens(model)}
+        abilities = ["embedding"] if model.is_embedding else ["completion", "tools"]
+        info = {"general.architecture": model.architecture, "general.parameter_count": model.parameter_count, **context}
+        details = _listed(model)["details"]
+        return JSONResponse({"details": details, "model_info": info, "capabilities": abilities, "template": ""})
+
+    async def chat(self, request: Request) -> ASGIApp:
+        body = await self.edge.body(request)
+        return await self._answered(body, chat_form(body), "chat")
+
+    async def generate(self, request: Request) -> ASGIApp:
+        body = await self.edge.body(request)
+        if not body.get("prompt") and not body.get("images"):
+            return await _loaded(self.edge, model_of(body))
+        return await self._answered(body, generate_form(body), "generate")
+
+    async def embed(self, request: Request) -> Response:
+        body = embed_form(await self.edge.body(request))
+        model = await self.edge.shelf.find(body["model"])
+        if not model.is_embedding:
+            raise BadRequest(f"The model '{model.id}' answers in text and makes no embeddings.", param="model")
+        async with self.edge.pool.lease(model.id) as lease:
+            answer = await lease.client.ask(lease.endpoint, "/v1/embeddings", body)
+        vectors = [one["embedding"] for one in answer["data"]]
+        counted = {"prompt_eval_count": answer.get("usage", {}).get("prompt_tokens", 0)}
+        return JSONResponse({"model": model.id, "embeddings": vectors, "embedding": vectors[0], **counted})
+
+    async def managed(self, request: Request) -> Response:
+        raise BadRequest(_READ_ONLY)
+
+    async def _answered(self, body: dict[str, Any], form: ChatForm, kind: Literal["chat", "generate"]) -> ASGIApp:
+        prepared = prepared_chat(form.body, strict=False)
+        prepared = replace(prepared, adapted=(*form.adapted, *prepared.adapted))
+        passage = OllamaPassage(kind=kind, model=str(body.get("model")), created_at=_now())
+        model = await self.edge.text_model(form.body["model"])
+        return self.edge.relay(prepared, model, dialect=OLLAMA, passage=passage)
+
+
+def routes(edge: Edge) -> list[Route]:
+    """Ollama's routes."""
+    own = _Ollama(edge=edge)
+    return [
+        Route("/api/version", own.version),
+        Route("/api/tags", own.tags),
+        Route("/api/ps", own.running),
+        Route("/api/show", own.show, methods=["POST"]),
+        Route("/api/chat", own.chat, methods=["POST"]),
+        Route("/api/generate", own.generate, methods=["POST"]),
+        Route("/api/embed", own.embed, methods=["POST"]),
+        Route("/api/embeddings", own.embed, methods=["POST"]),
+        Route("/api/pull", own.managed, methods=["POST"]),
+        Route("/api/push", own.managed, methods=["POST"]),
+        Route("/api/create", own.managed, methods=["POST"]),
+        Route("/api/copy", own.managed, methods=["POST"]),
+        Route("/api/delete", own.managed, methods=["DELETE"]),
+    ]
+
+
+async def _loaded(edge: Edge, name: str) -> Response:
+    """An empty prompt asks for the model to be loaded."""
+    model = await edge.text_model(name)
+    async with edge.pool.lease(model.id):
+        pass
+    ready = {"model": name, "created_at": _now(), "response": "", "done": True, "done_reason": "load"}
+    return JSONResponse(ready)
+
+
+def _listed(model: Model) -> dict[str, Any]:
+    details = {
+        "format": "gguf",
+        "family": model.architecture,
+        "families": [model.architecture],
+        "parameter_size": f"{(model.parameter_count or 0) / 1e9:.1f}B",
+        "quantization_level": model.quantisation,
+    }
+    changed = datetime.fromtimestamp(model.created_s, UTC).isoformat()
+    named = {"name": model.id, "model": model.id, "modified_at": changed}
+    return {**named, "size": model.size_bytes, "digest": "", "details": details}
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat()

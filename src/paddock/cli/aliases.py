@@ -1,0 +1,49 @@
+"""Owns `paddock models alias`, `aliases` and `unalias`; refuses to know how aliases are kept."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from paddock.cli import printing
+from paddock.config import load
+
+Pattern = Annotated[str, typer.Argument(metavar="PATTERN", help="A name, or a glob such as 'claude-*'.")]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+
+
+def alias(
+    pattern: Pattern, model: Annotated[str, typer.Argument(metavar="MODEL", help="An id from `paddock models list`.")]
+) -> None:
+    """Let a name, or all names that match a glob, stand for a model. A running server knows it at once."""
+    from paddock.models.aliases import Aliases
+    from paddock.models.catalog import Catalog
+
+    settings = load()
+    settings.home.ensure()
+    found = Catalog(settings.home).find(model)
+    Aliases(settings.home).set(pattern, found.id)
+    print(f"{printing.clean(pattern)} is answered by {found.id}.")
+
+
+def aliases(as_json: Json = False) -> None:
+    """List what other names stand for."""
+    from paddock.models.aliases import Aliases
+
+    found = Aliases(load().home).all()
+    if as_json:
+        printing.data(found)
+        return
+    for pattern, model in sorted(found.items()):
+        print(f"{printing.clean(pattern)}  {model}")
+    if not found:
+        print("There are no aliases. `paddock models alias PATTERN MODEL` sets one.")
+
+
+def unalias(pattern: Pattern) -> None:
+    """Forget a name or glob."""
+    from paddock.models.aliases import Aliases
+
+    Aliases(load().home).remove(pattern)
+    print(f"{printing.clean(pattern)} stands for nothing now.")
