@@ -11,6 +11,7 @@ from paddock.api.edge import Edge
 from paddock.api.schemas import ChatRequest, check
 from paddock.protocol.normalize import normalize
 from paddock.serving import choice, images
+from paddock.serving.decoding import decodable
 from paddock.serving.prepare import Prepared, prepare, refuse_unsupported
 from paddock.serving.relay import Relay
 
@@ -41,4 +42,4 @@ def prepared_chat(body: dict[str, Any], *, strict: bool) -> Prepared:
     check(ChatRequest, body, lenient=not strict)
     refuse_unsupported(body)
     images.check_sources(body)
-    return choice.narrow(prepare(CHAT, body, normalized=tuple(normalized)))
+    return decodable(choice.narrow(prepare(CHAT, body, normalized=tuple(normalized))))

@@ -59,7 +59,7 @@ def _signs_of_life(edge: Edge) -> list[Route]:
 
 
 class _Lanes:
-    """Calls the relayed routes itself: Starlette's layers cost each stream memory, and each chunk time."""
+    """Calls the routes with a body itself: Starlette's layers cost each stream memory, and each chunk time."""
 
     def __init__(self, rest: ASGIApp, relayed: Mapping[str, Callable[[Request], Awaitable[ASGIApp]]]) -> None:
         self._rest = rest
@@ -72,7 +72,12 @@ class _Lanes:
         if endpoint is None:
             await self._rest(scope, receive, send)
         else:
-            await (await endpoint(Request(scope, receive)))(scope, receive, send)
+            request = Request(scope, receive)
+            try:
+                answer = await endpoint(request)
+            except PaddockError as error:
+                answer = await _refused(request, error)
+            await answer(scope, receive, send)
 
 
 async def _refused(request: Request, error: Exception) -> Response:

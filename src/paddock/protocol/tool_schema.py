@@ -1,7 +1,13 @@
-"""Owns the copy of tool definitions that decoding is constrained by; refuses to change what the model reads. Pure."""
+"""Owns the copies of tool definitions that decoding is constrained by; refuses to change what the model reads. Pure.
+
+The original stands in the prompt. Engines turn a schema into a grammar, and refuse a request whose schema they cannot
+turn: `relaxed` is a copy without what they refuse, and `bounded` one in which nothing can run on for ever.
+"""
 
 from __future__ import annotations
 
+import json
+from collections.abc import Callable
 from typing import Any
 
 from paddock.protocol.shape import as_array, as_object
@@ -15,6 +21,106 @@ _LISTS = ("anyOf", "oneOf", "allOf", "prefixItems")
 _MAPPINGS = ("properties", "patternProperties", "$defs", "definitions")
 # A string that is bounded by one of these needs no length of ours, and some do not go together with one.
 _STRING_BOUNDS = ("maxLength", "enum", "const", "pattern", "format")
+
+
+_TYPES = frozenset(("object", "array", "string", "number", "integer", "boolean", "null"))
+# Engines repeat a rule at most so often.
+_REPEATS_MOST = 1000
+_COUNTS = ("minLength", "minItems", "minProperties")
+
+
+def relaxed(tools: list[Any]) -> tuple[list[Any], list[str]]:
+    """A copy of the tools whose schemas every engine takes, and what was left out of them.
+
+    Left out: references that lead out of the schema or nowhere, `true`, `false` and null in the place of a schema,
+    unknown types, empty enums, and least lengths beyond 1,000.
+
+    Returns:
+        The tools, the caller's own objects where nothing was left out; and one line for each thing that was, such as
+        `get_weather: properties.city.minLength 5000`.
+    """
+    lines: list[str] = []
+    made: list[Any] = []
+    for tool in tools:
+        outer = as_object(tool) or {}
+        function = as_object(outer.get("function"))
+        if function is None or function.get("parameters") is None:
+            made.append(tool)
+            continue
+        found: list[str] = []
+        schema: Any = function["parameters"]
+        copy = _relaxed(schema, as_object(schema) or {}, "", found)
+        lines += [f"{str(function.get('name'))[:60]}: {line}" for line in found]
+        made.append({**outer, "function": {**function, "parameters": copy}} if found else tool)
+    return made, lines
+
+
+def relaxed_schema(schema: Any) -> tuple[Any, list[str]]:
+    """As `relaxed`, for the schema of an answer."""
+    found: list[str] = []
+    copy = _relaxed(schema, as_object(schema) or {}, "", found)
+    return (copy if found else schema), found
+
+
+def _relaxed(schema: Any, root: dict[str, Any], path: str, found: list[str]) -> Any:
+    """One schema and all within it, without what engines refuse; `found` gathers the paths."""
+    read = as_object(schema)
+    if read is None:
+        found.append(f"{path or 'the schema'} {json.dumps(schema)[:40]}")
+        return {} if path else {"type": "object"}
+    copy = dict(read)
+    at = f"{path}." if path else ""
+    reference = copy.get("$ref")
+    if reference is not None and not _leads_somewhere(reference, root):
+        found.append(f"{at}$ref {str(reference)[:60]}")
+        del copy["$ref"]
+    kinds = as_array(copy.get("type"))
+    kinds = [copy.get("type")] if kinds is None else kinds
+    if "type" in copy and not all(isinstance(kind, str) and kind in _TYPES for kind in kinds):
+        found.append(f"{at}type {json.dumps(copy['type'])[:40]}")
+        del copy["type"]
+    if as_array(copy.get("enum")) == []:
+        found.append(f"{at}enum []")
+        del copy["enum"]
+    for name in _COUNTS:
+        if name in copy and _number(copy[name]) > _REPEATS_MOST:
+            found.append(f"{at}{name} {copy[name]}")
+            copy[name] = _REPEATS_MOST
+    _each_inner(copy, lambda inner, step: _relaxed(inner, root, f"{at}{step}", found))
+    return copy
+
+
+def _leads_somewhere(reference: object, root: dict[str, Any]) -> bool:
+    """Whether a reference names a schema within the same document."""
+    if not isinstance(reference, str) or not reference.startswith("#"):
+        return False
+    place: Any = root
+    for step in reference[1:].strip("/").split("/") if reference not in ("#", "#/") else ():
+        name = step.replace("~1", "/").replace("~0", "~")
+        inner, listed = as_object(place), as_array(place)
+        if inner is not None and name in inner:
+            place = inner[name]
+        elif listed is not None and name.isdecimal() and int(name) < len(listed):
+            place = listed[int(name)]
+        else:
+            return False
+    return as_object(place) is not None
+
+
+def _each_inner(copy: dict[str, Any], change: Callable[[Any, str], Any]) -> None:
+    """Replace every schema directly within one by what `change` makes of it, given its path's last steps."""
+    for name in _INNER:
+        # `false` for additionalProperties is no schema but a rule, and engines keep it.
+        if name in copy and not (name == "additionalProperties" and isinstance(copy[name], bool)):
+            copy[name] = change(copy[name], name)
+    for name in _LISTS:
+        inner = as_array(copy.get(name))
+        if inner is not None:
+            copy[name] = [change(one, f"{name}.{place}") for place, one in enumerate(inner)]
+    for name in _MAPPINGS:
+        named = as_object(copy.get(name))
+        if named is not None:
+            copy[name] = {key: change(one, f"{name}.{key}") for key, one in named.items()}
 
 
 def bounded(tools: list[Any]) -> list[Any]:
@@ -45,17 +151,7 @@ def _schema(schema: Any) -> Any:
         copy["maxLength"] = max(STRING_CHARACTERS_MOST, _number(copy.get("minLength")))
     if "array" in kinds and "maxItems" not in copy:
         copy["maxItems"] = max(ARRAY_ITEMS_MOST, _number(copy.get("minItems")))
-    for name in _INNER:
-        if name in copy:
-            copy[name] = _schema(copy[name])
-    for name in _LISTS:
-        inner = as_array(copy.get(name))
-        if inner is not None:
-            copy[name] = [_schema(one) for one in inner]
-    for name in _MAPPINGS:
-        named = as_object(copy.get(name))
-        if named is not None:
-            copy[name] = {key: _schema(one) for key, one in named.items()}
+    _each_inner(copy, lambda inner, step: _schema(inner))
     return copy
 
 

@@ -86,6 +86,7 @@ async def force(prepared: Prepared, lease: Lease) -> Prepared:
             "This model's chat template has no form for tool calls, so none can be forced.", param="tool_choice"
         )
     tools = prepared.body["tools"]
+    kwargs = as_object(prepared.body.get("chat_template_kwargs")) or {}
     body = {
         **prepared.body,
         "messages": [*prepared.body["messages"], {"role": "assistant", "content": lead}],
@@ -93,10 +94,10 @@ async def force(prepared: Prepared, lease: Lease) -> Prepared:
         # Decoding is held to a copy of the tools in which nothing runs on; the template is given the originals.
         "tools": bounded(tools),
         "chat_template_kwargs": {
-            **(as_object(prepared.body.get("chat_template_kwargs")) or {}),
+            "tools": tools,
+            **kwargs,
             # A turn past its thinking cannot think: engines refuse to start one where thinking is on.
             **_WITHOUT_THINKING,
-            "tools": tools,
         },
     }
     return replace(prepared, body=body)

@@ -41,6 +41,7 @@ class Prepared:
     normalized: tuple[str, ...] = ()
     adapted: tuple[str, ...] = ()
     served_by: str = ""
+    heals: bool = False
 
     def encoded(self) -> bytes:
         """The body's bytes. Text stays as it is, but for halves of a pair, which UTF-8 cannot hold and JSON escapes."""
@@ -119,6 +120,7 @@ def prepare(path: str, body: dict[str, Any], *, normalized: tuple[str, ...] = ()
         wants_usage=bool(options.get("include_usage")),
         wants_progress=wants_progress,
         has_images=images.has_images(body),
+        heals=body.get("heal") is not False and bool(sent.get("tools")),
         legacy_image=body.get("image_base64") or None,
         normalized=normalized,
     )

@@ -19,6 +19,7 @@ from starlette.types import Receive, Scope, Send
 from paddock.engine.pool import Lease, Pool
 from paddock.errors import BadRequest, EngineNotConnected, EngineTimeout, EngineUnreachable, ImageRefused, PaddockError
 from paddock.log import named
+from paddock.protocol.healing import Healer, healed_body
 from paddock.protocol.sse import StreamFilter, comment, cut_call_repaired
 from paddock.serving import choice, images
 from paddock.serving.passage import EVENTS, Passage
@@ -201,6 +202,9 @@ class Relay:
         if self._prepared.body.get("tools") and (repaired := cut_call_repaired(body)) != body:
             body = repaired
             wire.headers.append((b"x-paddock-amended", b"finish_reason length: the call was cut"))
+        if self._prepared.heals:
+            body, healed = healed_body(body, self._prepared.body.get("tools"))
+            wire.headers += [(b"x-paddock-amended", f"healed: {name}".encode("latin-1", "replace")) for name in healed]
         await wire.whole(200, content_type.encode("latin-1"), self._passage.whole(body))
 
     async def _streamed(self, wire: _Wire) -> None:
@@ -230,16 +234,24 @@ class Relay:
             keep_progress=prepared.wants_progress,
             watch_calls=bool(prepared.body.get("tools")),
         )
+        healer = Healer(prepared.body.get("tools")) if prepared.heals else None
         try:
             while data := await answer.next_chunk():
                 if self._recording:
                     self._recording.engine(data)
-                if (out := passed.feed(data)) and (out := passage.feed(out)):
+                out = passed.feed(data)
+                if healer and out:
+                    out = healer.feed(out)
+                if out and (out := passage.feed(out)):
                     await wire.write(out)
         except EngineUnreachable:
             if not passed.is_complete:
                 raise
-        rest = passage.feed(passed.finish()) + passage.finish()
+        rest = passed.finish()
+        if healer:
+            rest = healer.feed(rest) + healer.finish()
+            passed.amended += [f"healed: {name}" for name in healer.healed]
+        rest = passage.feed(rest) + passage.finish()
         for what in passed.amended if passage.content_type == EVENTS else ():
             rest += comment(f"x-paddock-amended: {what}")
         await wire.write(rest, more=False)
