@@ -108,7 +108,7 @@ async def running(settings: Settings, *, engine_program: Sequence[str] = EMBEDDE
                 shelf=shelf,
                 pool=pool,
                 responses=responses,
-                recorder=recorder_of(settings),
+                recorder=Recorder.of(settings),
                 keys=keys,
             )
             server = _server(application(edge))
@@ -145,16 +145,6 @@ async def _serve(settings: Settings, announce: Callable[[str], None]) -> None:
             announce(studio.url)
             async for _ in signals:
                 break
-
-
-def recorder_of(settings: Settings) -> Recorder:
-    """The flight recorder under these settings."""
-    return Recorder(
-        folder=settings.home.requests,
-        is_on=settings.record,
-        most_bytes=settings.record_most_bytes,
-        most_age_s=settings.record_days * 86400,
-    )
 
 
 def _refuse_keyless(settings: Settings, keys: Keys) -> None:

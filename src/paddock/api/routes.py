@@ -13,14 +13,26 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from paddock import __version__
-from paddock.api import chat, completions, guard, messages, metrics, models, native, ollama, openapi, responses
+from paddock.api import (
+    chat,
+    completions,
+    guard,
+    messages,
+    metrics,
+    models,
+    native,
+    ollama,
+    openapi,
+    requests,
+    responses,
+)
 from paddock.api.credentials import Credentials, is_key_needed
 from paddock.api.dialects import ANTHROPIC, OLLAMA, dialect_of, headers_of
 from paddock.api.edge import Edge
 from paddock.api.recording import Recorded
 from paddock.errors import PaddockError
 
-_ROOMS = (chat, completions, messages, responses, models, native, ollama)
+_ROOMS = (chat, completions, messages, responses, models, native, ollama, requests)
 
 
 def application(edge: Edge) -> ASGIApp:

@@ -24,7 +24,7 @@ from typing import Annotated
 import typer
 
 from paddock import __version__
-from paddock.cli import chat, config, doctor, keys, models, printing, pull, serve
+from paddock.cli import chat, config, connect, doctor, keys, models, printing, pull, requests, serve
 from paddock.errors import PaddockError, SettingInvalid
 
 _PACKAGE = Path(__file__).parents[1]
@@ -43,6 +43,8 @@ app.add_typer(models.app, name="models")
 app.command("pull")(pull.pull)
 app.command("doctor")(doctor.doctor)
 app.add_typer(keys.app, name="keys")
+app.add_typer(requests.app, name="requests")
+app.command("connect", context_settings={"allow_extra_args": True, "ignore_unknown_options": True})(connect.connect)
 app.add_typer(config.app, name="config")
 
 

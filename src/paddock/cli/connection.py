@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import http.client
 import json
+import os
 from collections.abc import Generator, Iterator
 from dataclasses import dataclass, replace
 from typing import Any, Literal, cast
@@ -19,6 +20,7 @@ from paddock.errors import BadRequest, EngineUnreachable
 
 _CONNECT_TIMEOUT_S = 5.0
 _LOOK_TIMEOUT_S = 1.0
+_ANSWER_TIMEOUT_S = 600.0
 _MOST_BYTES = 16 * 2**20
 
 
@@ -110,6 +112,15 @@ def answer(address: Address, body: dict[str, object], *, timeout_s: float) -> Ge
         raise EngineUnreachable(f"{address.url} ended in the middle of the answer. Try again.") from error
 
 
+def whole(address: Address, method: str, path: str, body: dict[str, object] | None = None) -> tuple[int, bytes]:
+    """Status and body of one exchange, whatever they are. Raises EngineUnreachable."""
+    try:
+        with _exchange(address, method, path, body, timeout_s=_ANSWER_TIMEOUT_S) as response:
+            return response.status, response.read()
+    except (OSError, http.client.HTTPException) as error:
+        raise EngineUnreachable(f"{address.url} does not answer ({error}). `paddock serve` starts it.") from error
+
+
 @contextlib.contextmanager
 def started(settings: Settings) -> Generator[Address]:
     """A paddock inside this process for as long as the block lasts, on a loopback port of the system's choice."""
@@ -119,7 +130,7 @@ def started(settings: Settings) -> Generator[Address]:
     from paddock.app import running
 
     log.set_up(settings.log_level)
-    private = replace(settings, host="127.0.0.1", port=0, unsafe_no_auth=False)
+    private = replace(settings, host="127.0.0.1", port=0, unsafe_no_auth=False, require_key=False)
     with start_blocking_portal() as portal:
         paddock = portal.wrap_async_context_manager(running(private))
         studio = paddock.__enter__()
@@ -145,7 +156,10 @@ def _exchange(
         if connection.sock:
             connection.sock.settimeout(timeout_s)
         sent = None if body is None else json.dumps(body).encode()
-        connection.request(method, path, body=sent, headers={"Content-Type": "application/json"} if sent else {})
+        headers = {"Content-Type": "application/json"} if sent else {}
+        if key := os.environ.get("PADDOCK_API_KEY"):
+            headers["Authorization"] = f"Bearer {key}"
+        connection.request(method, path, body=sent, headers=headers)
         with contextlib.closing(connection.getresponse()) as response:
             yield response
     finally:

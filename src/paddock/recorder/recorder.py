@@ -14,6 +14,7 @@ from typing import Any
 
 import anyio.to_thread
 
+from paddock.config import Settings
 from paddock.errors import RequestUnknown
 from paddock.log import named
 from paddock.recorder.recording import Recording
@@ -46,6 +47,16 @@ class Recorder:
         self._is_on = is_on
         self._most_bytes = most_bytes
         self._most_age_s = most_age_s
+
+    @classmethod
+    def of(cls, settings: Settings) -> Recorder:
+        """The recorder under these settings."""
+        return cls(
+            folder=settings.home.requests,
+            is_on=settings.record,
+            most_bytes=settings.record_most_bytes,
+            most_age_s=settings.record_days * 86400,
+        )
 
     def begin(
         self, *, request_id: str, method: str, path: str, headers: list[tuple[bytes, bytes]], asked: bool | None

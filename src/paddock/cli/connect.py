@@ -1,0 +1,149 @@
+"""Owns `paddock connect`: printing, writing or starting with what points a client here; knows no client itself."""
+
+from __future__ import annotations
+
+import json
+import os
+import shlex
+import shutil
+import subprocess
+import tempfile
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from paddock.cli import connect_clients, connection, printing
+from paddock.cli.connect_clients import Client, ConfigFile, Target
+from paddock.config import load
+from paddock.errors import BadRequest, EngineUnreachable
+
+_NAMES = ", ".join(client.name for client in connect_clients.CLIENTS)
+
+
+def connect(
+    context: typer.Context,
+    client: Annotated[str, typer.Argument(metavar="CLIENT", help=f"One of {_NAMES}.")],
+    model: Annotated[str | None, typer.Option("--model", help="The model to use; the server's first if none.")] = None,
+    url: Annotated[str | None, typer.Option("--url", help="The paddock to use; else that of the settings.")] = None,
+    write: Annotated[bool, typer.Option("--write", help="Write the client's file, keeping the old one.")] = False,
+    run: Annotated[bool, typer.Option("--run", help="Start the client; words after -- are its own.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Point a client at this paddock: print what it needs, write its file, or start it."""
+    found = connect_clients.client_of(client)
+    target = _target(url, model)
+    if context.args and not run:
+        raise BadRequest(f"'{context.args[0]}' is for the client: say --run before --.")
+    if run:
+        raise typer.Exit(_start(found, target, context.args))
+    if write:
+        _write(found, target)
+    elif as_json:
+        printing.data(_entry(found, target))
+    else:
+        _print(found, target)
+    _warn(found, target)
+
+
+def _target(url: str | None, model: str | None) -> Target:
+    """What to point at, as the server itself tells it; from the settings while none runs."""
+    settings = load()
+    address = connection.Address(host=settings.host, port=settings.port)
+    if url is not None:
+        try:
+            address = connection.parse_url(url)
+        except ValueError as error:
+            raise BadRequest(f"{error}.") from error
+    key = os.environ.get("PADDOCK_API_KEY") or "not-needed"
+    try:
+        status, body = connection.whole(address, "GET", "/v1/models")
+    except EngineUnreachable:
+        printing.say(f"No paddock answers at {address.url}: the model and its context are those of the settings.")
+        fallback = model or settings.model
+        return Target(url=address.url, model=fallback, context_tokens=settings.context_tokens or 16384, key=key)
+    if status == 401:
+        raise BadRequest(f"{address.url} asks for a key. Set PADDOCK_API_KEY to one of `paddock keys create`.")
+    models: list[dict[str, Any]] = json.loads(body)["data"]
+    chosen = next((one for one in models if model in (None, one["id"])), None)
+    if chosen is None:
+        raise BadRequest(f"There is no model '{model}' there. Models: {', '.join(one['id'] for one in models)}.")
+    return Target(url=address.url, model=chosen["id"], context_tokens=int(chosen["context_length"]), key=key)
+
+
+def _print(client: Client, target: Target) -> None:
+    for name, value in client.environment(target).items():
+        print(f"export {name}={shlex.quote(value)}")
+    if client.file:
+        print(f"# ~/{client.file.path} (`paddock connect {client.name} --write` writes it, keeping what is there)")
+        print(client.file.merged("", target), end="")
+    if client.note:
+        print(f"# {client.note}")
+
+
+def _entry(client: Client, target: Target) -> dict[str, Any]:
+    file = {"path": client.file.path, "text": client.file.merged("", target)} if client.file else None
+    return {"client": client.name, "environment": client.environment(target), "file": file, "note": client.note}
+
+
+def _write(client: Client, target: Target) -> None:
+    if client.file is None:
+        raise BadRequest(f"{client.name} has no file to write. `paddock connect {client.name}` prints what it needs.")
+    path = Path.home() / client.file.path
+    new = _merged(client.file, path, target)
+    if path.exists() and path.read_text("utf-8") == new:
+        print(f"{path} says so already.")
+        return
+    path.parent.mkdir(parents=True, exist_ok=True)
+    mode = path.stat().st_mode & 0o777 if path.exists() else 0o600
+    if path.exists():
+        backup = path.with_name(f"{path.name}.{datetime.now(UTC):%Y%m%d-%H%M%S}.backup")
+        shutil.copy2(path, backup)
+        print(f"{backup} keeps what was there.")
+    draft = path.with_name(f".{path.name}.draft")
+    with os.fdopen(os.open(draft, os.O_CREAT | os.O_WRONLY | os.O_TRUNC, mode), "w", encoding="utf-8") as file:
+        file.write(new)
+    draft.replace(path)
+    print(f"{path} written.")
+    for name, value in client.environment(target).items() if client.name == "codex" else ():
+        print(f"Also: export {name}={shlex.quote(value)}")
+
+
+def _merged(file: ConfigFile, path: Path, target: Target) -> str:
+    try:
+        return file.merged(path.read_text("utf-8") if path.exists() else "", target)
+    except (ValueError, OSError) as error:
+        raise BadRequest(f"{path} cannot be read ({error}), so it is left as it is. Mend it and try again.") from error
+
+
+def _start(client: Client, target: Target, words: list[str]) -> int:
+    """Start the client's program and return its exit status."""
+    if not client.program:
+        raise BadRequest(f"{client.name} is no program to start. `paddock connect {client.name}` prints what it needs.")
+    program = shutil.which(client.program)
+    if program is None:
+        raise BadRequest(f"{client.program} is not installed. Install it with: {client.install}")
+    environment = {**os.environ, **client.environment(target)}
+    command = [program, *client.arguments(target)]
+    with tempfile.TemporaryDirectory(prefix="paddock-") as folder:
+        if client.file and client.run_variable:
+            path = Path(folder) / Path(client.file.path).name
+            path.write_text(client.file.merged("", target), "utf-8")
+            if client.run_variable.startswith("-"):
+                command += [client.run_variable, str(path)]
+            else:
+                environment[client.run_variable] = str(path)
+        _warn(client, target)
+        try:
+            return subprocess.run([*command, *words], env=environment, check=False).returncode
+        except KeyboardInterrupt:
+            return 130
+
+
+def _warn(client: Client, target: Target) -> None:
+    if client.prompt_tokens > target.context_tokens:
+        printing.say(
+            f"{client.name} begins with about {client.prompt_tokens} tokens and the context of {target.model} holds "
+            f"{target.context_tokens}. Start paddock with a larger one: `paddock serve --ctx {client.prompt_tokens * 2}`"
+        )

@@ -1,0 +1,267 @@
+"""Owns how each client is pointed at a paddock: its environment, its file, its program; writes nothing."""
+
+from __future__ import annotations
+
+import json
+import tomllib
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, cast
+
+from paddock.errors import BadRequest
+
+Json = dict[str, Any]
+_TOML_MARK = "# paddock"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Target:
+    """What a client is pointed at. `url` has no `/v1`; `context_tokens` is what one request can have."""
+
+    url: str
+    model: str
+    context_tokens: int
+    key: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class ConfigFile:
+    """A client's configuration file: where it lies in a person's home, and what it should say.
+
+    `merged` takes the present text ("" for no file) and returns the new one; it raises ValueError where the present
+    text cannot be read.
+    """
+
+    path: str
+    merged: Callable[[str, Target], str]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Client:
+    """One client. `prompt_tokens` is how long its first prompt is, as counted for the bundled model; 0 if short."""
+
+    name: str
+    environment: Callable[[Target], dict[str, str]]
+    file: ConfigFile | None = None
+    program: str = ""
+    install: str = ""
+    arguments: Callable[[Target], list[str]] = field(default=lambda target: [])
+    # The environment variable by which the program finds a configuration made for one run alone.
+    run_variable: str = ""
+    prompt_tokens: int = 0
+    note: str = ""
+
+
+def _json_of(text: str) -> Json:
+    read: object = json.loads(text) if text.strip() else {}
+    if not isinstance(read, dict):
+        raise ValueError("it holds no object")
+    return cast("Json", read)
+
+
+def _yaml_of(text: str) -> Any:
+    import yaml
+
+    try:
+        return yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise ValueError(str(error).splitlines()[0]) from error
+
+
+def _yaml_text(value: Any) -> str:
+    import yaml
+
+    return yaml.safe_dump(value, sort_keys=False, allow_unicode=True)
+
+
+def _openai_environment(target: Target) -> dict[str, str]:
+    return {"OPENAI_BASE_URL": f"{target.url}/v1", "OPENAI_API_BASE": f"{target.url}/v1", "OPENAI_API_KEY": target.key}
+
+
+def _claude_environment(target: Target) -> dict[str, str]:
+    models = ("ANTHROPIC_MODEL", "ANTHROPIC_DEFAULT_HAIKU_MODEL", "ANTHROPIC_DEFAULT_SONNET_MODEL",
+              "ANTHROPIC_DEFAULT_OPUS_MODEL")  # fmt: skip
+    return {
+        "ANTHROPIC_BASE_URL": target.url,
+        "ANTHROPIC_AUTH_TOKEN": target.key,
+        **dict.fromkeys(models, target.model),
+        "CLAUDE_CODE_MAX_CONTEXT_TOKENS": str(target.context_tokens),
+        "CLAUDE_CODE_ATTRIBUTION_HEADER": "0",
+        "CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC": "1",
+        "DISABLE_AUTOUPDATER": "1",
+    }
+
+
+def _claude_file(text: str, target: Target) -> str:
+    settings = _json_of(text)
+    settings["env"] = {**(settings.get("env") or {}), **_claude_environment(target)}
+    return json.dumps(settings, indent=2, ensure_ascii=False) + "\n"
+
+
+def _codex_provider(target: Target) -> dict[str, str]:
+    return {"name": "paddock", "base_url": f"{target.url}/v1", "wire_api": "responses", "env_key": "PADDOCK_API_KEY"}
+
+
+def _codex_file(text: str, target: Target) -> str:
+    """The file with our keys at its top and our table at its end; what was ours before is replaced."""
+    tomllib.loads(text)
+    top = {"model": target.model, "model_provider": "paddock", "model_context_window": target.context_tokens}
+    kept: list[str] = []
+    is_top, is_ours = True, False
+    for line in text.splitlines():
+        word = line.strip()
+        if word.startswith("["):
+            is_top, is_ours = False, word == "[model_providers.paddock]"
+        if is_ours or word == _TOML_MARK or (is_top and word.partition("=")[0].strip() in top):
+            continue
+        kept.append(line)
+    head = [_TOML_MARK, *(f"{name} = {json.dumps(value)}" for name, value in top.items()), ""]
+    tail = ["", _TOML_MARK, "[model_providers.paddock]"]
+    tail += [f"{name} = {json.dumps(value)}" for name, value in _codex_provider(target).items()]
+    made = "\n".join([*head, *"\n".join(kept).strip("\n").splitlines(), *tail]) + "\n"
+    tomllib.loads(made)
+    return made
+
+
+def _codex_arguments(target: Target) -> list[str]:
+    words = [f"model_providers.paddock.{name}={json.dumps(value)}" for name, value in _codex_provider(target).items()]
+    words += ['model_provider="paddock"', f"model_context_window={target.context_tokens}"]
+    return [*(part for word in words for part in ("-c", word)), "-m", target.model]
+
+
+def _opencode_config(target: Target) -> Json:
+    limits = {"context": target.context_tokens, "output": max(256, target.context_tokens // 4)}
+    provider = {
+        "npm": "@ai-sdk/openai-compatible",
+        "name": "paddock",
+        "options": {"baseURL": f"{target.url}/v1", "apiKey": target.key},
+        "models": {target.model: {"name": target.model, "limit": limits}},
+    }
+    chosen = f"paddock/{target.model}"
+    return {"provider": {"paddock": provider}, "model": chosen, "small_model": chosen}
+
+
+def _opencode_file(text: str, target: Target) -> str:
+    present, wanted = _json_of(text), _opencode_config(target)
+    wanted["provider"] = {**(present.get("provider") or {}), **wanted["provider"]}
+    return json.dumps({**present, **wanted}, indent=2, ensure_ascii=False) + "\n"
+
+
+def _named(entries: Any, entry: Json, by: str) -> list[Any]:
+    """A list of entries in which the one of that name is ours."""
+    listed = cast("list[Any]", entries) if isinstance(entries, list) else []
+    others = [one for one in listed if not (isinstance(one, dict) and cast("Json", one).get(by) == entry[by])]
+    return [*others, entry]
+
+
+def _continue_file(text: str, target: Target) -> str:
+    present: Any = _yaml_of(text) or {}
+    if not isinstance(present, dict):
+        raise ValueError("it holds no mapping")
+    config = {"name": "Local", "version": "1.0.0", "schema": "v1", **cast("Json", present)}
+    model = {
+        "name": "paddock",
+        "provider": "openai",
+        "model": target.model,
+        "apiBase": f"{target.url}/v1",
+        "apiKey": target.key,
+        "roles": ["chat", "edit", "apply"],
+        "capabilities": ["tool_use"],
+        "defaultCompletionOptions": {"contextLength": target.context_tokens},
+    }
+    return _yaml_text({**config, "models": _named(config.get("models"), model, "name")})
+
+
+def _llm_file(text: str, target: Target) -> str:
+    entry = {
+        "model_id": "paddock",
+        "model_name": target.model,
+        "api_base": f"{target.url}/v1",
+        "supports_tools": True,
+        "supports_schema": True,
+    }
+    return _yaml_text(_named(_yaml_of(text), entry, "model_id"))
+
+
+def _aider_file(text: str, target: Target) -> str:
+    present: Any = _yaml_of(text) or {}
+    if not isinstance(present, dict):
+        raise ValueError("it holds no mapping")
+    ours = {"model": f"openai/{target.model}", "openai-api-base": f"{target.url}/v1", "openai-api-key": target.key}
+    return _yaml_text({**cast("Json", present), **ours})
+
+
+CLIENTS: tuple[Client, ...] = (
+    Client(
+        name="claude-code",
+        environment=_claude_environment,
+        file=ConfigFile(path=".claude/settings.json", merged=_claude_file),
+        program="claude",
+        install="npm install -g @anthropic-ai/claude-code",
+        prompt_tokens=41000,
+    ),
+    Client(
+        name="codex",
+        environment=lambda target: {"PADDOCK_API_KEY": target.key},
+        file=ConfigFile(path=".codex/config.toml", merged=_codex_file),
+        program="codex",
+        install="npm install -g @openai/codex",
+        arguments=_codex_arguments,
+        prompt_tokens=18000,
+    ),
+    Client(
+        name="opencode",
+        environment=lambda target: {},
+        file=ConfigFile(path=".config/opencode/opencode.json", merged=_opencode_file),
+        program="opencode",
+        install="npm install -g opencode-ai",
+        run_variable="OPENCODE_CONFIG",
+        prompt_tokens=12000,
+    ),
+    Client(
+        name="continue",
+        environment=lambda target: {},
+        file=ConfigFile(path=".continue/config.yaml", merged=_continue_file),
+        program="cn",
+        install="npm install -g @continuedev/cli",
+        run_variable="--config",
+        prompt_tokens=6000,
+    ),
+    Client(
+        name="aider",
+        environment=_openai_environment,
+        file=ConfigFile(path=".aider.conf.yml", merged=_aider_file),
+        program="aider",
+        install="pip install aider-chat",
+        arguments=lambda target: ["--model", f"openai/{target.model}"],
+    ),
+    Client(
+        name="llm",
+        environment=lambda target: {},
+        file=ConfigFile(path=".config/io.datasette.llm/extra-openai-models.yaml", merged=_llm_file),
+        program="llm",
+        install="pip install llm",
+        note="Then: llm -m paddock --key not-needed 'Hello'",
+    ),
+    Client(
+        name="cursor",
+        environment=_openai_environment,
+        note=(
+            "Cursor calls from its own cloud: it needs a public https address of this server, and a key "
+            "(`paddock keys create`). Enter both under Settings, Models, OpenAI API Key, Override Base URL."
+        ),
+    ),
+    Client(name="openai-sdk", environment=_openai_environment),
+    Client(
+        name="anthropic-sdk",
+        environment=lambda target: {"ANTHROPIC_BASE_URL": target.url, "ANTHROPIC_API_KEY": target.key},
+    ),
+)
+
+
+def client_of(name: str) -> Client:
+    """The client of that name. Raises BadRequest."""
+    for client in CLIENTS:
+        if client.name == name:
+            return client
+    raise BadRequest(f"There is no client '{name}'. Clients: {', '.join(client.name for client in CLIENTS)}.")
