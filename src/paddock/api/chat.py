@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from starlette.requests import Request
@@ -10,6 +11,7 @@ from starlette.routing import Route
 from paddock.api.edge import Edge
 from paddock.api.schemas import ChatRequest, check
 from paddock.protocol.normalize import normalize
+from paddock.protocol.responses import from_mixed
 from paddock.serving import choice, images
 from paddock.serving.decoding import decodable
 from paddock.serving.prepare import Prepared, prepare, refuse_unsupported
@@ -23,7 +25,10 @@ def routes(edge: Edge) -> list[Route]:
 
     async def chat(request: Request) -> Relay:
         body = await edge.body(request)
-        prepared = prepared_chat(body, strict=edge.settings.strict_wire)
+        strict = edge.settings.strict_wire
+        body, notes = (body, ()) if strict else from_mixed(body, response_id="resp_chat")
+        prepared = prepared_chat(body, strict=strict)
+        prepared = replace(prepared, adapted=(*notes, *prepared.adapted))
         return edge.relay(prepared, await edge.text_model(body.get("model")))
 
     return [Route("/v1/chat/completions", chat, methods=["POST"])]

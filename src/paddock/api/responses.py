@@ -28,28 +28,7 @@ def routes(edge: Edge) -> list[Route]:
     """The routes of OpenAI's Responses."""
 
     async def create(request: Request) -> ASGIApp:
-        body = await edge.body(request)
-        is_background = body.get("background") is True
-        if is_background and body.get("store") is False:
-            raise BadRequest("A background response must be stored: leave 'store' out.", param="store")
-        response_id = f"resp_{secrets.token_hex(16)}"
-        form = await _form(edge, {**body, "stream": True} if is_background else body, response_id)
-        prepared = _prepared(form)
-        model = await edge.text_model(form.body.get("model"))
-        snapshot = Snapshot(
-            response_id=response_id,
-            created_s=int(time.time()),
-            model=str(body.get("model") or model.id),
-            request=body,
-        )
-        work = Work(snapshot=snapshot, items=form.items)
-        exchange = edge.relay(prepared, model, passage=ResponsesPassage(snapshot=snapshot, tools=form.tools))
-        if is_background:
-            run = await edge.responses.begin(exchange, work)
-            if not body.get("stream"):
-                return JSONResponse(snapshot.response())
-            return Replay(run.after(-1), keepalive_s=edge.settings.keepalive_s)
-        return exchange if body.get("store") is False else edge.responses.kept(exchange, work)
+        return await _created(edge, await edge.body(request))
 
     async def one(request: Request) -> ASGIApp:
         response_id = request.path_params["id"]
@@ -85,6 +64,31 @@ def routes(edge: Edge) -> list[Route]:
         Route("/v1/responses/{id}/cancel", cancel, methods=["POST"]),
         Route("/v1/responses/{id}/input_items", input_items, methods=["GET"]),
     ]
+
+
+async def _created(edge: Edge, body: dict[str, Any]) -> ASGIApp:
+    """The answer to a new response: its exchange, stored or not, or its state while it goes on in the background."""
+    is_background = body.get("background") is True
+    if is_background and body.get("store") is False:
+        raise BadRequest("A background response must be stored: leave 'store' out.", param="store")
+    response_id = f"resp_{secrets.token_hex(16)}"
+    form = await _form(edge, {**body, "stream": True} if is_background else body, response_id)
+    prepared = _prepared(form)
+    model = await edge.text_model(form.body.get("model"))
+    snapshot = Snapshot(
+        response_id=response_id,
+        created_s=int(time.time()),
+        model=str(body.get("model") or model.id),
+        request=body,
+    )
+    work = Work(snapshot=snapshot, items=form.items)
+    exchange = edge.relay(prepared, model, passage=ResponsesPassage(snapshot=snapshot, tools=form.tools))
+    if is_background:
+        run = await edge.responses.begin(exchange, work)
+        if not body.get("stream"):
+            return JSONResponse(snapshot.response())
+        return Replay(run.after(-1), keepalive_s=edge.settings.keepalive_s)
+    return exchange if body.get("store") is False else edge.responses.kept(exchange, work)
 
 
 async def _form(edge: Edge, body: dict[str, Any], response_id: str) -> ResponsesForm:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any, cast
 
 from paddock.errors import BadRequest
+from paddock.protocol.shape import as_object
 
 Json = dict[str, Any]
 _TOML_MARK = "# paddock"
@@ -150,7 +151,7 @@ def _opencode_file(text: str, target: Target) -> str:
 def _named(entries: Any, entry: Json, by: str) -> list[Any]:
     """A list of entries in which the one of that name is ours."""
     listed = cast("list[Any]", entries) if isinstance(entries, list) else []
-    others = [one for one in listed if not (isinstance(one, dict) and cast("Json", one).get(by) == entry[by])]
+    others: list[Any] = [one for one in listed if (as_object(one) or {}).get(by) != entry[by]]
     return [*others, entry]
 
 

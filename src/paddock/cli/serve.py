@@ -42,9 +42,18 @@ def serve(
     answer_timeout_s: Annotated[str | None, _flag("answer_timeout_s", "SECONDS")] = None,
     load_timeout_s: Annotated[str | None, _flag("load_timeout_s", "SECONDS")] = None,
     max_body_bytes: Annotated[str | None, _flag("max_body_bytes", "BYTES")] = None,
+    require_key: Annotated[bool | None, _switch("require_key")] = None,
+    database_url: Annotated[str | None, _flag("database_url", "URL")] = None,
+    response_days: Annotated[str | None, _flag("response_days", "DAYS")] = None,
+    fetch_images: Annotated[bool | None, _switch("fetch_images")] = None,
+    image_most_bytes: Annotated[str | None, _flag("image_most_bytes", "BYTES")] = None,
+    fetch_timeout_s: Annotated[str | None, _flag("fetch_timeout_s", "SECONDS")] = None,
+    record: Annotated[bool | None, _switch("record")] = None,
+    record_most_bytes: Annotated[str | None, _flag("record_most_bytes", "BYTES")] = None,
+    record_days: Annotated[str | None, _flag("record_days", "DAYS")] = None,
     log_level: Annotated[str | None, _flag("log_level", "LEVEL")] = None,
 ) -> None:
-    """Serve a model through the OpenAI API. The first line printed when ready is the address."""
+    """Serve models through the APIs that programs speak. The first line printed when ready is the address."""
     # Each parameter has the name of its setting.
     settings = load(dict(locals()))
 

@@ -76,6 +76,29 @@ def to_chat(request: dict[str, Any], *, response_id: str, history: Sequence[dict
     return ResponsesForm(body=body, tools=tools, items=items, adapted=tuple(notes))
 
 
+def from_mixed(body: dict[str, Any], *, response_id: str) -> tuple[dict[str, Any], tuple[str, ...]]:
+    """A body sent to chat completions in the other lane's shape, as some clients do, in chat form; others unchanged.
+
+    Known of Cursor: `input` in place of `messages`, and flat tools. Raises as `to_chat` does.
+    """
+    if "messages" not in body and "input" in body:
+        form = to_chat(body, response_id=response_id)
+        return form.body, ("input: taken for messages", *form.adapted)
+    tools = as_array(body.get("tools"))
+    flat = [one for one in (as_object(tool) or {} for tool in tools or []) if "name" in one and "function" not in one]
+    if tools is None or not flat or any(tool.get("type") != "function" for tool in flat):
+        return body, ()
+    nested = [_nested(tool) for tool in tools]
+    return {**body, "tools": nested}, ("tools: flat ones were nested",)
+
+
+def _nested(tool: Any) -> Any:
+    read = as_object(tool) or {}
+    if "name" not in read or "function" in read:
+        return tool
+    return {"type": "function", "function": {name: value for name, value in read.items() if name != "type"}}
+
+
 def _check(request: dict[str, Any]) -> None:
     for name, advice in _REFUSED.items():
         if request.get(name) is not None:
