@@ -91,9 +91,21 @@ async def running(settings: Settings, *, engine_program: Sequence[str] = EMBEDDE
     """
     settings.home.ensure()
     database = Database(settings.database_url, settings.home)
-    keys = Keys(database, settings.home)
-    await anyio.to_thread.run_sync(_refuse_keyless, settings, keys)
-    shelf = await anyio.to_thread.run_sync(lambda: Shelf(Catalog(settings.home), settings))
+    try:
+        keys = Keys(database, settings.home)
+        await anyio.to_thread.run_sync(_refuse_keyless, settings, keys)
+        shelf = await anyio.to_thread.run_sync(lambda: Shelf(Catalog(settings.home), settings))
+        async with _serving(settings, shelf, database, keys, engine_program) as studio:
+            yield studio
+    finally:
+        with anyio.CancelScope(shield=True):
+            await database.close()
+
+
+@asynccontextmanager
+async def _serving(
+    settings: Settings, shelf: Shelf, database: Database, keys: Keys, engine_program: Sequence[str]
+) -> AsyncGenerator[Studio]:
     with contextlib.closing(_listen(settings)) as listener:
         async with anyio.create_task_group() as tasks:
             pool = Pool(
@@ -126,7 +138,6 @@ async def running(settings: Settings, *, engine_program: Sequence[str] = EMBEDDE
                     await pool.close()
                     with anyio.move_on_after(_GRACE_S):
                         await server.down.wait()
-                    await database.close()
 
 
 def serve(settings: Settings, announce: Callable[[str], None]) -> None:

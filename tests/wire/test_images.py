@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import io
 from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
@@ -31,12 +33,12 @@ async def seeing(seeing_studio: Rig) -> AsyncGenerator[Rig]:
         yield rig
 
 
-def picture(mode: str = "RGB", form: str = "PNG", **options: Any) -> bytes:
+def picture(mode: str = "RGB", form: str = "PNG", *, size: tuple[int, int] = SIZE, **options: Any) -> bytes:
     """The bytes of a small image of one mode."""
     packed = io.BytesIO()
-    image = Image.new("RGB", SIZE, (200, 100, 50)).convert("L" if mode == "I;16" else mode)
+    image = Image.new("RGB", size, (200, 100, 50)).convert("L" if mode == "I;16" else mode)
     if mode == "I;16":
-        image = Image.frombytes("I;16", SIZE, b"\x10\x27" * (SIZE[0] * SIZE[1]))
+        image = Image.frombytes("I;16", size, b"\x10\x27" * (size[0] * size[1]))
     image.save(packed, format=form, **options)
     return packed.getvalue()
 
@@ -62,12 +64,11 @@ def text(data: bytes) -> str:
     return base64.b64encode(data).decode()
 
 
-IMAGES = {
-    "legacy": {"image_base64": text(picture())},
-    "inline": {
-        "messages": [{"role": "user", "content": [{"type": "text", "text": "What?"}, part(data_url(picture()))]}]
-    },
-}
+def inline(url: str) -> Json:
+    return {"messages": [{"role": "user", "content": [{"type": "text", "text": "What?"}, part(url)]}]}
+
+
+IMAGES: dict[str, Json] = {"legacy": {"image_base64": text(picture())}, "inline": inline(data_url(picture()))}
 
 
 @pytest.mark.parametrize("kind", IMAGES)
@@ -158,8 +159,7 @@ BAD_IMAGES = {
 @pytest.mark.parametrize("stream", [False, True])
 async def test_row_38_an_image_that_cannot_be_read_is_a_400(seeing: Rig, name: str, stream: bool) -> None:
     bad = BAD_IMAGES[name]
-    inline = [{"role": "user", "content": [part("data:image/png;base64," + bad)]}]
-    for fields in ({"image_base64": bad}, {"messages": inline}):
+    for fields in ({"image_base64": bad}, inline("data:image/png;base64," + bad)):
         response = await seeing.chat(stream=stream, **fields)
         assert response.status_code == 400, response.text
         assert "image" in response.json()["error"]["message"].lower()
@@ -174,17 +174,96 @@ async def test_row_39_inline_images_are_left_untouched(seeing: Rig, form: str) -
     assert (await seeing.forwarded(messages=messages, tools=[TOOL]))["messages"] == messages
 
 
-@pytest.mark.parametrize(
-    "url", ["http://127.0.0.1/x.png", "https://example.invalid/x.png", "file:///etc/passwd", "x.png", "", None]
-)
+# What no image can come from, and a word of the reason.
+SOURCES: dict[Any, str] = {
+    "file:///etc/passwd": "only http and https",
+    "ftp://images.example/x.png": "only http and https",
+    "x.png": "only http and https",
+    "": "'url'",
+    None: "'url'",
+    "http://user:secret@images.example/x.png": "user name",
+    "http://127.0.0.1:25/x.png": "port 25",
+    "data:image/svg+xml;base64,PHN2Zy8+": "SVG",
+    "data:image/png;base64,": "empty",
+    "data:image/png,x": "not base64",
+    "data:image/png;base64,aGVsbG8": "padding",
+    "data:text/html;base64,aGk=": "no image",
+}
+
+
+@pytest.mark.parametrize("url", SOURCES)
 @pytest.mark.parametrize("stream", [False, True])
-async def test_row_39_an_image_that_would_have_to_be_fetched_is_a_named_400(
-    seeing: Rig, url: Any, stream: bool
-) -> None:
+async def test_an_image_from_nowhere_is_a_named_400_with_its_reason(seeing: Rig, url: Any, stream: bool) -> None:
     response = await seeing.chat(messages=[{"role": "user", "content": [part(url)]}], stream=stream)
     assert response.status_code == 400, response.text
-    assert response.json()["error"]["param"].startswith("messages.0.content.0")
+    error = response.json()["error"]
+    assert error["param"].startswith("messages.0.content.0")
+    assert SOURCES[url] in error["message"]
     assert await seeing.engine.seen() == []
+
+
+@asynccontextmanager
+async def counting() -> AsyncGenerator[tuple[int, list[str]]]:
+    """A port of loopback, of both families, and a note of each connection that came to it."""
+    came: list[str] = []
+
+    async def note(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        came.append(str(writer.get_extra_info("peername")))
+        writer.close()
+
+    four = await asyncio.start_server(note, "127.0.0.1", 0)
+    port = four.sockets[0].getsockname()[1]
+    six = await asyncio.start_server(note, "::1", port)
+    try:
+        yield port, came
+    finally:
+        for server in (four, six):
+            server.close()
+            await server.wait_closed()
+
+
+@pytest.mark.parametrize("stream", [False, True])
+async def test_row_39_no_connection_to_a_private_address_is_ever_opened(seeing: Rig, stream: bool) -> None:
+    async with counting() as (port, came):
+        for host in ("127.0.0.1", "localhost", "[::1]", "0.0.0.0", "2130706433", "0x7f.1", "[::ffff:127.0.0.1]"):
+            url = f"http://{host}:{port}/x.png"
+            content = [part(data_url(picture())), part(url)]
+            response = await seeing.chat(messages=[{"role": "user", "content": content}], stream=stream)
+            assert response.status_code == 400, response.text
+            error = response.json()["error"]
+            assert error["param"] == "messages.0.content.1.image_url"
+            assert "is not fetched" in error["message"]
+        assert came == []
+    assert await seeing.engine.seen() == []
+
+
+async def test_a_text_model_has_nothing_fetched_for_it(rig: Rig) -> None:
+    async with counting() as (port, came):
+        response = await rig.chat(messages=[{"role": "user", "content": [part(f"http://127.0.0.1:{port}/x.png")]}])
+        assert response.status_code == 400
+        assert "reads text only" in response.json()["error"]["message"]
+        assert came == []
+
+
+@pytest.mark.parametrize("stream", [False, True])
+async def test_with_fetching_turned_off_a_remote_image_is_a_named_400(tmp_path: Any, stream: bool) -> None:
+    script: Any = {"props": {"modalities": {"vision": True}}}
+    async with scripted_studio(tmp_path, script=script, fetch_images=False) as rig:
+        response = await rig.chat(**inline("http://images.example/x"), stream=stream)
+        assert response.status_code == 400, response.text
+        assert response.json()["error"]["param"] == "messages.0.content.1.image_url"
+        assert "fetch_images" in response.json()["error"]["message"]
+
+
+@pytest.mark.parametrize("fields", IMAGES.values(), ids=IMAGES)
+async def test_an_image_file_above_the_setting_is_a_named_400(tmp_path: Any, fields: Json) -> None:
+    big = picture("RGB", "BMP", size=(40, 40))
+    script: Any = {"props": {"modalities": {"vision": True}}}
+    async with scripted_studio(tmp_path, script=script, image_most_bytes=1024) as rig:
+        given = {"image_base64": text(big)} if "image_base64" in fields else inline(data_url(big))
+        response = await rig.chat(**given)
+        assert response.status_code == 400, response.text
+        assert "image_most_bytes" in response.json()["error"]["message"]
 
 
 async def test_an_inline_image_that_engines_do_not_read_arrives_as_one_that_they_do(seeing: Rig) -> None:

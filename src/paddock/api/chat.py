@@ -10,8 +10,8 @@ from starlette.routing import Route
 
 from paddock.api.edge import Edge
 from paddock.api.schemas import ChatRequest, check
+from paddock.protocol.mixed import from_mixed
 from paddock.protocol.normalize import normalize
-from paddock.protocol.responses import from_mixed
 from paddock.serving import choice, images
 from paddock.serving.decoding import decodable
 from paddock.serving.prepare import Prepared, prepare, refuse_unsupported

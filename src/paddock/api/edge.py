@@ -14,6 +14,8 @@ from paddock.engine.pool import Pool
 from paddock.errors import BadRequest
 from paddock.models.catalog import Model
 from paddock.recorder.recorder import Recorder
+from paddock.serving.counting import count
+from paddock.serving.images import Intake, admit
 from paddock.serving.passage import Passage, Straight
 from paddock.serving.prepare import Prepared
 from paddock.serving.relay import Dialect, Patience, Relay
@@ -70,4 +72,22 @@ class Edge:
             dialect=dialect,
             passage=passage or Straight(real=model.id, asked=str(asked)),
             patience=patience,
+            intake=self.intake,
+        )
+
+    async def count(self, prepared: Prepared, model: Model) -> int:
+        """The tokens of a prepared chat request's prompt. Raises as an exchange does."""
+        async with self.pool.lease(model.id) as lease:
+            body = prepared.body
+            if prepared.has_images:
+                sees_images = lease.abilities.sees_images
+                body = await admit(body, None, model_id=model.id, sees_images=sees_images, intake=self.intake)
+            return await count(lease, body, has_images=prepared.has_images)
+
+    @property
+    def intake(self) -> Intake:
+        """Which images are let in under these settings."""
+        settings = self.settings
+        return Intake(
+            fetches=settings.fetch_images, most_bytes=settings.image_most_bytes, timeout_s=settings.fetch_timeout_s
         )

@@ -14,7 +14,6 @@ from paddock.api.dialects import ANTHROPIC
 from paddock.api.edge import Edge
 from paddock.protocol.messages import to_chat
 from paddock.protocol.messages_answer import MessagesPassage
-from paddock.serving.counting import count
 from paddock.serving.relay import Relay
 
 
@@ -35,8 +34,7 @@ def routes(edge: Edge) -> list[Route]:
         form = to_chat({"max_tokens": 1, **body})
         prepared = prepared_chat(form.body, strict=False)
         model = await edge.text_model(form.body.get("model"))
-        async with edge.pool.lease(model.id) as lease:
-            tokens = await count(lease, prepared.body, has_images=prepared.has_images)
+        tokens = await edge.count(prepared, model)
         return JSONResponse({"input_tokens": tokens})
 
     return [

@@ -15,6 +15,7 @@ from starlette.types import ASGIApp
 
 from paddock.api.edge import Edge
 from paddock.errors import BadRequest, FieldInvalid, shown
+from paddock.serving import images
 from paddock.serving.prepare import prepare
 
 _AUDIO = "Audio is not supported: the engine of this paddock has no model that hears or speaks."
@@ -48,6 +49,8 @@ class _Native:
     async def apply_template(self, request: Request) -> ASGIApp:
         body = await self.edge.body(request)
         _require(body, "messages", (list,), "a list of messages")
+        if images.has_images(body):
+            raise BadRequest("Images have no place in a rendered prompt. Leave them out.", param="messages")
         return await self._relayed("/apply-template", body)
 
     async def infill(self, request: Request) -> ASGIApp:

@@ -18,7 +18,6 @@ from paddock.errors import BadRequest
 from paddock.protocol.responses import ResponsesForm, to_chat
 from paddock.protocol.responses_answer import ResponsesPassage
 from paddock.protocol.responses_object import Snapshot
-from paddock.serving.counting import count
 from paddock.serving.prepare import Prepared
 from paddock.serving.responses import Work
 from paddock.serving.runs import Replay
@@ -52,8 +51,7 @@ def routes(edge: Edge) -> list[Route]:
         form = await _form(edge, {"input": "", **await edge.body(request)}, "resp_count")
         prepared = _prepared(form)
         model = await edge.text_model(form.body.get("model"))
-        async with edge.pool.lease(model.id) as lease:
-            tokens = await count(lease, prepared.body, has_images=prepared.has_images)
+        tokens = await edge.count(prepared, model)
         return JSONResponse({"object": "response.input_tokens", "input_tokens": tokens})
 
     return [

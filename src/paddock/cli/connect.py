@@ -143,7 +143,8 @@ def _start(client: Client, target: Target, words: list[str]) -> int:
 
 def _warn(client: Client, target: Target) -> None:
     if client.prompt_tokens > target.context_tokens:
+        wanted = f"paddock serve --ctx {client.prompt_tokens * 2}"
         printing.say(
             f"{client.name} begins with about {client.prompt_tokens} tokens; the context of {target.model} holds "
-            f"{target.context_tokens}. Start paddock with a larger one: `paddock serve --ctx {client.prompt_tokens * 2}`"
+            f"{target.context_tokens}. Start paddock with a larger one: `{wanted}`"
         )

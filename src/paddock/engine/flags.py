@@ -28,15 +28,18 @@ class EngineFlags:
     ubatch_tokens: int = _flag("--ubatch-size", "prompt tokens computed in one go")
     threads: int = _flag("--threads", "CPU threads; 0 takes one per core", 0)
     embeddings: bool = _flag("--embeddings", "serve embeddings instead of text", False)
+    projector_path: str | None = _flag(
+        "--mmproj", "GGUF file with the model's eyes; without it, it reads text only", None
+    )
 
     def to_argv(self) -> list[str]:
-        """The flags as command-line words; switches that are off are left out."""
+        """The flags as command-line words; switches that are off and files that are not there are left out."""
         words: list[str] = []
         for spec in fields(self):
             value = getattr(self, spec.name)
             if value is True:
                 words.append(spec.metadata["flag"])
-            elif value is not False:
+            elif value is not False and value is not None:
                 words += [spec.metadata["flag"], str(value)]
         return words
 

@@ -17,6 +17,7 @@ from typing import Literal, TypeAlias
 from paddock.errors import BadRequest, HomeUnusable, ModelUnknown, ModelUnusable
 from paddock.models.gguf import GgufHeader, part_of, read_header
 from paddock.models.importing import Progress, check_name, import_files, parts_beside
+from paddock.models.projectors import Beside, Projectors, match, projector_name
 from paddock.models.records import SUFFIX, PulledRecord, RecordDamaged, forget, read_record, record_path
 from paddock.paths import Home
 
@@ -30,7 +31,11 @@ BUNDLED: Mapping[str, Path] = {"pocket-v0": Path(__file__).parent / "bundled" / 
 
 @dataclass(frozen=True, kw_only=True)
 class Model:
-    """One model that can be loaded. `path` is its file, or the first part of several; `created_s` is unix time."""
+    """One model that can be loaded. `path` is its file, or the first part of several; `created_s` is unix time.
+
+    `projector_path` is the file with its eyes. `doubtful_projectors` are names of files beside it that may be that,
+    where none is certain: none of them is used.
+    """
 
     id: str
     path: Path
@@ -43,6 +48,8 @@ class Model:
     trained_context_tokens: int | None
     has_chat_template: bool
     is_embedding: bool
+    projector_path: Path | None = None
+    doubtful_projectors: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,6 +81,7 @@ class Catalog:
         self._folder = home.models
         self._named_files: dict[str, Path] = {}
         self._seen: dict[Path, tuple[_State, GgufHeader | ModelUnusable]] = {}
+        self._projectors = Projectors()
         self._lock = threading.Lock()
 
     def models(self) -> list[Model]:
@@ -124,7 +132,7 @@ class Catalog:
         return model
 
     def import_file(self, path: Path, name: str | None = None, progress: Progress | None = None) -> Model:
-        """Copy a GGUF file (with all its parts) into the data home, under `name` or its own name.
+        """Copy a GGUF file (with all its parts, and its projector) into the data home, under `name` or its own name.
 
         Args:
             path: the file, or the first part of several.
@@ -141,7 +149,8 @@ class Catalog:
         taken = {entry.id.casefold() for entry in self._entries() if entry.origin != "file"}
         if chosen.casefold() in taken:
             raise BadRequest(f"There is a model '{chosen}' already. Choose another --name, or remove it.", param="name")
-        target = import_files(path, self._folder, chosen, progress)
+        source = self._load(Entry(id=chosen, path=path, origin="file"))
+        target = import_files(path, self._folder, chosen, progress, projector=source.projector_path)
         return self._load(Entry(id=chosen, path=target, origin="imported"))
 
     def remove(self, model_id: str) -> None:
@@ -167,7 +176,7 @@ class Catalog:
                 name = record_path(self._folder, model_id).name if damaged is None else damaged.name
                 forget(self._folder, name, entry and entry.record)
             else:
-                for file in parts_beside(entry.path):
+                for file in (*parts_beside(entry.path), entry.path.with_name(projector_name(entry.id))):
                     file.unlink(missing_ok=True)
         except OSError as error:
             raise HomeUnusable(
@@ -184,10 +193,13 @@ class Catalog:
 
     def _looked_into(self) -> list[Model | BrokenModel]:
         looked: list[Model | BrokenModel] = list(self._damaged_records())
+        folders: dict[Path, Beside] = {}
         for entry in self._entries():
             try:
-                looked.append(self._load(entry))
+                looked.append(self._load(entry, folders))
             except ModelUnusable as error:
+                if self._projectors.is_one(entry.path):
+                    continue
                 looked.append(BrokenModel(id=entry.id, origin=entry.origin, reason=error.message))
         return sorted(looked, key=lambda model: (model.origin != "bundled", model.id.casefold(), model.id))
 
@@ -232,8 +244,13 @@ class Catalog:
             return []
         return sorted(path for path in found if path.name.lower().endswith(suffix) and not path.name.startswith("."))
 
-    def _load(self, entry: Entry) -> Model:
+    def _load(self, entry: Entry, folders: dict[Path, Beside] | None = None) -> Model:
+        """The model at a place. `folders` keeps what lies beside it for the next one."""
         header = self._header(entry.path)
+        folders = {} if folders is None else folders
+        if entry.path.parent not in folders:
+            folders[entry.path.parent] = self._projectors.beside(entry.path)
+        eyes = match(entry.path, header.embedding_length, folders[entry.path.parent])
         created_s = entry.record.pulled_s if entry.record else _changed_s(entry.path)
         return Model(
             id=entry.id,
@@ -247,6 +264,8 @@ class Catalog:
             trained_context_tokens=header.trained_context_tokens,
             has_chat_template=header.chat_template is not None,
             is_embedding=header.is_embedding_model,
+            projector_path=eyes.path,
+            doubtful_projectors=eyes.doubtful,
         )
 
     def _header(self, path: Path) -> GgufHeader:

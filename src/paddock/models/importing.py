@@ -17,6 +17,7 @@ from pathlib import Path
 
 from paddock.errors import BadRequest, HomeUnusable, ModelUnusable
 from paddock.models.gguf import part_of, read_header
+from paddock.models.projectors import projector_name
 
 Progress = Callable[[int, int], None]
 
@@ -47,7 +48,9 @@ def check_name(name: str) -> str:
     return name
 
 
-def import_files(source: Path, folder: Path, name: str, progress: Progress | None = None) -> Path:
+def import_files(
+    source: Path, folder: Path, name: str, progress: Progress | None = None, *, projector: Path | None = None
+) -> Path:
     """Copy a model, with all its parts, into `folder` under `name`. Returns where it (its first part) lies then.
 
     Args:
@@ -55,27 +58,33 @@ def import_files(source: Path, folder: Path, name: str, progress: Progress | Non
         folder: the data home's folder of models.
         name: a checked name that no model has yet.
         progress: told the bytes copied and the bytes in all, from the calling thread; what it raises ends the import.
+        projector: the file with the model's eyes, copied under the name that makes it this model's.
 
     Raises:
         ModelUnusable: the file cannot be loaded, or changed while it was copied.
         HomeUnusable: there is too little space, or the folder cannot be written.
     """
     header = read_header(source)
+    files = [*header.files, *([projector] if projector else [])]
     targets = [folder / _target_name(file.name, name) for file in header.files]
+    if projector:
+        targets.append(folder / projector_name(name))
     drafts = [folder / f".{target.name}.{uuid.uuid4().hex[:8]}{_DRAFT}" for target in targets]
+    size_bytes = header.size_bytes
     done_bytes = 0
 
     def advance(count: int) -> None:
         nonlocal done_bytes
         done_bytes += count
         if progress is not None:
-            progress(done_bytes, header.size_bytes)
+            progress(done_bytes, size_bytes)
 
     try:
+        size_bytes += projector.stat().st_size if projector else 0
         folder.mkdir(parents=True, exist_ok=True)
         _sweep(folder)
-        _check_space(folder, header.size_bytes)
-        for file, draft in zip(header.files, drafts, strict=True):
+        _check_space(folder, size_bytes)
+        for file, draft in zip(files, drafts, strict=True):
             _copy(file, draft, advance)
         # The first part comes last: with it, the model is there.
         for draft, target in reversed(list(zip(drafts, targets, strict=True))):

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from paddock.errors import BadRequest, FieldInvalid, shown
-from paddock.protocol.responses_items import Turns
+from paddock.protocol.responses_items import Turns, kind_of
 from paddock.protocol.responses_tools import ToolMap, tool_choice_of, tools_of
 from paddock.protocol.shape import as_array, as_object
 
@@ -18,7 +18,10 @@ _HEARD = (
     "context_management", "prompt_cache_options",
 )  # fmt: skip
 _OWN = ("input", "instructions", "tools", "tool_choice", "text", "reasoning", "previous_response_id", "stream",
-        "max_output_tokens")  # fmt: skip
+        "max_output_tokens", "top_logprobs")  # fmt: skip
+_LOGPROBS = "message.output_text.logprobs"
+_TOP_LOGPROBS_MOST = 20
+_SUMMARY_NOTE = "reasoning.summary: the thoughts themselves are sent, no summary of them is made"
 _REFUSED = {
     "prompt": "Stored prompts are not kept here. Send the text as 'instructions' and 'input'.",
     "conversation": "Conversations are not kept here. Use 'previous_response_id', or send the items as 'input'.",
@@ -51,15 +54,18 @@ def to_chat(request: dict[str, Any], *, response_id: str, history: Sequence[dict
     notes: dict[str, None] = {}
     tools = tools_of(request.get("tools"), notes)
     items = _items(request["input"], response_id, history)
+    conversation = [(f"previous_response_id.{place}", item) for place, item in enumerate(history)]
+    conversation += [(f"input.{place}", item) for place, item in enumerate(items)]
+    for where, item in conversation:
+        if item.get("type") == "additional_tools":
+            tools_of(item.get("tools"), notes, found=tools, where=f"{where}.tools")
     turns = Turns(tools, notes)
-    for place, item in enumerate(history):
-        turns.add(f"previous_response_id.{place}", item)
-    for place, item in enumerate(items):
-        turns.add(f"input.{place}", item)
-    body: dict[str, Any] = {name: value for name, value in request.items() if name not in (*_OWN, *_HEARD)}
+    for where, item in conversation:
+        turns.add(where, item)
+    body = {name: value for name, value in request.items() if name not in (*_OWN, *_HEARD) and value is not None}
     system = [text for text in (request.get("instructions"), *turns.system) if text]
     opening = [{"role": "system", "content": "\n\n".join(system)}] if system else []
-    body["messages"] = [*opening, *turns.messages]
+    body["messages"] = [*opening, *turns.messages()]
     if tools.tools:
         body["tools"] = tools.tools
         choice = tool_choice_of(request.get("tool_choice"), tools, notes)
@@ -71,32 +77,11 @@ def to_chat(request: dict[str, Any], *, response_id: str, history: Sequence[dict
     if request.get("stream"):
         body["stream"] = True
         body["stream_options"] = {"include_usage": True}
-    _shape(request.get("text"), body)
-    _think(request.get("reasoning"), body)
+    _shape(request.get("text"), body, notes)
+    _think(request.get("reasoning"), body, notes)
+    _count_odds(request, body)
+    _note(request, notes)
     return ResponsesForm(body=body, tools=tools, items=items, adapted=tuple(notes))
-
-
-def from_mixed(body: dict[str, Any], *, response_id: str) -> tuple[dict[str, Any], tuple[str, ...]]:
-    """A body sent to chat completions in the other lane's shape, as some clients do, in chat form; others unchanged.
-
-    Known of Cursor: `input` in place of `messages`, and flat tools. Raises as `to_chat` does.
-    """
-    if "messages" not in body and "input" in body:
-        form = to_chat(body, response_id=response_id)
-        return form.body, ("input: taken for messages", *form.adapted)
-    tools = as_array(body.get("tools"))
-    flat = [one for one in (as_object(tool) or {} for tool in tools or []) if "name" in one and "function" not in one]
-    if tools is None or not flat or any(tool.get("type") != "function" for tool in flat):
-        return body, ()
-    nested = [_nested(tool) for tool in tools]
-    return {**body, "tools": nested}, ("tools: flat ones were nested",)
-
-
-def _nested(tool: Any) -> Any:
-    read = as_object(tool) or {}
-    if "name" not in read or "function" in read:
-        return tool
-    return {"type": "function", "function": {name: value for name, value in read.items() if name != "type"}}
 
 
 def _check(request: dict[str, Any]) -> None:
@@ -117,13 +102,24 @@ def _check(request: dict[str, Any]) -> None:
         ("text", (dict, type(None)), "an object"),
         ("reasoning", (dict, type(None)), "an object"),
         ("metadata", (dict, type(None)), "an object"),
+        ("include", (list, type(None)), "a list"),
     ):
         if not isinstance(request.get(name), kinds):
             raise FieldInvalid(f"{name}: must be {what} (got {shown(request[name])}).", param=name)
-    limit = request.get("max_output_tokens")
-    if limit is not None and (isinstance(limit, bool) or not isinstance(limit, int) or limit < 1):
-        sentence = f"max_output_tokens: must be a whole number from 1 up (got {shown(limit)})."
-        raise FieldInvalid(sentence, param="max_output_tokens")
+    _whole(request, "max_output_tokens", least=1)
+    _whole(request, "top_logprobs", least=0, most=_TOP_LOGPROBS_MOST)
+    if request.get("truncation") not in (None, "auto", "disabled"):
+        sentence = f"truncation: must be auto or disabled (got {shown(request['truncation'])})."
+        raise FieldInvalid(sentence, param="truncation")
+
+
+def _whole(request: dict[str, Any], name: str, *, least: int, most: int | None = None) -> None:
+    value = request.get(name)
+    if value is None:
+        return
+    if isinstance(value, bool) or not isinstance(value, int) or value < least or (most is not None and value > most):
+        until = "up" if most is None else f"to {most}"
+        raise FieldInvalid(f"{name}: must be a whole number from {least} {until} (got {shown(value)}).", param=name)
 
 
 def _items(given: Any, response_id: str, history: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -136,19 +132,43 @@ def _items(given: Any, response_id: str, history: Sequence[dict[str, Any]]) -> l
         item = as_object(one)
         if item is None:
             raise FieldInvalid(f"input.{place}: must be an item, an object with a 'type'.", param=f"input.{place}")
-        if item.get("type") == "item_reference":
+        kind = kind_of(item)
+        if kind == "item_reference" or (kind is None and set(item) == {"id"}):
             if item.get("id") not in known:
                 sentence = f"input.{place}.id: no item {shown(item.get('id'))} is known here. Send the item itself."
                 raise BadRequest(sentence, param=f"input.{place}.id")
             continue
-        kind = item.get("type", "message" if "role" in item else None)
-        named = {"type": kind} if kind else {}
-        items.append({**item, **named, "id": item.get("id") or f"item_{response_id.rsplit('_', 1)[-1]}_{place}"})
+        given_id = item.get("id")
+        made = f"item_{response_id.rsplit('_', 1)[-1]}_{place}"
+        items.append(_kept(item, kind, given_id if isinstance(given_id, str) and given_id else made))
     return items
 
 
-def _shape(text: Any, body: dict[str, Any]) -> None:
-    wanted = as_object((as_object(text) or {}).get("format"))
+def _kept(item: dict[str, Any], kind: Any, item_id: str) -> dict[str, Any]:
+    """An item as it is kept and listed: with its type, an id, a status where it can have one, its content as parts."""
+    kept = {**item, **({"type": kind} if kind else {}), "id": item_id}
+    if kind == "reasoning":
+        return {**kept, "summary": item.get("summary") or []}
+    if kind in ("message", "function_call", "function_call_output", "custom_tool_call_output"):
+        kept["status"] = item.get("status") or "completed"
+    if kind != "message":
+        return kept
+    is_said = item.get("role") == "assistant"
+    if isinstance(item.get("content"), str):
+        kept["content"] = [{"type": "output_text" if is_said else "input_text", "text": item["content"]}]
+    if is_said and (parts := as_array(kept.get("content"))):
+        texts = [(part, as_object(part) or {}) for part in parts]
+        kept["content"] = [
+            {"annotations": [], **read} if read.get("type") == "output_text" else part for part, read in texts
+        ]
+    return kept
+
+
+def _shape(text: Any, body: dict[str, Any], notes: dict[str, None]) -> None:
+    read = as_object(text) or {}
+    if read.get("verbosity") is not None:
+        notes["text.verbosity: has no effect on a local model"] = None
+    wanted = as_object(read.get("format"))
     if wanted is None or wanted.get("type") == "text":
         return
     if wanted.get("type") == "json_object":
@@ -161,11 +181,38 @@ def _shape(text: Any, body: dict[str, Any]) -> None:
         raise BadRequest(sentence, param="text.format")
 
 
-def _think(reasoning: Any, body: dict[str, Any]) -> None:
-    effort = (as_object(reasoning) or {}).get("effort")
+def _think(reasoning: Any, body: dict[str, Any], notes: dict[str, None]) -> None:
+    read = as_object(reasoning) or {}
+    if read.get("summary") is not None or read.get("generate_summary") is not None:
+        notes[_SUMMARY_NOTE] = None
+    effort = read.get("effort")
     if effort is None:
         return
+    if not isinstance(effort, str):
+        sentence = f"reasoning.effort: must be a word such as low, medium or high (got {shown(effort)})."
+        raise FieldInvalid(sentence, param="reasoning.effort")
     body["reasoning_effort"] = effort
     if effort in ("none", "minimal"):
         kwargs = as_object(body.get("chat_template_kwargs")) or {}
         body["chat_template_kwargs"] = {**kwargs, "enable_thinking": False}
+
+
+def _count_odds(request: dict[str, Any], body: dict[str, Any]) -> None:
+    """How likely each token was, where the client asked by either of the dialect's two ways."""
+    most = request.get("top_logprobs")
+    if most or _LOGPROBS in (as_array(request.get("include")) or []):
+        body["logprobs"] = True
+        body["top_logprobs"] = most or 0
+
+
+def _note(request: dict[str, Any], notes: dict[str, None]) -> None:
+    """What is accepted and has no effect, where a client could count on one."""
+    for one in as_array(request.get("include")) or []:
+        if one != _LOGPROBS:
+            notes[f"include: {str(one)[:60]} is not made here"] = None
+    if request.get("truncation") == "auto":
+        notes["truncation: disabled, a conversation that is too long is refused"] = None
+    if request.get("max_tool_calls") is not None:
+        notes["max_tool_calls: has no effect, paddock runs no tools"] = None
+    if request.get("service_tier") not in (None, "auto", "default"):
+        notes["service_tier: default"] = None

@@ -5,15 +5,21 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from paddock.protocol.chat import Frames, calls_in, is_cut, usage_of
-from paddock.protocol.responses_object import Item, Snapshot, function_item, reasoning_item, text_item
+from paddock.protocol.chat import Frames, usage_of
+from paddock.protocol.responses_object import InputText, Item, Kind, Snapshot
 from paddock.protocol.responses_tools import ToolMap
 from paddock.protocol.shape import as_object, is_json, objects_in
 from paddock.protocol.sse import comment
 
+# How an engine names a prompt that outgrew its context while it was answering.
+_OVERFLOW = "exceed_context_size_error"
+
 
 class ResponsesPassage:
     """One answer's way from the engine's chat lane to a Responses client.
+
+    Items follow one another. Only one is live, and its pieces go out as they come; what belongs to a later one is held
+    until the live one has ended, which a call has when its arguments are JSON.
 
     Args:
         snapshot: the response as it is before it is answered; it is filled as the answer comes.
@@ -27,176 +33,277 @@ class ResponsesPassage:
         self._tools = tools
         self._frames = Frames()
         self._number = 0
-        self._open: Item | None = None
-        self._calls: list[dict[str, Any]] = []
-        self._current = -1
+        self._lane = _Lane()
         self._reason: str | None = None
+        self._answered_s: int | None = None
+        self._is_waiting = False
+        self._is_opened = False
         self._is_over = False
 
     def opening(self) -> bytes:
-        """`response.created` and `response.in_progress`; a background response is queued in between."""
-        is_background = self.snapshot.request.get("background") is True
-        self.snapshot.status = "queued" if is_background else "in_progress"
-        out = self._event("response.created", response=self.snapshot.response())
-        if is_background:
-            out += self._event("response.queued", response=self.snapshot.response())
-            self.snapshot.status = "in_progress"
-        return out + self._event("response.in_progress", response=self.snapshot.response())
+        """`response.created` and `response.in_progress`.
+
+        A response in the background is queued in between; one whose model is being loaded is queued until its engine
+        answers.
+        """
+        snapshot, self._is_opened = self.snapshot, True
+        is_background = snapshot.request.get("background") is True
+        is_queued = is_background or self._is_waiting
+        # A client in the foreground may leave at any time: what is kept of its response then was in progress.
+        snapshot.status = "queued" if is_background else "in_progress"
+        shown = {**snapshot.response(), "status": "queued" if is_queued else "in_progress"}
+        out = self._event("response.created", response=shown)
+        if is_queued:
+            out += self._event("response.queued", response=shown)
+        return out if self._is_waiting else out + self._begun()
 
     def life(self, note: str) -> bytes:
-        """An SSE comment."""
+        """An SSE comment. A stream that is opened to say that the model is loading is queued from then on."""
+        if not self._is_opened and note.startswith("loading"):
+            self._is_waiting = True
         return comment(note)
 
     def feed(self, data: bytes) -> bytes:
         """The events for these bytes of the engine's stream."""
-        return b"".join(self._chunk(chunk) for chunk in self._frames.feed(data))
+        out = [self._begun()] if self._is_waiting and self._is_opened else []
+        out += [self._chunk(chunk) for chunk in self._frames.feed(data)]
+        return b"".join(out)
 
     def finish(self) -> bytes:
         """What ends the response: its last item's end and the whole response."""
         out = [self._chunk(chunk) for chunk in self._frames.finish()]
         if not self._is_over:
-            self._is_over = True
-            is_unfinished = self._reason == "length" or any(is_cut(call["arguments"]) for call in self._calls)
-            out += [self._rest_of_calls(), self._close()]
-            self.snapshot.end(is_unfinished=is_unfinished, is_filtered=self._reason == "content_filter")
+            out.append(self._end())
             out.append(self._event(f"response.{self.snapshot.status}", response=self.snapshot.response()))
         return b"".join(out)
 
     def fail(self, error: dict[str, Any]) -> bytes:
         """`response.failed`; nothing follows."""
         self._is_over = True
-        self.snapshot.fail(str(error.get("code") or "server_error"), str(error.get("message") or ""))
+        code = error.get("code")
+        if error.get("type") == _OVERFLOW:
+            code = "context_length_exceeded"
+        elif code is None and error.get("type") == "invalid_request_error":
+            # The request is to blame: to repeat it would be of no use.
+            code = "invalid_prompt"
+        self.snapshot.fail(str(code), str(error.get("message") or "The engine failed."))
         return self._event("response.failed", response=self.snapshot.response())
 
     def whole(self, body: bytes) -> bytes:
-        """The response for a whole chat completion."""
+        """The response for a whole chat completion: the same way as a stream's, in one step."""
         answer = as_object(json.loads(body)) or {}
         choice = (objects_in(answer.get("choices")) or [dict[str, Any]()])[0]
         said = as_object(choice.get("message")) or {}
-        snapshot = self.snapshot
-        if said.get("reasoning_content"):
-            snapshot.add(reasoning_item(snapshot.item_id("rs"), str(said["reasoning_content"])))
-        if said.get("content"):
-            snapshot.add(text_item(snapshot.item_id("msg"), str(said["content"])))
-        calls = calls_in(said)
-        for call_id, name, arguments in calls:
-            item = function_item(snapshot.item_id("fc"), call_id, self._tools.origin(name), arguments or "{}")
-            snapshot.add(item)
-        snapshot.usage = _usage(as_object(answer.get("usage")) or {})
-        reason = choice.get("finish_reason")
-        is_unfinished = reason == "length" or any(is_cut(arguments) for _, _, arguments in calls)
-        snapshot.end(is_unfinished=is_unfinished, is_filtered=reason == "content_filter")
-        return json.dumps(snapshot.response(), ensure_ascii=False).encode("utf-8", "replace")
+        calls = [{**call, "index": place} for place, call in enumerate(objects_in(said.get("tool_calls")))]
+        self._chunk({**answer, "choices": [{**choice, "delta": {**said, "tool_calls": calls}}]})
+        if not self._is_over:
+            self._end()
+        return json.dumps(self.snapshot.response(), ensure_ascii=False).encode("utf-8", "replace")
+
+    def _begun(self) -> bytes:
+        self._is_waiting = False
+        self.snapshot.status = "in_progress"
+        return self._event("response.in_progress", response=self.snapshot.response())
+
+    def _end(self) -> bytes:
+        """Close every item and the response."""
+        self._is_over = True
+        is_filtered = self._reason == "content_filter"
+        is_unfinished = self._reason == "length"
+        out = self._advance(is_over=True, is_broken=is_unfinished or is_filtered)
+        is_unfinished = is_unfinished or any(item.is_cut for item in self.snapshot.output)
+        self.snapshot.end(is_unfinished=is_unfinished, is_filtered=is_filtered, at_s=self._answered_s)
+        return out
 
     def _chunk(self, chunk: dict[str, Any]) -> bytes:
+        if self._is_over:
+            return b""
         if "error" in chunk:
-            error = as_object(chunk["error"]) or {"message": str(chunk["error"])}
-            return self.fail({"code": "server_error", "message": error.get("message") or "The engine failed."})
+            return self.fail(as_object(chunk["error"]) or {"message": str(chunk["error"])})
         if usage := as_object(chunk.get("usage")):
             self.snapshot.usage = _usage(usage)
+            if isinstance(chunk.get("created"), int):
+                self._answered_s = chunk["created"]
         out = b""
         for choice in objects_in(chunk.get("choices"))[:1]:
             delta = as_object(choice.get("delta")) or {}
             if thought := delta.get("reasoning_content"):
-                out += self._text("reasoning", thought)
+                out += self._text("reasoning", str(thought))
             if text := delta.get("content"):
-                out += self._text("message", text)
-            if delta.get("tool_calls"):
-                out += b"".join(self._call(call) for call in objects_in(delta["tool_calls"]))
+                odds = None if delta.get("tool_calls") else choice.get("logprobs")
+                out += self._text("message", str(text), _odds(odds, str(text)) if odds else None)
+            for call in objects_in(delta.get("tool_calls")):
+                out += self._call(call)
             self._reason = choice.get("finish_reason") or self._reason
         return out
 
-    def _text(self, kind: str, text: str) -> bytes:
-        out = b""
-        if self._open is None or self._open.fields["type"] != kind:
-            out = self._rest_of_calls() + self._close()
-            item_id = self.snapshot.item_id("rs" if kind == "reasoning" else "msg")
-            item = reasoning_item(item_id, "") if kind == "reasoning" else text_item(item_id, "")
-            out += self._begin(item)
-        assert self._open is not None
-        self._open.pieces.append(text)
-        return out + self._delta(self._open, text)
-
-    def _begin(self, item: Item) -> bytes:
-        self._open = item
-        self.snapshot.add(item)
-        out = self._event("response.output_item.added", output_index=item.index, item=item.begun())
-        if part := item.part(""):
-            out += self._event(
-                "response.content_part.added", item_id=item.id, output_index=item.index, content_index=0, part=part
-            )
-        return out
-
-    def _close(self) -> bytes:
-        """The end of the open item, with all it came to hold."""
-        item, self._open = self._open, None
-        if item is None:
-            return b""
-        place = {"item_id": item.id, "output_index": item.index}
-        out = b""
-        if item.done_event:
-            out += self._event(item.done_event, **place, **item.done_fields())
-        if part := item.part(item.text):
-            out += self._event("response.content_part.done", **place, content_index=0, part=part)
-        return out + self._event("response.output_item.done", output_index=item.index, item=item.whole())
+    def _text(self, kind: Kind, text: str, odds: list[dict[str, Any]] | None = None) -> bytes:
+        lane = self._lane
+        item = lane.items[-1] if lane.items else None
+        if item is None or item.kind != kind:
+            item = Item(kind=kind)
+            lane.items.append(item)
+        item.pieces.append(text)
+        if odds is not None:
+            item.logprobs += odds
+        elif item is lane.live and lane.sent == len(item.pieces) - 1:
+            lane.sent += 1
+            return self._delta(text)
+        return self._advance(odds=odds)
 
     def _call(self, call: dict[str, Any]) -> bytes:
-        """One delta of a call. Items follow one another: a call that is not the newest one waits for its turn."""
-        place = call.get("index")
-        place = place if isinstance(place, int) else max(len(self._calls) - 1, 0)
-        while place >= len(self._calls):
-            self._calls.append({"id": "", "name": "", "arguments": "", "sent": 0})
-        held = self._calls[place]
+        """One delta of a call."""
+        lane = self._lane
         function = as_object(call.get("function")) or {}
-        held["id"] = held["id"] or str(call.get("id") or "")
-        held["name"] = held["name"] or str(function.get("name") or "")
-        held["arguments"] += str(function.get("arguments") or "")
-        is_next = place == self._current + 1 and held["name"]
-        if place == self._current or (
-            is_next and (self._current < 0 or is_json(self._calls[self._current]["arguments"]))
-        ):
-            return self._show(place)
-        return b""
+        call_id, name = str(call.get("id") or ""), str(function.get("name") or "")
+        item = lane.call(call.get("index"), call_id, is_named=bool(name))
+        item.call_id = item.call_id or call_id
+        if name and not item.origin.name:
+            item.origin = self._tools.origin(name)
+        if item.status == "in_progress" and (piece := function.get("arguments")):
+            item.pieces.append(piece if isinstance(piece, str) else json.dumps(piece, ensure_ascii=False))
+        return self._advance()
 
-    def _show(self, place: int) -> bytes:
-        """What is known of a call and not yet sent."""
-        held, out = self._calls[place], b""
-        if place != self._current:
-            self._current = place
-            item_id = self.snapshot.item_id("fc")
-            call_id = held["id"] or f"call_{item_id[3:]}"
-            out = self._close() + self._begin(function_item(item_id, call_id, self._tools.origin(held["name"]), ""))
-        item, piece = self._open, held["arguments"][held["sent"] :]
-        if item is not None and item.is_call and piece:
-            held["sent"] = len(held["arguments"])
-            item.pieces.append(piece)
-            # The text of a custom tool stands within JSON: it is sent once it can be read.
-            out += b"" if item.is_custom else self._delta(item, piece)
+    def _advance(
+        self, *, is_over: bool = False, is_broken: bool = False, odds: list[dict[str, Any]] | None = None
+    ) -> bytes:
+        """Send what the live item has, and go on to the next one while it has ended."""
+        lane, out = self._lane, b""
+        while (item := lane.next()) is not None:
+            is_last = item is lane.items[-1]
+            if item.kind == "call" and not item.origin.name and not is_over:
+                break
+            if item is not lane.live:
+                out += self._begin(item)
+            if item.kind == "call" and is_over and not item.pieces:
+                item.pieces.append("{}")
+            if lane.sent < len(item.pieces):
+                piece = "".join(item.pieces[lane.sent :])
+                lane.sent = len(item.pieces)
+                out += self._delta(lane.input.feed(piece) if item.is_custom else piece, odds)
+            if not is_over and (is_last or not lane.has_ended()):
+                break
+            is_cut = item.is_cut if item.kind == "call" else is_broken and is_last
+            out += self._close(item, "incomplete" if is_cut else "completed")
         return out
 
-    def _rest_of_calls(self) -> bytes:
-        """The calls that waited for their turn; one without any arguments has none."""
-        out = b""
-        for place in range(max(self._current, 0), len(self._calls)):
-            held = self._calls[place]
-            held["arguments"] = held["arguments"] or "{}"
-            out += self._show(place)
+    def _begin(self, item: Item) -> bytes:
+        self.snapshot.add(item)
+        out = self._event("response.output_item.added", output_index=item.index, item=item.begun())
+        place = {"item_id": item.id, "output_index": item.index}
+        if part := item.part(""):
+            out += self._event("response.content_part.added", **place, content_index=0, part=part)
+        kind, content = f"{item.event}.delta", '"content_index": 0, ' if part else ""
+        head = f'event: {kind}\ndata: {{"type": "{kind}", "item_id": "{item.id}", "output_index": {item.index}, '
+        self._lane.begin(item, f"{head}{content}")
         return out
 
-    def _delta(self, item: Item, text: str) -> bytes:
-        """One delta: the most frequent event, so put together by hand."""
+    def _close(self, item: Item, status: Any) -> bytes:
+        """The end of the live item, with all it came to hold."""
+        item.status = status
+        place = {"item_id": item.id, "output_index": item.index}
+        out, done = b"", item.done_fields()
+        if item.is_custom:
+            # What could not be read as it came is sent now.
+            out += self._delta(done["input"][self._lane.input_characters :])
+        out += self._event(f"{item.event}.done", **place, **done)
+        if part := item.part(item.text):
+            out += self._event("response.content_part.done", **place, content_index=0, part=part)
+        self._lane.close()
+        return out + self._event("response.output_item.done", output_index=item.index, item=item.whole())
+
+    def _delta(self, text: str, odds: list[dict[str, Any]] | None = None) -> bytes:
+        """One delta of the live item: the most frequent event, so put together by hand."""
+        lane = self._lane
+        if not text:
+            return b""
+        lane.input_characters += len(text)
         number, self._number = self._number, self._number + 1
-        kind, more = item.delta_event, item.delta_fields
-        return (
-            f'event: {kind}\ndata: {{"type": "{kind}", "sequence_number": {number}, "item_id": "{item.id}", '
-            f'"output_index": {item.index}, {more}"delta": {json.dumps(text)}}}\n\n'
-        ).encode()
+        listed = f'"logprobs": {json.dumps(odds or [])}, ' if lane.is_message else ""
+        return f'{lane.head}{listed}"sequence_number": {number}, "delta": {json.dumps(text)}}}\n\n'.encode()
 
     def _event(self, kind: str, **fields: Any) -> bytes:
         number, self._number = self._number, self._number + 1
         data = {"type": kind, "sequence_number": number, **fields}
         text = json.dumps(data, ensure_ascii=False).encode("utf-8", "replace")
         return b"event: " + kind.encode() + b"\ndata: " + text + b"\n\n"
+
+
+class _Lane:
+    """The items in the order in which they came, and which of them is live."""
+
+    def __init__(self) -> None:
+        self.items: list[Item] = []
+        self.live: Item | None = None
+        self.sent = 0
+        self.head = ""
+        self.is_message = False
+        self.input = InputText()
+        self.input_characters = 0
+        self._at = 0
+        self._calls: dict[int, Item] = {}
+        self._looked_at = -1
+
+    def call(self, index: Any, call_id: str, *, is_named: bool) -> Item:
+        """The call that a delta belongs to: the one of its index, else the newest, unless it begins one."""
+        newest = max(self._calls, default=-1)
+        place = index if isinstance(index, int) else max(newest, 0)
+        item = self._calls.get(place)
+        # An engine may count anew with each round of calls, or not at all: another id with a name is another call.
+        is_another = item is not None and is_named and call_id != "" and item.call_id not in ("", call_id)
+        if item is None or is_another:
+            place = place if isinstance(index, int) else newest + 1
+            item = self._calls[place] = Item(kind="call")
+            self.items.append(item)
+        return item
+
+    def next(self) -> Item | None:
+        """The first item that is not closed."""
+        return self.items[self._at] if self._at < len(self.items) else None
+
+    def begin(self, item: Item, head: str) -> None:
+        """Make an item the live one. `head` is what each of its deltas begins with."""
+        self.live, self.head, self.is_message = item, head, item.kind == "message"
+        self.sent, self.input, self.input_characters, self._looked_at = 0, InputText(), 0, -1
+
+    def close(self) -> None:
+        """The live item has ended."""
+        self.live = None
+        self._at += 1
+
+    def has_ended(self) -> bool:
+        """Whether the live item, after which another one came, is complete."""
+        item = self.live
+        if item is None or item.kind != "call":
+            return True
+        if self._looked_at == len(item.pieces) or not item.pieces or not item.pieces[-1].rstrip().endswith("}"):
+            return False
+        self._looked_at = len(item.pieces)
+        return is_json(item.text)
+
+
+def _odds(logprobs: Any, text: str) -> list[dict[str, Any]]:
+    """How likely the tokens of a text were, as the dialect writes it; of thoughts before it nothing is told."""
+    tokens = objects_in((as_object(logprobs) or {}).get("content"))
+    left, start = len(text), len(tokens)
+    while start and left > 0:
+        start -= 1
+        left -= len(str(tokens[start].get("token")))
+    return [_odd(token) for token in tokens[start:]]
+
+
+def _odd(token: dict[str, Any]) -> dict[str, Any]:
+    others = [_likely(other) for other in objects_in(token.get("top_logprobs"))]
+    return {**_likely(token), "top_logprobs": others}
+
+
+def _likely(token: dict[str, Any]) -> dict[str, Any]:
+    text = str(token.get("token"))
+    return {
+        "token": text,
+        "logprob": token.get("logprob") or 0.0,
+        "bytes": token.get("bytes") or list(text.encode("utf-8", "replace")),
+    }
 
 
 def _usage(usage: dict[str, Any]) -> dict[str, Any]:

@@ -128,16 +128,15 @@ class Turns:
 
     def _assistant(self) -> dict[str, Any]:
         """The assistant's turn, with the thoughts that came since; a new one where someone else spoke last."""
-        last = self._messages[-1] if self._messages else None
-        if last is None or last["role"] != "assistant" or self._waiting:
+        if not self._messages or self._messages[-1]["role"] != "assistant" or self._waiting:
             self._settle()
-            last = {"role": "assistant", "content": None}
-            self._messages.append(last)
+            self._messages.append({"role": "assistant", "content": None})
+        turn = self._messages[-1]
         if self._thoughts:
-            before = [last["reasoning_content"]] if "reasoning_content" in last else []
-            last["reasoning_content"] = "\n\n".join([*before, *self._thoughts])
+            before = [turn["reasoning_content"]] if "reasoning_content" in turn else []
+            turn["reasoning_content"] = "\n\n".join([*before, *self._thoughts])
             self._thoughts = []
-        return last
+        return turn
 
     def _call(self, where: str, item: dict[str, Any], *, is_custom: bool) -> None:
         name, call_id, namespace = item.get("name"), item.get("call_id"), item.get("namespace")

@@ -3,34 +3,92 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from paddock.protocol.chat import is_cut
 from paddock.protocol.responses_tools import Origin
-from paddock.protocol.shape import as_object
+from paddock.protocol.shape import as_object, objects_in
 
 Status = Literal["queued", "in_progress", "completed", "incomplete", "failed", "cancelled"]
+Kind = Literal["message", "reasoning", "call"]
+_PREFIXES: dict[Kind, str] = {"message": "msg", "reasoning": "rs", "call": "fc"}
 # What the answer says of its request, and what it says where the request was silent.
 _ECHOED: dict[str, Any] = {
     "instructions": None, "max_output_tokens": None, "max_tool_calls": None, "metadata": {},
-    "parallel_tool_calls": True, "previous_response_id": None, "prompt_cache_key": None,
-    "reasoning": {"effort": None, "summary": None}, "safety_identifier": None, "service_tier": "default", "store": True,
-    "temperature": 1.0, "text": {"format": {"type": "text"}}, "tool_choice": "auto", "tools": [], "top_logprobs": 0,
-    "top_p": 1.0, "truncation": "disabled", "user": None, "background": False,
+    "parallel_tool_calls": True, "previous_response_id": None, "prompt_cache_key": None, "safety_identifier": None,
+    "store": True, "temperature": 1.0, "tool_choice": "auto", "top_logprobs": 0, "top_p": 1.0, "user": None,
+    "background": False, "presence_penalty": 0.0, "frequency_penalty": 0.0,
 }  # fmt: skip
+# Codes that clients know. A failure with another one is the server's: those they repeat, and show the sentence of.
+_CODES = {
+    "context_length_exceeded": "context_length_exceeded", "rate_limit_exceeded": "rate_limit_exceeded",
+    "invalid_prompt": "invalid_prompt", "model_not_found": "invalid_prompt",
+}  # fmt: skip
+_BEGINNING = re.compile(r'\s*\{\s*"input"\s*:\s*"')
+_READABLE = re.compile(r'(?:[^"\\]+|\\["\\/bfnrt]|\\u[0-9a-fA-F]{4})*')
+_HALF_OF_PAIR = re.compile(r"\\u[dD][89abAB][0-9a-fA-F]{2}\Z")
+
+
+class InputText:
+    """Reads the plain text of a custom tool's call out of its JSON arguments, as they come."""
+
+    def __init__(self) -> None:
+        self._held = ""
+        self._state: Literal["before", "within", "after"] = "before"
+
+    def feed(self, piece: str) -> str:
+        """What of the text can be read by now and was not given before."""
+        if self._state == "after":
+            return ""
+        self._held += piece
+        if self._state == "before":
+            began = _BEGINNING.match(self._held)
+            if began is None:
+                return ""
+            self._state, self._held = "within", self._held[began.end() :]
+        found = _READABLE.match(self._held)
+        end = found.end() if found else 0
+        if self._held[end : end + 1] == '"':
+            self._state = "after"
+        elif half := _HALF_OF_PAIR.search(self._held, max(0, end - 6), end):
+            # The other half may be in the next piece.
+            end = half.start()
+        text, self._held = self._held[:end], self._held[end:]
+        return _sound(json.loads(f'"{text}"', strict=False)) if text else ""
+
+
+def _input_of(arguments: str) -> str:
+    """The whole plain text of a custom call; what does not have the form of its arguments is given as it is."""
+    if _BEGINNING.match(arguments):
+        return InputText().feed(arguments)
+    if arguments == "" or is_cut(arguments):
+        return arguments
+    given: Any = (as_object(json.loads(arguments)) or {}).get("input", "")
+    return _sound(given) if isinstance(given, str) else json.dumps(given, ensure_ascii=False)
+
+
+def _sound(text: str) -> str:
+    """The text with a question mark for each half of a pair, which clients cannot read."""
+    return text.encode("utf-8", "replace").decode()
 
 
 @dataclass(kw_only=True)
 class Item:
-    """One item of the output. Its `pieces` add up to its text: words, or the JSON of a call's arguments."""
+    """One item of the output. Its `pieces` add up to its text: words, or the JSON of a call's arguments.
 
-    fields: dict[str, Any]
-    pieces: list[str]
-    delta_event: str
-    done_event: str
-    delta_fields: str = '"content_index": 0, '
-    index: int = 0
+    `index` is its place in the output, -1 until it has one; `status` is that of the item.
+    """
+
+    kind: Kind
+    call_id: str = ""
+    origin: Origin = field(default_factory=lambda: Origin(kind="function", name=""))
+    pieces: list[str] = field(default_factory=list[str])
+    logprobs: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
+    index: int = -1
+    id: str = ""
+    status: Literal["in_progress", "completed", "incomplete"] = "in_progress"
 
     @property
     def text(self) -> str:
@@ -38,91 +96,61 @@ class Item:
         return "".join(self.pieces)
 
     @property
-    def id(self) -> str:
-        """The item's id."""
-        return str(self.fields["id"])
-
-    @property
-    def is_call(self) -> bool:
-        """Whether the item is a call of either kind."""
-        return self.fields["type"] in ("function_call", "custom_tool_call")
-
-    @property
     def is_custom(self) -> bool:
         """Whether the item is a call of a custom tool, whose input is plain text."""
-        return self.fields["type"] == "custom_tool_call"
+        return self.kind == "call" and self.origin.kind == "custom"
+
+    @property
+    def is_cut(self) -> bool:
+        """Whether the item is a call whose arguments ended before they were JSON."""
+        return self.kind == "call" and is_cut(self.text)
 
     def part(self, text: str) -> dict[str, Any] | None:
         """The content part that holds a text; None for a call, which has none."""
-        if self.fields["type"] == "message":
-            return {"type": "output_text", "text": text, "annotations": [], "logprobs": []}
-        return {"type": "reasoning_text", "text": text} if self.fields["type"] == "reasoning" else None
+        if self.kind == "message":
+            return {"type": "output_text", "text": text, "annotations": [], "logprobs": self.logprobs if text else []}
+        return {"type": "reasoning_text", "text": text} if self.kind == "reasoning" else None
 
     def begun(self) -> dict[str, Any]:
         """The item while nothing of it is known."""
-        status = {"status": "in_progress"}
-        if self.is_call:
-            return {**self.fields, **status, "input" if self.is_custom else "arguments": ""}
-        return {**self.fields, **status, "content": []}
+        return self._item("", [])
 
     def whole(self) -> dict[str, Any]:
         """The item as it is now."""
-        if self.is_custom:
-            return {**self.fields, "status": "completed", "input": self.custom_input()}
-        if self.is_call:
-            status = "incomplete" if is_cut(self.text) else "completed"
-            return {**self.fields, "status": status, "arguments": self.text}
-        return {**self.fields, "status": "completed", "content": [self.part(self.text)]}
+        text = self.text
+        return self._item(_input_of(text) if self.is_custom else text, [self.part(text)])
+
+    def _item(self, said: str, content: list[Any]) -> dict[str, Any]:
+        if self.kind == "message":
+            fields: dict[str, Any] = {"type": "message", "role": "assistant", "content": content}
+        elif self.kind == "reasoning":
+            fields = {"type": "reasoning", "summary": [], "content": content}
+        else:
+            named = {"namespace": self.origin.namespace} if self.origin.namespace else {}
+            fields = {"type": "function_call", "call_id": self.call_id, "name": self.origin.name, **named}
+            fields["input" if self.is_custom else "arguments"] = said
+            if self.is_custom:
+                fields["type"] = "custom_tool_call"
+        return {"id": self.id, "status": self.status, **fields}
+
+    @property
+    def event(self) -> str:
+        """What its deltas and their end are called, without `.delta` and `.done`."""
+        if self.kind == "message":
+            return "response.output_text"
+        if self.kind == "reasoning":
+            return "response.reasoning_text"
+        return "response.custom_tool_call_input" if self.is_custom else "response.function_call_arguments"
 
     def done_fields(self) -> dict[str, Any]:
         """What the event says that ends the item's text."""
+        text = self.text
         if self.is_custom:
-            return {"input": self.custom_input()}
-        if self.is_call:
-            return {"arguments": self.text, "name": self.fields["name"]}
-        done: dict[str, Any] = {"content_index": 0, "text": self.text}
-        return {**done, "logprobs": []} if self.fields["type"] == "message" else done
-
-    def custom_input(self) -> str:
-        """The plain text of a custom call; what cannot be read is given as it is."""
-        if is_cut(self.text):
-            return self.text
-        return str((as_object(json.loads(self.text or "{}")) or {}).get("input", ""))
-
-
-def text_item(item_id: str, text: str) -> Item:
-    """A message of the assistant."""
-    return Item(
-        fields={"id": item_id, "type": "message", "role": "assistant"},
-        pieces=[text],
-        delta_event="response.output_text.delta",
-        done_event="response.output_text.done",
-        delta_fields='"content_index": 0, "logprobs": [], ',
-    )
-
-
-def reasoning_item(item_id: str, text: str) -> Item:
-    """The model's thoughts."""
-    return Item(
-        fields={"id": item_id, "type": "reasoning", "summary": []},
-        pieces=[text],
-        delta_event="response.reasoning_text.delta",
-        done_event="response.reasoning_text.done",
-    )
-
-
-def function_item(item_id: str, call_id: str, origin: Origin, arguments: str) -> Item:
-    """A call of a tool, under the name the client gave it."""
-    named = {"name": origin.name, **({"namespace": origin.namespace} if origin.namespace else {})}
-    kind = "custom_tool_call" if origin.kind == "custom" else "function_call"
-    event = "response.custom_tool_call_input" if origin.kind == "custom" else "response.function_call_arguments"
-    return Item(
-        fields={"id": item_id, "type": kind, "call_id": call_id, **named},
-        pieces=[arguments],
-        delta_event=f"{event}.delta",
-        done_event=f"{event}.done",
-        delta_fields="",
-    )
+            return {"input": _input_of(text)}
+        if self.kind == "call":
+            return {"arguments": text, "name": self.origin.name}
+        done: dict[str, Any] = {"content_index": 0, "text": text}
+        return {**done, "logprobs": self.logprobs} if self.kind == "message" else done
 
 
 @dataclass(kw_only=True)
@@ -145,34 +173,41 @@ class Snapshot:
     usage: dict[str, Any] | None = None
     error: dict[str, Any] | None = None
     incomplete: dict[str, Any] | None = None
-
-    def item_id(self, prefix: str) -> str:
-        """The id of the next item."""
-        return f"{prefix}_{self.response_id.rsplit('_', 1)[-1]}_{len(self.output)}"
+    completed_s: int | None = None
 
     def add(self, item: Item) -> None:
-        """Append an item to the output."""
+        """Append an item to the output, which gives it its place and its id."""
         item.index = len(self.output)
+        suffix = f"{self.response_id.rsplit('_', 1)[-1]}_{item.index}"
+        item.id = f"{'ctc' if item.is_custom else _PREFIXES[item.kind]}_{suffix}"
+        item.call_id = item.call_id or f"call_{suffix}"
         self.output.append(item)
 
-    def end(self, *, is_unfinished: bool, is_filtered: bool) -> None:
-        """The answer is over: complete, or cut short for a reason that is told."""
+    def end(self, *, is_unfinished: bool, is_filtered: bool, at_s: int | None = None) -> None:
+        """The answer is over: complete, at that second since 1970, or cut short for a reason that is told."""
         self.status = "incomplete" if is_unfinished or is_filtered else "completed"
         if self.status == "incomplete":
             self.incomplete = {"reason": "content_filter" if is_filtered else "max_output_tokens"}
+        elif at_s is not None:
+            self.completed_s = max(at_s, self.created_s)
 
     def fail(self, code: str, message: str) -> None:
-        """The answer broke off."""
+        """The answer broke off. A code that the dialect does not know becomes `server_error`."""
         self.status = "failed"
-        self.error = {"code": code, "message": message}
+        self.error = {"code": _CODES.get(code, "server_error"), "message": message}
 
     def response(self) -> dict[str, Any]:
         """The whole object."""
-        said = {name: self.request[name] for name in _ECHOED if self.request.get(name) is not None}
+        if self.status not in ("queued", "in_progress"):
+            for item in self.output:
+                item.status = "incomplete" if item.status == "in_progress" else item.status
+        request = self.request
+        said = {name: request[name] for name in _ECHOED if request.get(name) is not None}
         return {
             "id": self.response_id,
             "object": "response",
             "created_at": self.created_s,
+            "completed_at": self.completed_s,
             "status": self.status,
             "error": self.error,
             "incomplete_details": self.incomplete,
@@ -181,4 +216,22 @@ class Snapshot:
             "usage": self.usage,
             **_ECHOED,
             **said,
+            "reasoning": {"effort": None, "summary": None, **(as_object(request.get("reasoning")) or {})},
+            "text": _with_format(as_object(request.get("text")) or {}),
+            "tools": [_told(tool) for tool in objects_in(request.get("tools"))],
+            # What is true here, whatever was asked for: see the notes of the request.
+            "service_tier": "default",
+            "truncation": "disabled",
         }
+
+
+def _with_format(text: dict[str, Any]) -> dict[str, Any]:
+    return {**text, "format": as_object(text.get("format")) or {"type": "text"}}
+
+
+def _told(tool: dict[str, Any]) -> dict[str, Any]:
+    """A tool as the dialect writes it."""
+    nested = as_object(tool.get("function"))
+    if tool.get("type") != "function":
+        return tool
+    return {"parameters": None, "strict": None, "type": "function", **(nested or tool)}

@@ -17,11 +17,12 @@ import anyio
 from starlette.types import Receive, Scope, Send
 
 from paddock.engine.pool import Lease, Pool
-from paddock.errors import BadRequest, EngineNotConnected, EngineTimeout, EngineUnreachable, ImageRefused, PaddockError
+from paddock.errors import BadRequest, EngineNotConnected, EngineTimeout, EngineUnreachable, PaddockError
 from paddock.log import named
 from paddock.protocol.healing import Healer, healed_body
 from paddock.protocol.sse import StreamFilter, comment, cut_call_repaired
 from paddock.serving import choice, images
+from paddock.serving.images import INTAKE, Intake
 from paddock.serving.passage import EVENTS, Passage
 from paddock.serving.prepare import Prepared
 
@@ -121,7 +122,15 @@ class Relay:
     """One request's way to the engine and back. Call it as an ASGI application, once."""
 
     def __init__(
-        self, prepared: Prepared, *, pool: Pool, model_id: str, dialect: Dialect, passage: Passage, patience: Patience
+        self,
+        prepared: Prepared,
+        *,
+        pool: Pool,
+        model_id: str,
+        dialect: Dialect,
+        passage: Passage,
+        patience: Patience,
+        intake: Intake = INTAKE,
     ) -> None:
         self._prepared = prepared
         self._passage = passage
@@ -129,6 +138,7 @@ class Relay:
         self._model_id = model_id
         self._dialect = dialect
         self._patience = patience
+        self._intake = intake
         self._recording: Recording | None = None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -293,12 +303,13 @@ class Relay:
         """The request as this very model takes it. Raises BadRequest or ImageRefused where it cannot."""
         prepared = self._prepared
         if prepared.has_images:
-            if not lease.abilities.sees_images:
-                raise ImageRefused(
-                    f"The model '{self._model_id}' reads text only and cannot see images. "
-                    "Remove the image, or load a vision model."
-                )
-            body = await anyio.to_thread.run_sync(images.settled, prepared.body, prepared.legacy_image)
+            body = await images.admit(
+                prepared.body,
+                prepared.legacy_image,
+                model_id=self._model_id,
+                sees_images=lease.abilities.sees_images,
+                intake=self._intake,
+            )
             prepared = replace(prepared, body=body)
         if prepared.body.get("tools") and not lease.abilities.template_knows_tools:
             raise BadRequest(

@@ -83,6 +83,7 @@ class Shelf:
             ubatch_tokens=batch_tokens,
             threads=settings.threads or _cores_if_limited(),
             embeddings=model.is_embedding,
+            projector_path=str(model.projector_path) if model.projector_path and not model.is_embedding else None,
         )
 
     def _forget_if_changed(self) -> None:
