@@ -10,7 +10,6 @@ import pytest
 from tests.clients.programs import CLOSING, PROGRAMS, WORDS, Place, Program, run
 from tests.wire.rig import CHAT, body_of, scripted_studio
 
-
 pytestmark = pytest.mark.anyio
 
 

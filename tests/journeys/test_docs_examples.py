@@ -93,7 +93,7 @@ def test_an_example_works_as_it_is_printed(example: Example, stage: Stage) -> No
         check=False,
     )
     assert done.returncode == 0, done.stderr
-    assert '"error"' not in done.stdout, done.stdout
+    assert '"error": {' not in done.stdout, done.stdout
     assert done.stdout.strip(), "the example prints nothing"
 
 

@@ -78,6 +78,13 @@ def test_reading_is_the_inverse_of_writing(
     assert EngineFlags.from_argv(flags.to_argv()) == flags
 
 
+def test_a_file_that_is_not_there_is_left_out() -> None:
+    assert "--mmproj" not in FLAGS.to_argv()
+    with_eyes = dataclasses.replace(FLAGS, projector_path="-eyes.gguf")
+    assert with_eyes.to_argv()[-2:] == ["--mmproj", "-eyes.gguf"]
+    assert EngineFlags.from_argv(with_eyes.to_argv()) == with_eyes
+
+
 def test_what_has_a_default_may_be_left_out() -> None:
     argv = FLAGS.to_argv()
     at = argv.index("--threads")

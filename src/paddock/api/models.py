@@ -38,8 +38,14 @@ def entry(edge: Edge, model: Model) -> dict[str, Any]:
         "owned_by": "paddock",
         "context_length": context_tokens,
         "trained_context_length": model.trained_context_tokens,
-        "capabilities": ["embeddings"] if model.is_embedding else ["chat", "completions"],
+        "capabilities": _capabilities(model, sees=abilities.sees_images if abilities else bool(model.projector_path)),
         "quantization": model.quantisation,
         "size_bytes": model.size_bytes,
         "loaded": is_loaded,
     }
+
+
+def _capabilities(model: Model, *, sees: bool) -> list[str]:
+    if model.is_embedding:
+        return ["embeddings"]
+    return ["chat", "completions", "vision"] if sees else ["chat", "completions"]

@@ -49,6 +49,8 @@ class _Native:
     async def apply_template(self, request: Request) -> ASGIApp:
         body = await self.edge.body(request)
         _require(body, "messages", (list,), "a list of messages")
+        # The engine would fetch what parts name by itself: images, and also video.
+        images.check_sources(body)
         if images.has_images(body):
             raise BadRequest("Images have no place in a rendered prompt. Leave them out.", param="messages")
         return await self._relayed("/apply-template", body)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
 
@@ -111,6 +111,8 @@ def entry(model: Model) -> dict[str, object]:
         "is_embedding": model.is_embedding,
         "origin": model.origin,
         "path": str(model.path),
+        "projector": model.projector_path.name if model.projector_path else None,
+        "doubtful_projectors": list(model.doubtful_projectors),
     }
 
 
@@ -129,6 +131,10 @@ def _written(key: str, value: object) -> str:
         return "yes" if value else "no"
     if key == "size_bytes" and isinstance(value, int):
         return f"{value} ({printing.size(value)})"
+    if key == "projector" and value is None:
+        return "none"
+    if isinstance(value, list):
+        return ", ".join(str(item) for item in cast("list[object]", value)) or "none"
     return "not told" if value is None else str(value)
 
 

@@ -62,6 +62,8 @@ def _parameters(xllamacpp: Any, flags: EngineFlags, api_key: str) -> Any:
     params.n_batch = flags.batch_tokens
     params.n_ubatch = flags.ubatch_tokens
     params.embedding = flags.embeddings
+    if flags.projector_path:
+        params.mmproj.path = flags.projector_path
     if flags.threads:
         params.cpuparams.n_threads = flags.threads
         params.cpuparams_batch.n_threads = flags.threads

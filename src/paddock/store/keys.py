@@ -122,6 +122,10 @@ class Keys:
             await self._database.run(lambda connection: _note_use(connection, key.key_id))
         return key
 
+    async def close(self) -> None:
+        """Close the database."""
+        await self._database.close()
+
     def _digest(self, text: str) -> str:
         self._secret = self._secret or _secret_in(self._home.key_secret)
         return hashlib.blake2b(text.encode("utf-8", "replace"), key=self._secret, digest_size=32).hexdigest()
