@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any, Protocol
 
 from paddock.protocol.sse import comment
@@ -51,8 +52,8 @@ class Straight:
 
     def __init__(self, *, real: str = "", asked: str = "") -> None:
         # Within a JSON text a quote is always escaped: these bytes are never part of what the model said.
-        self._real = b'"model":' + json.dumps(real).encode()
-        self._asked = b'"model":' + json.dumps(asked).encode() if asked and asked != real else b""
+        self._real = re.compile(rb'("model":\s*)' + re.escape(json.dumps(real).encode()))
+        self._asked = json.dumps(asked).encode() if asked and asked != real else b""
 
     def opening(self) -> bytes:
         """Nothing: the engine's own first frame opens the stream."""
@@ -64,7 +65,7 @@ class Straight:
 
     def feed(self, data: bytes) -> bytes:
         """The bytes themselves, but for the model's name."""
-        return data.replace(self._real, self._asked) if self._asked else data
+        return self._real.sub(lambda found: found[1] + self._asked, data) if self._asked else data
 
     def finish(self) -> bytes:
         """Nothing: the engine's own `[DONE]` ended the stream."""

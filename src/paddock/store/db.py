@@ -132,7 +132,8 @@ def mapped(shown: str) -> Generator[None]:
     except PaddockError:
         raise
     except (SQLAlchemyError, CommandError, OSError) as error:
-        reason = str(getattr(error, "orig", None) or error).splitlines()[0][:300]
+        words = str(getattr(error, "orig", None) or error).splitlines()
+        reason = words[0][:300] if words else type(error).__name__
         raise StoreUnusable(
             f"The database {shown} cannot be used: {reason}. Check the setting database_url, free space and rights."
         ) from error
