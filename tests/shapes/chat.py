@@ -13,6 +13,7 @@ from typing import Any, cast
 from openai.types.chat import ChatCompletion, ChatCompletionChunk
 from pydantic import TypeAdapter
 
+from paddock.protocol.shape import as_object, objects_in
 from tests.shapes.responses import ShapeBroken, must
 
 __all__ = ["ShapeBroken", "check_chunks", "check_completion", "read_chunks"]
@@ -78,13 +79,13 @@ def _check_choice(choices: Sequence[Json]) -> None:
     must(reasons[-1] is not None, "nothing follows the finish reason")
     calls: list[Json] = []
     for choice in choices:
-        for call in choice["delta"].get("tool_calls") or []:
+        for call in objects_in(choice["delta"].get("tool_calls")):
             _add_piece(calls, call)
-    _check_calls(calls, reasons[-1])
+    _check_calls(calls, str(reasons[-1]))
 
 
 def _add_piece(calls: list[Json], call: Json) -> None:
-    function = call.get("function") or {}
+    function = as_object(call.get("function")) or {}
     if call["index"] == len(calls):
         must(bool(call.get("id")) and bool(function.get("name")), "a call's first piece has its id and its name")
         must(call.get("type") == "function", "a call's first piece has its type")
@@ -106,8 +107,8 @@ def _check_calls(calls: Sequence[Json], reason: str) -> None:
 
 def _check_usage(usage: Json) -> None:
     must(usage["total_tokens"] == usage["prompt_tokens"] + usage["completion_tokens"], f"does not add up: {usage}")
-    cached = (usage.get("prompt_tokens_details") or {}).get("cached_tokens") or 0
-    must(cached <= usage["prompt_tokens"], "more was cached than was read")
+    details = as_object(usage.get("prompt_tokens_details")) or {}
+    must((details.get("cached_tokens") or 0) <= usage["prompt_tokens"], "more was cached than was read")
 
 
 def _is_object(text: str) -> bool:

@@ -10,8 +10,8 @@ from starlette.routing import Route
 
 from paddock.api.edge import Edge
 from paddock.api.schemas import ChatRequest, check
-from paddock.protocol.mixed import from_mixed
 from paddock.protocol.normalize import normalize
+from paddock.protocol.responses_cursor import adapt_cursor
 from paddock.serving import choice, images
 from paddock.serving.decoding import decodable
 from paddock.serving.prepare import Prepared, prepare, refuse_unsupported
@@ -26,7 +26,7 @@ def routes(edge: Edge) -> list[Route]:
     async def chat(request: Request) -> Relay:
         body = await edge.body(request)
         strict = edge.settings.strict_wire
-        body, notes = (body, ()) if strict else from_mixed(body, response_id="resp_chat")
+        body, notes = (body, ()) if strict else adapt_cursor(body)
         prepared = prepared_chat(body, strict=strict)
         prepared = replace(prepared, adapted=(*notes, *prepared.adapted))
         return edge.relay(prepared, await edge.text_model(body.get("model")))

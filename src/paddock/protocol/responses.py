@@ -19,6 +19,7 @@ _HEARD = (
 )  # fmt: skip
 _OWN = ("input", "instructions", "tools", "tool_choice", "text", "reasoning", "previous_response_id", "stream",
         "max_output_tokens", "top_logprobs")  # fmt: skip
+_WITH_STATUS = ("message", "function_call", "function_call_output", "custom_tool_call", "custom_tool_call_output")
 _LOGPROBS = "message.output_text.logprobs"
 _TOP_LOGPROBS_MOST = 20
 _SUMMARY_NOTE = "reasoning.summary: the thoughts themselves are sent, no summary of them is made"
@@ -149,7 +150,7 @@ def _kept(item: dict[str, Any], kind: Any, item_id: str) -> dict[str, Any]:
     kept = {**item, **({"type": kind} if kind else {}), "id": item_id}
     if kind == "reasoning":
         return {**kept, "summary": item.get("summary") or []}
-    if kind in ("message", "function_call", "function_call_output", "custom_tool_call_output"):
+    if kind in _WITH_STATUS:
         kept["status"] = item.get("status") or "completed"
     if kind != "message":
         return kept

@@ -1,0 +1,16 @@
+# `llm` against a paddock: plain, streamed, with a tool and with a schema.
+set -eu
+mkdir -p "$LLM_USER_PATH"
+cat > "$LLM_USER_PATH/extra-openai-models.yaml" <<YAML
+- model_id: local
+  model_name: pocket-v0
+  api_base: $PADDOCK_URL/v1
+  supports_tools: true
+  supports_schema: true
+YAML
+test -n "$("$LLM" -m local --key any --no-stream Hello)"
+test -n "$("$LLM" -m local --key any Hello)"
+"$LLM" -m local --key any -o max_tokens 200 -T llm_time "What time is it?"
+"$LLM" -m local --key any -o max_tokens 200 --schema 'is_blue bool' "Is the sky blue?" | grep is_blue
+if "$LLM" -m local --key any -o max_tokens nonsense Hello; then exit 1; fi
+echo done
