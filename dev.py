@@ -38,7 +38,8 @@ WINDOWS = os.name == "nt"
 BIN = VENV / ("Scripts" if WINDOWS else "bin")
 PYTHON = BIN / ("python.exe" if WINDOWS else "python")
 SETS = ("run", "test")  # `test` holds all of `run`
-TIERS = ("lint", "format", "types", "unit", "wire", "journeys", "kill", "leave", "debian13", "all")
+TIERS = ("lint", "format", "types", "unit", "wire", "journeys", "clients", "kill", "leave", "debian13", "all")
+CLIENTS = ROOT / "tests" / "tiers" / "clients.py"
 EVERY_DAY = ("lint", "format", "types", "unit", "wire", "journeys")
 
 
@@ -249,7 +250,10 @@ def lock(extra: Sequence[str]) -> int:
     base += ["--no-header", "--no-annotate", "--no-emit-index-url", "--no-emit-find-links", "--quiet", *extra]
     if call(*base, "--output-file=requirements/run.txt"):
         return 1
-    return call(*base, "--group=test", "--constraints=requirements/run.txt", "--output-file=requirements/test.txt")
+    code = call(*base, "--group=test", "--constraints=requirements/run.txt", "--output-file=requirements/test.txt")
+    # The libraries of the clients are installed apart from ours, at versions of their own.
+    words = [word for word in base if word != "pyproject.toml"]
+    return code or call(*words, "tests/clients/python.in", "--output-file=requirements/clients.txt")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -298,6 +302,8 @@ def perform(step: str, extra: Sequence[str], *, full: bool) -> Outcome:
     if step in plain:
         started = time.monotonic()
         return Outcome(step=step, code=plain[step](), took_s=time.monotonic() - started, counts={})
+    if step == "clients" and subprocess.call([sys.executable, str(CLIENTS)]):
+        return Outcome(step=step, code=1, took_s=0.0, counts={})
     if step in {"kill", "leave"}:
         return pytest(step, extra, "tests", "-m", step, "--full")
     return pytest(step, extra, f"tests/{step}", *rounds)
@@ -305,7 +311,14 @@ def perform(step: str, extra: Sequence[str], *, full: bool) -> Outcome:
 
 def test(tier: str | None, extra: Sequence[str]) -> int:
     ensure("test")
-    steps = (*EVERY_DAY, "debian13") if tier == "all" else (tier,) if tier else EVERY_DAY
+    subprocess.call([sys.executable, str(ROOT / "tests" / "tiers" / "machine.py")])
+    daily = EVERY_DAY
+    if tier in (None, "all"):
+        if subprocess.call([sys.executable, str(CLIENTS), "--ask"]) == 0:
+            daily = (*EVERY_DAY, "clients")
+        else:
+            say("npm does not answer: the tier `clients` is not run.")
+    steps = (*daily, "debian13") if tier == "all" else (tier,) if tier else daily
     outcomes = [perform(step, extra, full=tier == "all") for step in steps]
     say("")
     for outcome in outcomes:

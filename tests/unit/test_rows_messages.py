@@ -11,7 +11,7 @@ from paddock.protocol.messages import to_chat
 from paddock.protocol.messages_answer import MessagesPassage
 from paddock.protocol.messages_tools import tool_choice_of
 
-TOOL = {"name": "look", "description": "Look", "input_schema": {"type": "object", "properties": {}}}
+TOOL: dict[str, Any] = {"name": "look", "description": "Look", "input_schema": {"type": "object", "properties": {}}}
 
 
 def chat(**fields: Any) -> dict[str, Any]:
@@ -67,7 +67,7 @@ def test_row_63_calls_and_results_become_chat_messages() -> None:
 
 
 def test_row_63_tools_become_functions_in_their_order() -> None:
-    tools = [{**TOOL, "name": name} for name in ("b", "a", "c")]
+    tools: list[dict[str, Any]] = [{**TOOL, "name": name} for name in ("b", "a", "c")]
     functions = [tool["function"] for tool in chat(tools=tools)["tools"]]
     assert [function["name"] for function in functions] == ["b", "a", "c"]
     assert functions[0]["parameters"] == TOOL["input_schema"]
@@ -87,7 +87,7 @@ def said(delta: dict[str, Any], reason: str | None = None) -> dict[str, Any]:
 
 
 USAGE = {
-    "choices": [],
+    "choices": list[Any](),
     "usage": {"prompt_tokens": 9, "completion_tokens": 4, "prompt_tokens_details": {"cached_tokens": 2}},
 }
 

@@ -1,4 +1,4 @@
-"""Owns turning the engine's chat answer, or its text completion, into Ollama's; refuses to know requests. Pure."""
+"""Owns turning the engine's chat answer into Ollama's, whole or as lines; refuses to know requests. Pure."""
 
 from __future__ import annotations
 
@@ -12,14 +12,12 @@ _NS_PER_MS = 1_000_000
 
 
 class OllamaPassage:
-    """One answer's way from the engine's chat lane to a client of Ollama's API, whole or in lines.
-
-    The lines together are the whole answer; calls come whole in both, as Ollama's do.
+    """One answer's way from the engine's chat lane to a client of Ollama's API.
 
     Args:
         kind: which route was asked.
         model: the name that the client asked for.
-        created_at: the time, RFC 3339.
+        created_at: the time, as text.
     """
 
     content_type = b"application/x-ndjson"
@@ -52,10 +50,7 @@ class OllamaPassage:
         if self._is_over:
             return out
         self._is_over = True
-        calls = [
-            (call_id or f"call_{place}", name, arguments)
-            for place, (call_id, name, arguments) in sorted(self._calls.items())
-        ]
+        calls = [(name, arguments) for _, (name, arguments) in sorted(self._calls.items())]
         if calls:
             out += self._line({"content": "", "tool_calls": _calls(calls)})
         return out + self._line({"content": ""}, **self._end())
@@ -70,10 +65,10 @@ class OllamaPassage:
         answer = as_object(json.loads(body)) or {}
         choice = (objects_in(answer.get("choices")) or [dict[str, Any]()])[0]
         said = as_object(choice.get("message")) or {}
-        message: dict[str, Any] = {"content": said.get("content") or choice.get("text") or ""}
+        message: dict[str, Any] = {"content": said.get("content") or ""}
         if said.get("reasoning_content"):
             message["thinking"] = said["reasoning_content"]
-        calls = calls_in(said)
+        calls = [(name, arguments) for _, name, arguments in calls_in(said)]
         if calls:
             message["tool_calls"] = _calls(calls)
         self._reason = str(choice.get("finish_reason") or "stop")
@@ -92,20 +87,15 @@ class OllamaPassage:
             delta = as_object(choice.get("delta")) or {}
             if delta.get("reasoning_content"):
                 out += self._line({"content": "", "thinking": delta["reasoning_content"]})
-            if text := delta.get("content") or choice.get("text"):
-                out += self._line({"content": text})
+            if delta.get("content"):
+                out += self._line({"content": delta["content"]})
             for call in objects_in(delta.get("tool_calls")):
-                self._hold(call)
+                function = as_object(call.get("function")) or {}
+                held = self._calls.setdefault(int(call.get("index") or 0), ["", ""])
+                held[0] = held[0] or str(function.get("name") or "")
+                held[1] += str(function.get("arguments") or "")
             self._reason = str(choice.get("finish_reason") or self._reason)
         return out
-
-    def _hold(self, call: dict[str, Any]) -> None:
-        """Keep a delta of a call until all of it is here."""
-        place = call.get("index")
-        function = as_object(call.get("function")) or {}
-        held = self._calls.setdefault(place if isinstance(place, int) else 0, [str(call.get("id") or ""), "", ""])
-        held[1] = held[1] or str(function.get("name") or "")
-        held[2] += str(function.get("arguments") or "")
 
     def _line(self, message: dict[str, Any], **end: Any) -> bytes:
         return _json(self._shaped(message, end or {"done": False})) + b"\n"
@@ -131,20 +121,12 @@ class OllamaPassage:
         }
 
 
-def _calls(calls: list[tuple[str, str, str]]) -> list[dict[str, Any]]:
-    """Calls with their arguments as objects; those of a cut call as far as they came, under a name that says so."""
+def _calls(calls: list[tuple[str, str]]) -> list[dict[str, Any]]:
+    """Calls with their arguments as objects; those of a cut call as far as they came."""
     return [
-        {"id": call_id, "function": {"index": place, "name": name, "arguments": _arguments(text)}}
-        for place, (call_id, name, text) in enumerate(calls)
+        {"function": {"name": name, "arguments": {"unreadable": text} if is_cut(text) else json.loads(text or "{}")}}
+        for name, text in calls
     ]
-
-
-def _arguments(text: str) -> dict[str, Any]:
-    if is_cut(text):
-        return {"unreadable": text}
-    read: Any = json.loads(text or "{}")
-    given = as_object(read)
-    return {"value": read} if given is None else given
 
 
 def _nanoseconds(time_ms: object) -> int:
