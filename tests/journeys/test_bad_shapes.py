@@ -25,7 +25,7 @@ SHAPES: dict[str, dict[str, Any]] = {
     "an empty tool": {"messages": [USER], "tools": [{}]},
     "a tool without its function": {"messages": [USER], "tools": [{"type": "function"}]},
     "a tool whose function is a number": {"messages": [USER], "tools": [{"type": "function", "function": 5}]},
-    "a flat tool": {"messages": [USER], "tools": [{"type": "function", "name": "add"}]},
+    "a flat tool of another kind": {"messages": [USER], "tools": [{"type": "web_search", "name": "add"}]},
     "a tool of another kind": {"messages": [USER], "tools": [{"type": "web_search"}]},
     "a call without a function": {"messages": [USER, turn({}), USER]},
     "a call of another kind": {"messages": [USER, turn({"type": "custom", "custom": {"name": "x"}}), USER]},
