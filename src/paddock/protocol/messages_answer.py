@@ -11,6 +11,8 @@ from paddock.protocol.shape import as_object, is_json, objects_in
 _REASONS = {"tool_calls": "tool_use", "length": "max_tokens", "content_filter": "refusal"}
 # A signature is Anthropic's own proof of a thought. Clients hand it back unread, so it only has to be there.
 _SIGNATURE = "cGFkZG9jaw=="
+# As json.dumps writes a text, without looking at options first.
+_json_of = json.JSONEncoder().encode
 _PING = b'event: ping\ndata: {"type": "ping"}\n\n'
 
 
@@ -48,7 +50,10 @@ class MessagesPassage:
 
     def feed(self, data: bytes) -> bytes:
         """The events for these bytes of the engine's stream."""
-        return b"".join(self._chunk(chunk) for chunk in self._frames.feed(data))
+        texts = self._frames.texts(data)
+        if texts is not None:
+            return b"".join([self._text("text", "text_delta", text) for text in texts])
+        return b"".join([self._chunk(chunk) for chunk in self._frames.feed(data)])
 
     def finish(self) -> bytes:
         """What ends the message: its last block's end, its reason and usage."""
@@ -229,5 +234,5 @@ def _delta(index: int, kind: str, name: str, text: str) -> bytes:
     """One delta of a block: the most frequent event, so put together by hand."""
     return (
         f'event: content_block_delta\ndata: {{"type": "content_block_delta", "index": {index}, '
-        f'"delta": {{"type": "{kind}", "{name}": {json.dumps(text)}}}}}\n\n'
+        f'"delta": {{"type": "{kind}", "{name}": {_json_of(text)}}}}}\n\n'
     ).encode()

@@ -13,6 +13,8 @@ from paddock.protocol.sse import comment
 
 # How an engine names a prompt that outgrew its context while it was answering.
 _OVERFLOW = "exceed_context_size_error"
+# As json.dumps writes a value, without looking at options first.
+_json_of = json.JSONEncoder().encode
 
 
 class ResponsesPassage:
@@ -66,7 +68,11 @@ class ResponsesPassage:
     def feed(self, data: bytes) -> bytes:
         """The events for these bytes of the engine's stream."""
         out = [self._begun()] if self._is_waiting and self._is_opened else []
-        out += [self._chunk(chunk) for chunk in self._frames.feed(data)]
+        texts = None if self._is_over else self._frames.texts(data)
+        if texts is None:
+            out += [self._chunk(chunk) for chunk in self._frames.feed(data)]
+        else:
+            out += [self._text("message", text) for text in texts]
         return b"".join(out)
 
     def finish(self) -> bytes:
@@ -219,8 +225,8 @@ class ResponsesPassage:
             return b""
         lane.input_characters += len(text)
         number, self._number = self._number, self._number + 1
-        listed = f'"logprobs": {json.dumps(odds or [])}, ' if lane.is_message else ""
-        return f'{lane.head}{listed}"sequence_number": {number}, "delta": {json.dumps(text)}}}\n\n'.encode()
+        listed = f'"logprobs": {_json_of(odds) if odds else "[]"}, ' if lane.is_message else ""
+        return f'{lane.head}{listed}"sequence_number": {number}, "delta": {_json_of(text)}}}\n\n'.encode()
 
     def _event(self, kind: str, **fields: Any) -> bytes:
         number, self._number = self._number, self._number + 1
