@@ -37,6 +37,16 @@ def default_answer(
         request = cast(Json, json.loads(body))
     except ValueError as error:
         return error_answer(400, "invalid_request_error", f"parse error: {error}")
+    try:
+        return _answer_of(path, request, script, arguments, scripted)
+    except (AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
+        # What it cannot make sense of an engine refuses; it does not fall silent.
+        return error_answer(400, "invalid_request_error", f"{type(error).__name__}: {error}")
+
+
+def _answer_of(
+    path: str, request: Json, script: Script, arguments: argparse.Namespace, scripted: Answer | None
+) -> Answer:
     if path in ("/tokenize", COUNT):
         return _counted(path, request)
     if path == "/apply-template":

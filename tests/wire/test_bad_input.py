@@ -14,6 +14,7 @@ import pytest
 from paddock.app import running
 from paddock.config import load
 from paddock.errors import HomeUnusable, ModelUnknown, ModelUnusable, PortBusy
+from tests.fakes.gguf_files import gguf
 from tests.wire.rig import CHAT, COMPLETIONS, USER, Json, Rig, engine_program, scripted_studio
 
 pytestmark = pytest.mark.anyio
@@ -298,3 +299,67 @@ async def test_junk_in_a_tool_choice_is_a_named_refusal(rig: Rig, choice: Json, 
     response = await rig.chat(tools=tools, tool_choice=choice)
     assert response.status_code in (400, 422), response.text
     assert json.loads(response.content)["error"]["param"]
+
+
+ODD: list[tuple[str, Json, int]] = [
+    ("/infill", {"model": ["x"], "input_prefix": "a", "input_suffix": "b"}, 422),
+    ("/v1/rerank", {"model": {}, "query": "a", "documents": ["b"]}, 422),
+    ("/tokenize", {"model": 1, "content": "a"}, 422),
+    ("/v1/completions", {"prompt": "a", "image_base64": "AAAA"}, 400),
+    ("/v1/completions", {"prompt": "a", "image_base64": 1, "messages": None}, 400),
+    ("/v1/responses", {"input": [{"type": "item_reference", "id": ["x"]}]}, 400),
+    ("/api/generate", {"model": "pocket-v0", "prompt": "a", "options": {"num_predict": {}}}, 400),
+    ("/api/chat", {"model": "pocket-v0", "messages": [USER], "options": {"num_predict": "-1"}}, 400),
+]
+
+
+@pytest.mark.parametrize(("path", "body", "status"), ODD)
+async def test_a_value_of_another_kind_is_a_named_refusal(rig: Rig, path: str, body: Json, status: int) -> None:
+    response = await rig.post(body, path)
+    assert response.status_code == status, response.text
+    assert response.json()["error"]
+
+
+@pytest.mark.parametrize("messages", [None, 5, {}, {"0": USER}, "Hello", [None]])
+async def test_messages_where_none_are_read_are_left_to_the_engine(rig: Rig, messages: Any) -> None:
+    response = await rig.post({"prompt": "a", "messages": messages}, COMPLETIONS)
+    assert response.status_code == 200, response.text
+
+
+@pytest.mark.parametrize("number", ["--1", "-", "1e3", ""])
+async def test_a_number_in_a_query_that_is_none_is_a_400(rig: Rig, number: str) -> None:
+    response = await rig.http.get(f"/v1/responses/resp_0?stream=true&starting_after={number}")
+    assert response.status_code == 400, response.text
+    assert response.json()["error"]["param"] == "starting_after"
+
+
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        ("/api/chat", {"model": "pocket-v0", "messages": [USER], "options": {"a\r\nx-made: up\x00\ud800": 1}}),
+        ("/v1/responses", {"input": "a", "tools": [{"type": "a\r\nx-made: up\x00\ud800"}]}),
+    ],
+)
+async def test_a_callers_word_that_no_header_can_hold_is_told_with_question_marks(
+    rig: Rig, path: str, body: Json
+) -> None:
+    response = await rig.post({**body, "stream": False}, path)
+    assert response.status_code == 200, response.text
+    assert "a??x-made: up??" in response.headers["x-paddock-adapted"]
+    assert "x-made" not in response.headers
+
+
+async def test_a_stream_is_not_made_where_there_is_none_nor_a_vector_of_nothing(tmp_path: Path) -> None:
+    models = tmp_path / "home" / "models"
+    models.mkdir(parents=True)
+    (models / "embedder.gguf").write_bytes(gguf(more={"general.architecture": "bert", "bert.context_length": 512}))
+    async with scripted_studio(tmp_path) as rig:
+        # The model is loaded for it, which is when a stream would be opened.
+        response = await rig.post({"model": "embedder", "input": "a", "stream": True}, "/v1/embeddings")
+        assert response.headers["content-type"].startswith("application/json")
+        assert len(response.json()["data"]) == 1
+        nothings: list[Json] = [{"model": "embedder", "input": ""}, {"model": "embedder", "input": []}]
+        for body in nothings:
+            response = await rig.post(body, "/api/embed")
+            assert response.status_code == 200, response.text
+            assert response.json()["embeddings"] == []

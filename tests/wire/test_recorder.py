@@ -115,3 +115,17 @@ async def test_a_folder_that_cannot_be_written_breaks_no_answer(tmp_path: Path) 
     (tmp_path / "home" / "requests").write_text("in the way")
     async with scripted_studio(tmp_path) as rig:
         assert (await rig.post({"messages": [USER]}, CHAT, {"x-paddock-record": "1"})).status_code == 200
+
+
+async def test_a_file_that_another_request_just_took_away_is_no_fault(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    recorder = Recorder(folder=tmp_path, is_on=True, most_bytes=30_000, most_age_s=1000)
+    for name in (".gone.draft", "20260101-gone.json.gz"):
+        # Listed, and not there when it is looked at.
+        (tmp_path / name).symlink_to(tmp_path / "nowhere")
+    recording = recorder.begin(request_id="r", method="POST", path="/v1/x", headers=[], asked=None)
+    assert recording is not None
+    await recording.close()
+    assert [entry.record_id for entry in recorder.entries()] == [recording.record_id]
+    assert caplog.records == []

@@ -65,7 +65,7 @@ class _Native:
         body = await self.edge.body(request)
         _require(body, "query", (str,), "text")
         _require(body, "documents" if "documents" in body else "texts", (list,), "a list of texts")
-        model = await self.edge.shelf.find(body.get("model"))
+        model = await self.edge.shelf.find(_model_of(body))
         if not model.is_embedding:
             raise BadRequest(
                 f"The model '{model.id}' answers in text and ranks nothing. Name a reranker.", param="model"
@@ -87,7 +87,7 @@ class _Native:
         raise BadRequest(_ABSENT[request.url.path])
 
     async def _relayed(self, path: str, body: dict[str, Any]) -> ASGIApp:
-        return self.edge.relay(prepare(path, body), await self.edge.text_model(body.get("model")))
+        return self.edge.relay(prepare(path, body), await self.edge.text_model(_model_of(body)))
 
 
 def routes(edge: Edge) -> list[Route]:
@@ -107,6 +107,12 @@ def routes(edge: Edge) -> list[Route]:
         Route("/v1/images/generations", own.absent, methods=["POST"]),
         Route("/v1/moderations", own.absent, methods=["POST"]),
     ]
+
+
+def _model_of(body: dict[str, Any]) -> str | None:
+    if body.get("model") is not None:
+        _require(body, "model", (str,), "text")
+    return body.get("model")
 
 
 def _require(body: dict[str, Any], name: str, kinds: tuple[type, ...], what: str) -> None:

@@ -65,6 +65,9 @@ class _Ollama:
         model = await self.edge.shelf.find(body["model"])
         if not model.is_embedding:
             raise BadRequest(f"The model '{model.id}' answers in text and makes no embeddings.", param="model")
+        if not body["input"]:
+            # As Ollama answers: nothing was asked, so nothing is made.
+            return JSONResponse({"model": model.id, "embeddings": [], "embedding": [], "prompt_eval_count": 0})
         async with self.edge.pool.lease(model.id) as lease:
             answer = await lease.client.ask(lease.endpoint, "/v1/embeddings", body)
         vectors = [one["embedding"] for one in answer["data"]]

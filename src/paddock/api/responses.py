@@ -104,7 +104,7 @@ def _whole(request: Request, name: str, default: int) -> int:
     text = request.query_params.get(name)
     if text is None:
         return default
-    if not text.lstrip("-").isdecimal() or len(text) > 18:
+    if not text.removeprefix("-").isdecimal() or len(text) > 18:
         raise BadRequest(f"{name} is '{text[:40]}', which is not a whole number.", param=name)
     return int(text)
 

@@ -109,7 +109,8 @@ def _form(request: dict[str, Any], messages: list[dict[str, Any]]) -> ChatForm:
             body[_OPTIONS[name]] = value
         elif name != "num_gpu":
             notes[f"options: {name[:40]} left out, it is set when a model is loaded"] = None
-    if body.get("max_tokens", 0) < 0:
+    limit: Any = body.get("max_tokens")
+    if isinstance(limit, int | float) and limit < 0:
         del body["max_tokens"]
     if request.get("tools"):
         body["tools"] = request["tools"]

@@ -133,13 +133,12 @@ def _items(given: Any, response_id: str, history: Sequence[dict[str, Any]]) -> l
         item = as_object(one)
         if item is None:
             raise FieldInvalid(f"input.{place}: must be an item, an object with a 'type'.", param=f"input.{place}")
-        kind = kind_of(item)
+        kind, given_id = kind_of(item), item.get("id")
         if kind == "item_reference" or (kind is None and set(item) == {"id"}):
-            if item.get("id") not in known:
-                sentence = f"input.{place}.id: no item {shown(item.get('id'))} is known here. Send the item itself."
+            if not isinstance(given_id, str) or given_id not in known:
+                sentence = f"input.{place}.id: no item {shown(given_id)} is known here. Send the item itself."
                 raise BadRequest(sentence, param=f"input.{place}.id")
             continue
-        given_id = item.get("id")
         made = f"item_{response_id.rsplit('_', 1)[-1]}_{place}"
         items.append(_kept(item, kind, given_id if isinstance(given_id, str) and given_id else made))
     return items

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import gzip
 import json
 import os
@@ -74,7 +75,12 @@ class Recorder:
             files = [path for path in self._folder.iterdir() if path.name.endswith(_SUFFIX)]
         except FileNotFoundError:
             return []
-        found = [Entry(record_id=p.name.removesuffix(_SUFFIX), path=p, size_bytes=p.stat().st_size) for p in files]
+        found: list[Entry] = []
+        for path in files:
+            # Another request may just be making room.
+            with contextlib.suppress(FileNotFoundError):
+                size_bytes = path.stat().st_size
+                found.append(Entry(record_id=path.name.removesuffix(_SUFFIX), path=path, size_bytes=size_bytes))
         return sorted(found, key=lambda entry: entry.record_id, reverse=True)
 
     def read(self, record_id: str) -> dict[str, Any]:
@@ -131,5 +137,7 @@ class Recorder:
             except FileNotFoundError:
                 continue
         for draft in self._folder.glob(".*.draft"):
-            if draft.stat().st_mtime < time.time() - 3600:
-                draft.unlink(missing_ok=True)
+            # Another request's is no draft any more as soon as it is whole.
+            with contextlib.suppress(FileNotFoundError):
+                if draft.stat().st_mtime < time.time() - 3600:
+                    draft.unlink()

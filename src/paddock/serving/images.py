@@ -219,7 +219,7 @@ def _is_remote(url: object) -> bool:
 
 def _parts(body: dict[str, Any]) -> list[tuple[int, int, dict[str, Any]]]:
     found: list[tuple[int, int, dict[str, Any]]] = []
-    for i, message in enumerate(body.get("messages", [])):
+    for i, message in enumerate(as_array(body.get("messages")) or []):
         for j, item in enumerate(as_array((as_object(message) or {}).get("content")) or []):
             part = as_object(item)
             if part is not None:

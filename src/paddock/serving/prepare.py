@@ -13,6 +13,9 @@ from paddock.serving import images
 # paddock's own fields: read here, never sent on.
 EXTENSIONS = ("enable_tools", "enabled_tools", "session_id", "image_base64", "heal")
 _UNSET_IF_NULL = ("max_tokens", "max_completion_tokens", "n_predict", "tool_choice", "stream_options", "stream")
+_CHAT = "/v1/chat/completions"
+# Where the engine can answer in a stream; elsewhere it answers whole, whatever `stream` says.
+_STREAMING = (_CHAT, "/v1/completions", "/infill")
 # Known OpenAI fields that no engine of ours can honour: refused by name rather than dropped in silence.
 _REFUSED = {
     "functions": "Use 'tools' instead: 'functions' is the older form, which the engine would ignore.",
@@ -89,7 +92,13 @@ def prepare(path: str, body: dict[str, Any], *, normalized: tuple[str, ...] = ()
     `repetition_penalty` becomes `repeat_penalty`; `enable_thinking` moves to `chat_template_kwargs`; `tool_choice` is
     "auto" where tools come without one; a stream asks for its usage and for progress while the prompt is read (so that
     the engine notices a closed connection between two batches).
+
+    Raises:
+        BadRequest: an `image_base64` where there is no message that it could belong to.
     """
+    if body.get("image_base64") and path != _CHAT:
+        sentence = "'image_base64' is taken by /v1/chat/completions alone. Send the image there."
+        raise BadRequest(sentence, param="image_base64")
     sent = {name: value for name, value in body.items() if name not in EXTENSIONS}
     for name in ("stop", "tools"):
         if name in sent and not sent[name]:
@@ -107,7 +116,7 @@ def prepare(path: str, body: dict[str, Any], *, normalized: tuple[str, ...] = ()
         }
     if sent.get("tools") and "tool_choice" not in sent:
         sent["tool_choice"] = "auto"
-    streamed = bool(sent.get("stream"))
+    streamed = path in _STREAMING and bool(sent.get("stream"))
     options = as_object(sent.get("stream_options")) or {}
     wants_progress = bool(sent.get("return_progress"))
     if streamed:

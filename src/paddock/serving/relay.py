@@ -7,6 +7,7 @@ the engine at once.
 from __future__ import annotations
 
 import math
+import re
 import time
 from collections.abc import AsyncGenerator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
 _log = named(__name__)
 # How long a broken connection waits for the engine's owner to notice the exit, so that the next request restarts it.
 _SETTLE_S = 0.3
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 STREAM_HEADERS = (
     (b"cache-control", b"no-cache"),
     (b"connection", b"keep-alive"),
@@ -214,7 +216,7 @@ class Relay:
             wire.headers.append((b"x-paddock-amended", b"finish_reason length: the call was cut"))
         if self._prepared.heals:
             body, healed = healed_body(body, self._prepared.body.get("tools"))
-            wire.headers += [(b"x-paddock-amended", f"healed: {name}".encode("latin-1", "replace")) for name in healed]
+            wire.headers += [(b"x-paddock-amended", _header_value(f"healed: {name}")) for name in healed]
         await wire.whole(200, content_type.encode("latin-1"), self._passage.whole(body))
 
     async def _streamed(self, wire: _Wire) -> None:
@@ -263,7 +265,7 @@ class Relay:
             passed.amended += [f"healed: {name}" for name in healer.healed]
         rest = passage.feed(rest) + passage.finish()
         for what in passed.amended if passage.content_type == EVENTS else ():
-            rest += comment(f"x-paddock-amended: {what}")
+            rest += comment("x-paddock-amended: " + _header_value(what).decode("latin-1"))
         await wire.write(rest, more=False)
 
     @asynccontextmanager
@@ -327,4 +329,9 @@ def _note_headers(prepared: Prepared) -> list[tuple[bytes, bytes]]:
         ("x-paddock-adapted", "; ".join(prepared.adapted)),
         ("x-paddock-model", prepared.served_by),
     )
-    return [(name.encode(), text.encode("latin-1", "replace")) for name, text in notes if text]
+    return [(name.encode(), _header_value(text)) for name, text in notes if text]
+
+
+def _header_value(text: str) -> bytes:
+    """Words, some of them the caller's, as a header may hold them: what it cannot hold becomes a question mark."""
+    return _CONTROL.sub("?", text).encode("latin-1", "replace")

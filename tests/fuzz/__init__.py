@@ -1,0 +1,1 @@
+"""Requests by the ten thousand that nobody would send on purpose."""

@@ -1,0 +1,114 @@
+"""Owns the process that is fuzzed: paddock before the scripted engine, and an account of what it holds on to.
+
+    python -m tests.fuzz.server FOLDER
+
+Prints its address as one line of JSON, then one line with its state for each line on stdin, and stops at stdin's end.
+It is a process of its own so that what it holds cannot be confused with what the clients hold.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import json
+import os
+import sys
+import threading
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import anyio
+import anyio.to_thread
+import psutil
+import uvloop
+from sqlalchemy.engine import Engine
+from sqlalchemy.pool import QueuePool
+
+from paddock import log
+from paddock.app import Studio, running
+from paddock.config import load
+from paddock.engine.pool import EMBEDDED
+from tests.fakes.gguf_files import MODEL, gguf
+
+EMBEDDER = "embedder"
+FAKE = Path(__file__).parents[1] / "fakes" / "scripted_engine.py"
+# Its model sees, so that images are looked at; it answers where the scripted engine by itself knows no answer.
+_ROUTES: dict[str, Any] = {
+    "/detokenize": [{"json": {"content": "Hello"}}],
+    "/v1/rerank": [{"json": {"results": [{"index": 0, "relevance_score": 0.5}]}}],
+}
+SCRIPT: dict[str, Any] = {"props": {"modalities": {"vision": True, "audio": False}}, "routes": _ROUTES}
+_OURS = ("paddock.", "starlette.", "uvicorn.")
+
+
+async def serve(folder: Path) -> None:
+    """Serve until stdin ends."""
+    models = folder / "home" / "models"
+    models.mkdir(parents=True)
+    kind = {"general.architecture": "bert", "bert.context_length": 512, "bert.pooling_type": 1}
+    (models / f"{EMBEDDER}.gguf").write_bytes(gguf({**MODEL, **kind}))
+    script = folder / "script.json"
+    script.write_text(json.dumps(SCRIPT), "utf-8")
+    settings = load({"port": 0}, environ={"PADDOCK_HOME": str(folder / "home")})
+    log.set_up(settings.log_level)
+    assert EMBEDDED[0] == sys.executable
+    program = [sys.executable, str(FAKE), "--script", str(script)]
+    async with running(settings, engine_program=program) as studio:
+        print(json.dumps({"url": studio.url}), flush=True)
+        while True:
+            await anyio.wait_readable(sys.stdin)
+            if not os.read(sys.stdin.fileno(), 4096):
+                return
+            print(json.dumps(state(studio)), flush=True)
+
+
+def state(studio: Studio) -> dict[str, Any]:
+    """What this process holds. Idle worker threads are left out: they are few, and end when they like."""
+    gc.collect()
+    resident = studio.pool.resident
+    threads = Counter(thread.name for thread in threading.enumerate() if not thread.name.startswith("AnyIO worker"))
+    pools = [made.pool for made in gc.get_objects() if type(made) is Engine]
+    return {
+        "port": resident.engine.port if resident else None,
+        "rss_mib": psutil.Process().memory_info().rss // 2**20,
+        "held": {
+            "tasks": len(asyncio.all_tasks()),
+            "threads": dict(threads),
+            "busy worker threads": anyio.to_thread.current_default_thread_limiter().borrowed_tokens,
+            "leases": resident.leases if resident else 0,
+            "databases": len(pools),
+            "database connections in use": sum(pool.checkedout() for pool in pools if isinstance(pool, QueuePool)),
+            "children": len(psutil.Process().children(recursive=True)),
+            "files": dict(files()),
+            "objects": dict(objects()),
+        },
+    }
+
+
+def files() -> Counter[str]:
+    """Open descriptors by kind. The database keeps up to five connections, which is its own affair."""
+    found: Counter[str] = Counter()
+    for entry in Path("/proc/self/fd").glob("*"):
+        try:
+            target = str(entry.readlink())
+        except OSError:  # the listing's own, closed by now
+            continue
+        if ".db" not in Path(target).name:
+            found[target.split(":", maxsplit=1)[0] if target.startswith(("socket:", "pipe:")) else target] += 1
+    return found
+
+
+def objects() -> Counter[str]:
+    """Live objects by class, of paddock's and its server's own classes."""
+    # A few classes of the interpreter give something else than a name for their module.
+    kinds = Counter((str(kind.__module__), kind.__name__) for kind in map(_kind_of, gc.get_objects()))
+    return Counter({f"{room}.{name}": count for (room, name), count in kinds.items() if room.startswith(_OURS)})
+
+
+def _kind_of(thing: object) -> type[object]:
+    return type(thing)
+
+
+if __name__ == "__main__":
+    uvloop.run(serve(Path(sys.argv[1])))
