@@ -38,9 +38,9 @@ WINDOWS = os.name == "nt"
 BIN = VENV / ("Scripts" if WINDOWS else "bin")
 PYTHON = BIN / ("python.exe" if WINDOWS else "python")
 SETS = ("run", "test")  # `test` holds all of `run`
-TIERS = ("lint", "format", "types", "unit", "wire", "journeys", "clients", "kill", "leave", "debian13", "all")
+TIERS = ("lint", "format", "types", "unit", "wire", "journeys", "fuzz", "clients", "kill", "leave", "debian13", "all")
 CLIENTS = ROOT / "tests" / "tiers" / "clients.py"
-EVERY_DAY = ("lint", "format", "types", "unit", "wire", "journeys")
+EVERY_DAY = ("lint", "format", "types", "unit", "wire", "journeys", "fuzz")
 
 
 def say(words: str) -> None:
@@ -253,7 +253,9 @@ def lock(extra: Sequence[str]) -> int:
     code = call(*base, "--group=test", "--constraints=requirements/run.txt", "--output-file=requirements/test.txt")
     # The libraries of the clients are installed apart from ours, at versions of their own.
     words = [word for word in base if word != "pyproject.toml"]
-    return code or call(*words, "tests/clients/python.in", "--output-file=requirements/clients.txt")
+    code = code or call(*words, "tests/clients/python.in", "--output-file=requirements/clients.txt")
+    # What the bench stands beside paddock has an environment of its own too.
+    return code or call(*words, "requirements/bench.in", "--output-file=requirements/bench.txt")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -319,7 +321,7 @@ def test(tier: str | None, extra: Sequence[str]) -> int:
         else:
             say("npm does not answer: the tier `clients` is not run.")
     steps = (*daily, "debian13") if tier == "all" else (tier,) if tier else daily
-    outcomes = [perform(step, extra, full=tier == "all") for step in steps]
+    outcomes = [perform(step, extra, full=tier in ("all", "fuzz")) for step in steps]
     say("")
     for outcome in outcomes:
         say(f"{outcome.step:<10} {'ok' if outcome.code == 0 else 'FAILED':<7} {outcome.took_s:7.1f} s")
@@ -370,12 +372,15 @@ def main(argv: Sequence[str]) -> int:
     commands.add_parser("run", help="serve on 127.0.0.1:8642; `run -- ARGS` runs `paddock ARGS` instead")
     tests = commands.add_parser("test", help="lint, types and every tier; `test -- ARGS` passes ARGS to pytest")
     tests.add_argument("--tier", choices=TIERS, help="one tier alone and in full; `all` records the outcome in docs/")
-    commands.add_parser("bench", help="measure, and write docs/benchmarks.md; `bench -- ARGS` passes ARGS on")
+    benches = commands.add_parser("bench", help="measure, and write docs/benchmarks.md; `bench -- ARGS` passes ARGS on")
+    benches.add_argument("--only", nargs="+", default=[], metavar="NAME", help="renew these sections, keep the others")
     commands.add_parser("fmt", help="format, mend what can be mended, write the generated docs")
     commands.add_parser("lock", help="write requirements/*.txt anew; `lock -- --upgrade` raises the pins")
     chosen = parser.parse_args(own)
     if chosen.command == "test":
         return test(chosen.tier, extra)
+    if chosen.command == "bench" and chosen.only:
+        extra = ["--only", *chosen.only, *extra]
     return {"run": run, "bench": bench, "fmt": fmt, "lock": lock}[chosen.command](extra)
 
 

@@ -1,4 +1,4 @@
-"""Owns the command `python -m bench [NAME ...] [--quick]`: which measurements there are, and where they are written."""
+"""Owns the command `python -m bench [NAME ...] [--only NAME ...] [--quick]`: the measurements, and where they go."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT / "src")]
 
-from bench import clients, relaying, report, resting, stopping  # noqa: E402
+from bench import clients, counting, dialects, relaying, report, resting, rivals, stopping  # noqa: E402
 from bench.figures import Figure  # noqa: E402
 
 _PAGE = ROOT / "docs" / "benchmarks.md"
@@ -22,6 +22,10 @@ MEASUREMENTS: dict[str, Callable[[bool], list[Figure]]] = {
     "start": resting.start,
     "cold": resting.cold,
     "stop": stopping.stop,
+    "dialects": dialects.dialects,
+    "counting": counting.counting,
+    "prefixes": counting.prefixes,
+    "rivals": rivals.rivals,
     "clients": clients.compare,
 }
 # Takes the test set's packages and decides nothing anew; docs/adr/0002-http-client.md holds its outcome.
@@ -29,27 +33,32 @@ _ONLY_BY_NAME = ("clients",)
 
 
 def main() -> int:
-    """Measure what was named, or everything; print the table; write the page when everything was measured."""
+    """Measure what was named, or everything; print each table; write the page unless names alone were given."""
     parser = argparse.ArgumentParser(prog="bench", description=__doc__)
     parser.add_argument(
         "names", nargs="*", metavar="NAME", help=f"of {', '.join(MEASUREMENTS)}; all but clients if none"
     )
+    parser.add_argument("--only", nargs="+", default=[], metavar="NAME", help="measure these, and renew their sections")
     parser.add_argument("--quick", action="store_true", help="few and short runs")
     arguments = parser.parse_args()
-    unknown = [name for name in arguments.names if name not in MEASUREMENTS]
+    named: list[str] = [*arguments.names, *arguments.only]
+    unknown = [name for name in named if name not in MEASUREMENTS]
     if unknown:
         parser.error(f"no measurement {unknown[0]!r}; there are: {', '.join(MEASUREMENTS)}")
-    names = arguments.names or [name for name in MEASUREMENTS if name not in _ONLY_BY_NAME]
-    others = report.Others()
-    figures: list[Figure] = []
+    names = named or [name for name in MEASUREMENTS if name not in _ONLY_BY_NAME]
+    sections = report.sections_of(_PAGE, list(MEASUREMENTS)) if arguments.only else {}
     for name in names:
         print(f"measuring {name} …", file=sys.stderr, flush=True)
-        figures += MEASUREMENTS[name](arguments.quick)
-    others_cores = others.cores()
-    print(report.table(figures))
-    print(f"\n{report.machine()}. {report.libraries()}. Others used {others_cores:.2f} cores.")
+        others = report.Others()
+        figures = MEASUREMENTS[name](arguments.quick)
+        if not figures:
+            continue
+        print(f"{report.table(figures)}\n", flush=True)
+        sections[name] = report.section(name, figures, quick=arguments.quick, others_cores=others.cores())
+    print(f"{report.machine()}. {report.libraries()}.")
     if not arguments.names:
-        _PAGE.write_text(report.page(figures, quick=arguments.quick, others_cores=others_cores), "utf-8")
+        ordered = [sections[name] for name in MEASUREMENTS if name in sections]
+        _PAGE.write_text(report.page(ordered), "utf-8")
         print(f"Written to {_PAGE.relative_to(ROOT)}.")
     return 0
 

@@ -37,7 +37,9 @@ class Aiohttp:
                 cookie_jar=aiohttp.DummyCookieJar(),
                 auto_decompress=False,
             )
-        async with self._session.post(self._url + path, data=body, headers=self._headers) as response:
+        # The real engine closes after each stream, although it promises to keep the connection.
+        ends = {"Connection": "close"} if b'"stream": true' in body else {}
+        async with self._session.post(self._url + path, data=body, headers={**self._headers, **ends}) as response:
             yield response.status, response.headers["content-type"], response.content.iter_any()
 
 

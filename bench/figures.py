@@ -18,6 +18,7 @@ class Figure:
         against: what `engine_runs` are.
         total: whether `runs` already hold the whole; else they are what paddock adds to the engine's own.
         goal: the most it should be, in `unit`; None where no goal is set.
+        least: the least it should be, in `unit`, where more is better.
     """
 
     name: str
@@ -27,6 +28,7 @@ class Figure:
     against: str = ""
     total: bool = False
     goal: float | None = None
+    least: float | None = None
 
     @property
     def median(self) -> float:
@@ -44,6 +46,8 @@ class Figure:
     @property
     def verdict(self) -> str:
         """Whether the goal is met."""
+        if self.least is not None:
+            return "met" if self.median >= self.least else "missed"
         if self.goal is None:
             return ""
         return "met" if self.median <= self.goal else "missed"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
+import re
 import time
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -69,6 +70,13 @@ def number(value: float) -> str:
     return f"{value:.0f}" if abs(value) >= 100 else f"{value:.2f}" if abs(value) < 10 else f"{value:.1f}"
 
 
+def _goal(figure: Figure, unit: str) -> str:
+    for sign, bound in (("<=", figure.goal), (">=", figure.least)):
+        if bound is not None:
+            return f"{sign} {number(bound)}{unit}: {figure.verdict}"
+    return ""
+
+
 def _cells(figure: Figure) -> list[str]:
     unit = f" {figure.unit}" if figure.unit else ""
     ratio = figure.ratio
@@ -76,7 +84,7 @@ def _cells(figure: Figure) -> list[str]:
         figure.name,
         f"{number(figure.median)}{unit}",
         f"{number(min(figure.runs))} to {number(max(figure.runs))}",
-        "" if figure.goal is None else f"<= {number(figure.goal)}{unit}: {figure.verdict}",
+        _goal(figure, unit),
         "" if ratio is None else f"{number(ratio)} x",
         figure.against,
     ]
@@ -94,24 +102,42 @@ def table(figures: Sequence[Figure]) -> str:
     )
 
 
-def page(figures: Sequence[Figure], *, quick: bool, others_cores: float) -> str:
-    """The text of docs/benchmarks.md."""
+def section(name: str, figures: Sequence[Figure], *, quick: bool, others_cores: float) -> str:
+    """The section of one measurement: when and on what it was made, and its table."""
     rows = [_HEADS, ["---"] * len(_HEADS), *(_cells(figure) for figure in figures)]
     lines = "\n".join("| " + " | ".join(row) + " |" for row in rows)
-    short = " with `--quick`, so few and short runs" if quick else ""
-    return f"""# Benchmarks
+    short = ", with `--quick`, so few and short runs" if quick else ""
+    return f"""## {name}
 
-Written by `python3 dev.py bench`{short}; do not edit.
-
-{datetime.now(UTC):%Y-%m-%d %H:%M} UTC. {machine()}. {libraries()}.
-
-Other programs used {others_cores:.2f} of the {os.cpu_count()} cores meanwhile. The load generator,
-paddock and the engine are three processes on those cores, so with few of them they take time from one another. That is
-why every figure is taken beside the engine's own, in turn, in the same run, and why slow outliers (p99) are the
-machine's as much as paddock's.
+{datetime.now(UTC):%Y-%m-%d %H:%M} UTC{short}. {machine()}. {libraries()}.
+Other programs used {others_cores:.2f} of the {os.cpu_count()} cores meanwhile.
 
 {lines}
+"""
 
+
+def sections_of(page: Path, names: Sequence[str]) -> dict[str, str]:
+    """The sections of these measurements that a page holds, as they stand there."""
+    found: dict[str, str] = {}
+    for part in re.split(r"^(?=## )", page.read_text("utf-8"), flags=re.MULTILINE):
+        title = part.partition("\n")[0].removeprefix("## ")
+        if title in names:
+            found[title] = part.rstrip() + "\n"
+    return found
+
+
+def page(sections: Sequence[str]) -> str:
+    """The text of docs/benchmarks.md."""
+    lines = "\n".join(sections)
+    return f"""# Benchmarks
+
+Written by `python3 dev.py bench`; do not edit. `bench --only NAME` renews a section and keeps the others.
+
+The load generator, paddock and the engine are three processes on the same cores, so with few of them they take time
+from one another. That is why every figure is taken beside the engine's own, in turn, in the same run, and why slow
+outliers (p99) are the machine's as much as paddock's.
+
+{lines}
 ## How to read it
 
 - *median* is the middle of the runs, *runs* their least and most.
@@ -124,4 +150,11 @@ machine's as much as paddock's.
   leaves them.
 - Memory is resident memory, so the kernel's socket buffers are not in it.
 - An idle slot after a client has left is read from the engine's log; to ask the engine would delay what is measured.
+- The bundled model is so small that 16 streams of it are thousands of tokens a second, and an engine on every core
+  works on all of them all the time: whatever else runs takes its time twice, as the engine's threads wait for one
+  another. The row of a relay that does nothing else tells how little of that is to be had back (`bench/bare_relay.py`).
+  On *one core* the engine leaves the other cores to paddock and the load generator.
+- The recorded requests of agents are those in `shared/client-requests`, their prose replaced by filler.
+- LiteLLM's proxy runs in an environment of its own, with one worker, no key and no database, and reaches this machine
+  alone.
 """

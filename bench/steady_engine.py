@@ -4,6 +4,7 @@ It speaks the child protocol of `paddock.engine.embedded` and imports nothing of
 in the field `bench`, which paddock passes on like any unknown field:
 
     {"chunks": N, "per_s": R}     N frames, R a second, each with the time at which it was sent
+    {…, "timed": false}           the same without the time: byte for byte what the real engine writes
     {"flood_bytes": N}            N bytes of frames as fast as the peer takes them, then silence
 """
 
@@ -13,6 +14,7 @@ import argparse
 import asyncio
 import json
 import os
+import re
 import socket
 import sys
 import threading
@@ -25,6 +27,7 @@ _FRAME = (
     b'"id":"chatcmpl-steadysteadysteadysteadysteady","model":"steady","system_fingerprint":"b1-bench",'
     b'"object":"chat.completion.chunk","sent_s":%.6f}\n\n'
 )
+_UNTIMED_FRAME = re.sub(rb',"sent_s":[^}]*', b"", _FRAME)
 _PLAIN = {
     "choices": [{"finish_reason": "stop", "index": 0, "message": {"role": "assistant", "content": "Hello there."}}],
     "created": 1764000000,
@@ -49,6 +52,7 @@ class Connection(asyncio.Protocol):
         self._streaming = False
         self._paused = False
         self._flood_left = 0
+        self._is_timed = True
         self._transport: asyncio.Transport
         self._loop = asyncio.get_running_loop()
 
@@ -116,6 +120,7 @@ class Connection(asyncio.Protocol):
             self._flood()
             return
         self._left, self._gap_s = int(wish["chunks"]), 1 / float(wish["per_s"])
+        self._is_timed = wish.get("timed", True)
         # Streams that begin together are spread over one gap, as the tokens of a real engine's slots are not.
         self._due_s = self._loop.time() + self._gap_s * (1 + (id(self) >> 6) % 64 / 64)
         self._loop.call_at(self._due_s, self._tick)
@@ -123,7 +128,7 @@ class Connection(asyncio.Protocol):
     def _tick(self) -> None:
         if not self._streaming:
             return
-        self._send(_FRAME % time.monotonic())
+        self._send(_FRAME % time.monotonic() if self._is_timed else _UNTIMED_FRAME)
         self._left -= 1
         if self._left <= 0:
             self._streaming = False

@@ -26,7 +26,9 @@ def names(name: str) -> set[str]:
 
 def test_every_requirement_is_one_version_with_hashes() -> None:
     shape = re.compile(r"[a-z0-9-]+==[\w.]+( ; .+?)?(\s+--hash=sha256:[0-9a-f]{64})+")
-    assert [line[:60] for name in ("run", "test") for line in lines(name) if not shape.fullmatch(line.strip())] == []
+    sets = [path.stem for path in (ROOT / "requirements").glob("*.txt")]
+    assert {"run", "test", "clients", "bench"} <= set(sets)
+    assert [line[:60] for name in sets for line in lines(name) if not shape.fullmatch(line.strip())] == []
 
 
 def test_the_test_set_holds_the_run_set_at_the_same_versions() -> None:
