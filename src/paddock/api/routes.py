@@ -16,6 +16,7 @@ from paddock import __version__
 from paddock.api import (
     chat,
     completions,
+    doctor,
     guard,
     messages,
     metrics,
@@ -37,7 +38,8 @@ _ROOMS = (chat, completions, messages, responses, models, native, ollama, reques
 
 def application(edge: Edge) -> ASGIApp:
     """The whole HTTP application, behind its guard."""
-    routes = [*_signs_of_life(edge), *(route for room in _ROOMS for route in room.routes(edge))]
+    health = doctor.Doctor(edge)
+    routes = [*_signs_of_life(edge), health.route(), *(route for room in _ROOMS for route in room.routes(edge))]
     counted = metrics.Counted(known=frozenset(route.path for route in routes))
     routes.append(counted.route(edge))
     routes.append(openapi.route(routes))
@@ -53,7 +55,8 @@ def application(edge: Edge) -> ASGIApp:
     counted.app = _Lanes(inner, lanes)
     recorded = Recorded(counted, edge.recorder)
     let_in = Credentials(recorded, keys=edge.keys, is_key_needed=is_key_needed(edge.settings))
-    return guard.Guard(let_in, host=edge.settings.host, allowed_origins=origins)
+    health.inside.app = guard.Guard(let_in, host=edge.settings.host, allowed_origins=origins)
+    return health.inside.app
 
 
 def _signs_of_life(edge: Edge) -> list[Route]:

@@ -112,6 +112,22 @@ def answer(address: Address, body: dict[str, object], *, timeout_s: float) -> Ge
         raise EngineUnreachable(f"{address.url} ended in the middle of the answer. Try again.") from error
 
 
+def told(address: Address, path: str, *, timeout_s: float) -> Generator[dict[str, Any]]:
+    """The objects of a stream that a GET is answered with. Closing the iterator ends what the server does for it.
+
+    Raises:
+        BadRequest: the server refused the request; its own words.
+        EngineUnreachable: the server went away.
+    """
+    try:
+        with _exchange(address, "GET", path, timeout_s=timeout_s) as response:
+            if response.status != 200:
+                raise _refusal(response.status, response.read(_MOST_BYTES))
+            yield from _events(response)
+    except (OSError, http.client.HTTPException, ValueError) as error:
+        raise EngineUnreachable(f"{address.url} went away ({error}). `paddock serve` starts it.") from error
+
+
 def whole(address: Address, method: str, path: str, body: dict[str, object] | None = None) -> tuple[int, bytes]:
     """Status and body of one exchange, whatever they are. Raises EngineUnreachable."""
     try:

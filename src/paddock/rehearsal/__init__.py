@@ -1,0 +1,1 @@
+"""The requests that known clients send, and the rules that their answers must keep."""
