@@ -48,6 +48,9 @@ class Doctor:
             raise BadRequest(f"stream is '{streamed[:40]}'; say true or false.", param="stream")
         if self._lock.locked():
             raise TooBusy("The clients' requests are being tried already. Wait for that to end.", retry_after_s=_WAIT_S)
+        # A stream whose model is still to be loaded opens before the prompt is looked at, and fails within.
+        async with self._edge.pool.lease(model.id):
+            pass
         ask = partial(self.inside.ask, request.scope)
         found = rehearse(ask, every, model=model.id, embeds=model.is_embedding)
         return _Rehearsal(
