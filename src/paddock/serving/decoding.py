@@ -19,11 +19,12 @@ def decodable(prepared: Prepared) -> Prepared:
     """
     body = prepared.body
     lines: list[str] = []
-    if body.get("tools"):
-        tools, lines = relaxed(body["tools"])
+    original = body.get("tools")
+    if original:
+        tools, lines = relaxed(original)
         if lines:
             kwargs = as_object(body.get("chat_template_kwargs")) or {}
-            body = {**body, "tools": tools, "chat_template_kwargs": {**kwargs, "tools": body["tools"]}}
+            body = {**body, "tools": tools, "chat_template_kwargs": {**kwargs, "tools": original}}
     shape = as_object(body.get("response_format")) or {}
     named = as_object(shape.get("json_schema"))
     if named is not None and "schema" in named:
@@ -39,4 +40,4 @@ def decodable(prepared: Prepared) -> Prepared:
         return prepared
     more = [f"and {len(lines) - _TOLD_MOST} more"] if len(lines) > _TOLD_MOST else []
     told = f"schemas relaxed for decoding: {', '.join([*lines[:_TOLD_MOST], *more])}"
-    return replace(prepared, body=body, adapted=(*prepared.adapted, told))
+    return replace(prepared, body=body, tools=original, adapted=(*prepared.adapted, told))

@@ -30,7 +30,7 @@ class Prepared:
     """A request as the engine gets it.
 
     `adapted` says what was put otherwise (`x-paddock-adapted`); `served_by` is the model's id where the client named
-    another (`x-paddock-model`).
+    another (`x-paddock-model`); `tools` are the client's own where `body` holds a copy of them for decoding.
     """
 
     path: str
@@ -45,6 +45,7 @@ class Prepared:
     adapted: tuple[str, ...] = ()
     served_by: str = ""
     heals: bool = False
+    tools: list[Any] | None = None
 
     def encoded(self) -> bytes:
         """The body's bytes. Text stays as it is, but for halves of a pair, which UTF-8 cannot hold and JSON escapes."""

@@ -23,6 +23,7 @@ from paddock.log import named
 from paddock.protocol.healing import Healer, healed_body
 from paddock.protocol.sse import StreamFilter, comment, cut_call_repaired
 from paddock.serving import choice, images
+from paddock.serving.checking import Checker
 from paddock.serving.images import INTAKE, Intake
 from paddock.serving.passage import EVENTS, Passage
 from paddock.serving.prepare import Prepared
@@ -142,6 +143,8 @@ class Relay:
         self._patience = patience
         self._intake = intake
         self._recording: Recording | None = None
+        tools = prepared.tools or prepared.body.get("tools")
+        self._checker = Checker(tools) if tools else None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer the client; return when its last byte is handed over or when it has left."""
@@ -217,6 +220,8 @@ class Relay:
         if self._prepared.heals:
             body, healed = healed_body(body, self._prepared.body.get("tools"))
             wire.headers += [(b"x-paddock-amended", _header_value(f"healed: {name}")) for name in healed]
+        unfit = await self._checker.unfit_in(body) if self._checker else []
+        wire.headers += [(b"x-paddock-unfit", _header_value(line)) for line in unfit]
         await wire.whole(200, content_type.encode("latin-1"), self._passage.whole(body))
 
     async def _streamed(self, wire: _Wire) -> None:
@@ -254,6 +259,8 @@ class Relay:
                 out = passed.feed(data)
                 if healer and out:
                     out = healer.feed(out)
+                if self._checker:
+                    self._checker.watch(out)
                 if out and (out := passage.feed(out)):
                     await wire.write(out)
         except EngineUnreachable:
@@ -263,9 +270,13 @@ class Relay:
         if healer:
             rest = healer.feed(rest) + healer.finish()
             passed.amended += [f"healed: {name}" for name in healer.healed]
+        notes = [f"x-paddock-amended: {what}" for what in passed.amended]
+        if self._checker:
+            self._checker.watch(rest)
+            notes += [f"x-paddock-unfit: {line}" for line in await self._checker.unfit()]
         rest = passage.feed(rest) + passage.finish()
-        for what in passed.amended if passage.content_type == EVENTS else ():
-            rest += comment("x-paddock-amended: " + _header_value(what).decode("latin-1"))
+        for note in notes if passage.content_type == EVENTS else ():
+            rest += comment(_header_value(note).decode("latin-1"))
         await wire.write(rest, more=False)
 
     @asynccontextmanager
