@@ -65,6 +65,9 @@ class Settings:
         "", "Where responses and keys are kept: `postgresql://user@host/name`; a SQLite file in the data home if empty."
     )
     response_days: float = _setting(30.0, "Days that a stored response is kept.", low=0, high=36500)
+    guard_control_text: bool = _setting(
+        True, "Break what a message says of the model's own control texts, so that it cannot end or begin a turn."
+    )
     fetch_images: bool = _setting(True, "Fetch images that a request names by a public http or https address.")
     image_most_bytes: int = _setting(20 * 2**20, "Largest image that is fetched or decoded.", low=1024, high=2**31)
     fetch_timeout_s: float = _setting(10.0, "Seconds that fetching one image may take.", low=0.1, high=600)

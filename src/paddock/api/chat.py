@@ -29,7 +29,7 @@ def routes(edge: Edge) -> list[Route]:
         body, notes = (body, ()) if strict else adapt_cursor(body)
         prepared = prepared_chat(body, strict=strict)
         prepared = replace(prepared, adapted=(*notes, *prepared.adapted))
-        return edge.relay(prepared, await edge.text_model(body.get("model")))
+        return edge.relay(*await edge.addressed(prepared))
 
     return [Route("/v1/chat/completions", chat, methods=["POST"])]
 

@@ -14,6 +14,7 @@ from paddock.engine.pool import Pool
 from paddock.errors import BadRequest
 from paddock.models.catalog import Model
 from paddock.recorder.recorder import Recorder
+from paddock.serving.control import harmless
 from paddock.serving.counting import count
 from paddock.serving.images import Intake, admit
 from paddock.serving.passage import Passage, Straight
@@ -51,6 +52,13 @@ class Edge:
                 param="model",
             )
         return model
+
+    async def addressed(self, prepared: Prepared) -> tuple[Prepared, Model]:
+        """A prepared chat request as its model may read it, and that model. Raises ModelUnknown or BadRequest."""
+        model = await self.text_model(prepared.body.get("model"))
+        if not self.settings.guard_control_text:
+            return prepared, model
+        return harmless(prepared, await self.shelf.control_texts(model)), model
 
     def relay(
         self, prepared: Prepared, model: Model, *, dialect: Dialect = OPENAI, passage: Passage | None = None

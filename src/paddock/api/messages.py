@@ -25,16 +25,14 @@ def routes(edge: Edge) -> list[Route]:
         form = to_chat(body)
         prepared = prepared_chat(form.body, strict=False)
         prepared = replace(prepared, adapted=(*form.adapted, *prepared.adapted))
-        model = await edge.text_model(form.body.get("model"))
+        prepared, model = await edge.addressed(prepared)
         passage = MessagesPassage(message_id=f"msg_{secrets.token_hex(12)}", model=str(body.get("model") or model.id))
         return edge.relay(prepared, model, dialect=ANTHROPIC, passage=passage)
 
     async def count_tokens(request: Request) -> Response:
         body = await edge.body(request)
         form = to_chat({"max_tokens": 1, **body})
-        prepared = prepared_chat(form.body, strict=False)
-        model = await edge.text_model(form.body.get("model"))
-        tokens = await edge.count(prepared, model)
+        tokens = await edge.count(*await edge.addressed(prepared_chat(form.body, strict=False)))
         return JSONResponse({"input_tokens": tokens})
 
     return [

@@ -81,7 +81,7 @@ class _Ollama:
         prepared = prepared_chat(form.body, strict=False)
         prepared = replace(prepared, adapted=(*form.adapted, *prepared.adapted))
         passage = OllamaPassage(kind=kind, model=str(body.get("model")), created_at=_now())
-        model = await self.edge.text_model(form.body["model"])
+        prepared, model = await self.edge.addressed(prepared)
         return self.edge.relay(prepared, model, dialect=OLLAMA, passage=passage)
 
 

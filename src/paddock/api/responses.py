@@ -49,9 +49,7 @@ def routes(edge: Edge) -> list[Route]:
 
     async def input_tokens(request: Request) -> Response:
         form = await _form(edge, {"input": "", **await edge.body(request)}, "resp_count")
-        prepared = _prepared(form)
-        model = await edge.text_model(form.body.get("model"))
-        tokens = await edge.count(prepared, model)
+        tokens = await edge.count(*await edge.addressed(_prepared(form)))
         return JSONResponse({"object": "response.input_tokens", "input_tokens": tokens})
 
     return [
@@ -71,8 +69,7 @@ async def _created(edge: Edge, body: dict[str, Any]) -> ASGIApp:
         raise BadRequest("A background response must be stored: leave 'store' out.", param="store")
     response_id = f"resp_{secrets.token_hex(16)}"
     form = await _form(edge, {**body, "stream": True} if is_background else body, response_id)
-    prepared = _prepared(form)
-    model = await edge.text_model(form.body.get("model"))
+    prepared, model = await edge.addressed(_prepared(form))
     snapshot = Snapshot(
         response_id=response_id,
         created_s=int(time.time()),

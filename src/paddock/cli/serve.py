@@ -45,6 +45,7 @@ def serve(
     require_key: Annotated[bool | None, _switch("require_key")] = None,
     database_url: Annotated[str | None, _flag("database_url", "URL")] = None,
     response_days: Annotated[str | None, _flag("response_days", "DAYS")] = None,
+    guard_control_text: Annotated[bool | None, _switch("guard_control_text")] = None,
     fetch_images: Annotated[bool | None, _switch("fetch_images")] = None,
     image_most_bytes: Annotated[str | None, _flag("image_most_bytes", "BYTES")] = None,
     fetch_timeout_s: Annotated[str | None, _flag("fetch_timeout_s", "SECONDS")] = None,

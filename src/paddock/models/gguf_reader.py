@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import struct
 import sys
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import BinaryIO, TypeAlias
 
@@ -46,9 +46,10 @@ class Defect(Exception):
 
 @dataclass(frozen=True, kw_only=True)
 class LargeArray:
-    """An array that was stepped over, such as a vocabulary: only its length is known."""
+    """An array that was stepped over, such as a vocabulary: its length, and where in the file its items begin."""
 
     count: int
+    start_bytes: int
 
 
 Value: TypeAlias = int | float | bool | str | tuple[int | float | bool, ...] | LargeArray
@@ -96,6 +97,27 @@ def read_raw(file: BinaryIO) -> RawHeader:
         bytes_by_kind=tensors.bytes_by_kind,
         needed_bytes=_needed_bytes(window.position, _alignment(metadata), tensors) if tensor_count else window.position,
     )
+
+
+def strings_at(file: BinaryIO, array: LargeArray, places: Collection[int]) -> list[str]:
+    """The strings at these places of an array of strings, in the array's order. Raises Defect or OSError."""
+    window = _Window(file)
+    window.skip(array.start_bytes)
+    found: list[str] = []
+    before = 0
+    for place in sorted(places):
+        window.skip_strings(place - before)
+        found.append(window.string(limit_bytes=MAX_STRING_BYTES))
+        before = place + 1
+    return found
+
+
+def integers_in(file: BinaryIO, array: LargeArray) -> tuple[int, ...]:
+    """The items of an array of 32-bit integers. Raises Defect or OSError."""
+    window = _Window(file)
+    window.skip(array.start_bytes)
+    window.spend(array.count)
+    return struct.unpack(f"<{array.count}i", window.take(4 * array.count))
 
 
 def _version(version: int) -> int:
@@ -174,11 +196,13 @@ def _array(window: _Window, depth: int = 1) -> tuple[int | float | bool, ...] | 
     packing = SCALARS.get(kind)
     if packing is not None:
         if count > MAX_KEPT_ELEMENTS:
+            start_bytes = window.position
             window.skip(count * packing.size)
-            return LargeArray(count=count)
+            return LargeArray(count=count, start_bytes=start_bytes)
         window.keep(count * sys.getsizeof(0.0))
         return tuple(_scalar(window, kind) for _ in range(count))
     window.spend(count)
+    start_bytes = window.position
     if kind == STRING:
         window.skip_strings(count)
     elif kind == ARRAY and depth < MAX_NESTING:
@@ -186,7 +210,7 @@ def _array(window: _Window, depth: int = 1) -> tuple[int | float | bool, ...] | 
             _array(window, depth + 1)
     else:
         raise Defect(f"is damaged: it has an array of kind {kind}, {depth} deep. Fetch it again.")
-    return LargeArray(count=count)
+    return LargeArray(count=count, start_bytes=start_bytes)
 
 
 class _Window:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 
 import anyio.to_thread
 
@@ -12,6 +13,7 @@ from paddock.errors import ModelUnknown
 from paddock.hardware import usable_cores
 from paddock.models.aliases import Aliases
 from paddock.models.catalog import Catalog, Model
+from paddock.models.control_texts import control_texts
 
 # Without --ctx: enough for an agent's first turns, small enough for any machine that holds the model.
 _CONTEXT_TOKENS_MOST = 16384
@@ -28,6 +30,7 @@ class Shelf:
         self._default = catalog.resolve(settings.model)
         self._found: dict[str, Model] = {}
         self._seen_ns = -1
+        self._control_texts: dict[tuple[Path, int, int], tuple[str, ...]] = {}
 
     @property
     def default(self) -> Model:
@@ -61,6 +64,13 @@ class Shelf:
         """Every model that can be asked for, the default first."""
         others = await anyio.to_thread.run_sync(self._catalog.models)
         return [self._default, *(model for model in others if model.id != self._default.id)]
+
+    async def control_texts(self, model: Model) -> tuple[str, ...]:
+        """The texts that this model's tokenizer reads as control. Read from its file once."""
+        key = (model.path, model.size_bytes, model.created_s)
+        if key not in self._control_texts:
+            self._control_texts[key] = await anyio.to_thread.run_sync(control_texts, model.path)
+        return self._control_texts[key]
 
     def context_tokens(self, model: Model) -> int:
         """The context that each slot of this model gets when it is loaded."""
