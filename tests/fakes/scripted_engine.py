@@ -351,6 +351,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--ubatch-size", type=int, default=128)
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--embeddings", action="store_true")
+    parser.add_argument("--reranking", action="store_true")
     parser.add_argument("--mmproj")
     return parser.parse_args()
 

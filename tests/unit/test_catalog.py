@@ -81,7 +81,7 @@ def test_the_bundled_model_is_there_from_the_start(catalog: Catalog) -> None:
     assert (pocket.id, pocket.origin, pocket.path) == ("pocket-v0", "bundled", BUNDLED["pocket-v0"])
     assert (pocket.quantisation, pocket.trained_context_tokens) == ("Q8_0", 131072)
     assert pocket.has_chat_template
-    assert not pocket.is_embedding
+    assert pocket.task == "text"
     assert pocket.size_bytes == pocket.path.stat().st_size
 
 

@@ -39,7 +39,7 @@ def test_pocket_says_what_it_is() -> None:
     assert (header.embedding_length, header.head_count, header.head_count_kv) == (256, 4, 4)
     assert header.files == (POCKET,)
     assert header.size_bytes == POCKET.stat().st_size
-    assert not header.is_embedding_model
+    assert header.task == "text"
 
 
 def test_counts_agree_with_the_reference_reader() -> None:
@@ -88,13 +88,15 @@ def test_without_a_file_type_the_tensors_name_the_quantisation(tmp_path: Path) -
     assert header_of(tmp_path, gguf(tensors=tensors, without=["general.file_type"])).quantisation == "Q4_K"
 
 
-@pytest.mark.parametrize(("pooling", "is_embedding"), [(0, False), (1, True), (3, True), (4, True)])
-def test_a_pooling_type_makes_an_embedding_model(tmp_path: Path, pooling: int, is_embedding: bool) -> None:
-    assert header_of(tmp_path, gguf(more={"llama.pooling_type": pooling})).is_embedding_model is is_embedding
+@pytest.mark.parametrize(
+    ("pooling", "task"), [(0, "text"), (1, "embedding"), (2, "embedding"), (3, "embedding"), (4, "ranking")]
+)
+def test_a_pooling_type_tells_the_task(tmp_path: Path, pooling: int, task: str) -> None:
+    assert header_of(tmp_path, gguf(more={"llama.pooling_type": pooling})).task == task
 
 
 def test_an_encoder_is_an_embedding_model(tmp_path: Path) -> None:
-    assert header_of(tmp_path, gguf(more={"general.architecture": "nomic-bert"})).is_embedding_model
+    assert header_of(tmp_path, gguf(more={"general.architecture": "nomic-bert"})).task == "embedding"
 
 
 def test_a_tensor_of_an_unknown_kind_is_left_to_the_engine(tmp_path: Path) -> None:

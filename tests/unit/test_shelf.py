@@ -151,7 +151,7 @@ async def test_an_embedding_model_reads_its_whole_input_in_one_batch(
 ) -> None:
     put(home, "embedder", **EMBEDDER)
     shelf = shelf_of(batch_tokens=64)
-    assert (await shelf.find("embedder")).is_embedding
+    assert (await shelf.find("embedder")).task == "embedding"
     flags = shelf.flags_for("embedder")
     assert flags.embeddings is True
     assert (flags.batch_tokens, flags.ubatch_tokens) == (512, 512)

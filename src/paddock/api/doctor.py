@@ -43,6 +43,10 @@ class Doctor:
         query = request.query_params
         every = await anyio.to_thread.run_sync(shapes_of, query.getlist("client"))
         model = await self._edge.shelf.find(query.get("model"))
+        if model.task == "ranking":
+            raise BadRequest(
+                f"The model '{model.id}' ranks documents, which no recorded client asks for.", param="model"
+            )
         streamed = query.get("stream", "false")
         if streamed not in ("true", "false"):
             raise BadRequest(f"stream is '{streamed[:40]}'; say true or false.", param="stream")
@@ -52,7 +56,7 @@ class Doctor:
         async with self._edge.pool.lease(model.id):
             pass
         ask = partial(self.inside.ask, request.scope)
-        found = rehearse(ask, every, model=model.id, embeds=model.is_embedding)
+        found = rehearse(ask, every, model=model.id, embeds=model.task == "embedding")
         return _Rehearsal(
             found, every, model=model.id, lock=self._lock, streamed=streamed == "true",
             keepalive_s=self._edge.settings.keepalive_s,

@@ -13,6 +13,7 @@ from paddock.config import Settings
 from paddock.engine.pool import Pool
 from paddock.errors import BadRequest
 from paddock.models.catalog import Model
+from paddock.models.gguf import Task
 from paddock.recorder.recorder import Recorder
 from paddock.serving.control import harmless
 from paddock.serving.counting import count
@@ -23,6 +24,19 @@ from paddock.serving.relay import Dialect, Patience, Relay
 from paddock.serving.responses import Responses
 from paddock.serving.shelf import Shelf
 from paddock.store.keys import Keys
+
+_DOES: dict[Task, str] = {
+    "text": "answers in text", "embedding": "makes embeddings", "ranking": "ranks documents"
+}  # fmt: skip
+_DOES_NOT: dict[Task, str] = {
+    "text": "does not answer in text", "embedding": "makes no embeddings", "ranking": "ranks nothing"
+}  # fmt: skip
+_INSTEAD: dict[Task, str] = {
+    "text": "Name a model that does.",
+    "embedding": "Name an embedding model, for example one from `paddock pull`.",
+    "ranking": "Name a reranker, for example one from `paddock pull`.",
+}
+_ROUTES: dict[Task, str] = {"text": "/v1/chat/completions", "embedding": "/v1/embeddings", "ranking": "/v1/rerank"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,19 +57,17 @@ class Edge:
             recording.inbound(data)
         return await read_object(data)
 
-    async def text_model(self, name: str | None) -> Model:
-        """The model of that name, which must answer in text. Raises ModelUnknown or BadRequest."""
+    async def model_for(self, task: Task, name: str | None) -> Model:
+        """The model of that name, which must be of that task. Raises ModelUnknown or BadRequest."""
         model = await self.shelf.find(name)
-        if model.is_embedding:
-            raise BadRequest(
-                f"The model '{model.id}' makes embeddings and does not answer in text. Use /v1/embeddings with it.",
-                param="model",
-            )
-        return model
+        if model.task == task:
+            return model
+        instead = _INSTEAD[task] if model.task == "text" else f"Use {_ROUTES[model.task]} with it."
+        raise BadRequest(f"The model '{model.id}' {_DOES[model.task]} and {_DOES_NOT[task]}. {instead}", param="model")
 
     async def addressed(self, prepared: Prepared) -> tuple[Prepared, Model]:
         """A prepared chat request as its model may read it, and that model. Raises ModelUnknown or BadRequest."""
-        model = await self.text_model(prepared.body.get("model"))
+        model = await self.model_for("text", prepared.body.get("model"))
         if not self.settings.guard_control_text:
             return prepared, model
         return harmless(prepared, await self.shelf.control_texts(model)), model

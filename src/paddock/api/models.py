@@ -46,6 +46,6 @@ def entry(edge: Edge, model: Model) -> dict[str, Any]:
 
 
 def _capabilities(model: Model, *, sees: bool) -> list[str]:
-    if model.is_embedding:
-        return ["embeddings"]
+    if model.task != "text":
+        return ["embeddings"] if model.task == "embedding" else ["rerank"]
     return ["chat", "completions", "vision"] if sees else ["chat", "completions"]

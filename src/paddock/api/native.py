@@ -65,12 +65,7 @@ class _Native:
         body = await self.edge.body(request)
         _require(body, "query", (str,), "text")
         _require(body, "documents" if "documents" in body else "texts", (list,), "a list of texts")
-        model = await self.edge.shelf.find(_model_of(body))
-        if not model.is_embedding:
-            raise BadRequest(
-                f"The model '{model.id}' answers in text and ranks nothing. Name a reranker.", param="model"
-            )
-        return self.edge.relay(prepare("/v1/rerank", body), model)
+        return self.edge.relay(prepare("/v1/rerank", body), await self.edge.model_for("ranking", _model_of(body)))
 
     async def load(self, request: Request) -> Response:
         model = await self.edge.shelf.find(request.path_params["id"])
@@ -87,7 +82,7 @@ class _Native:
         raise BadRequest(_ABSENT[request.url.path])
 
     async def _relayed(self, path: str, body: dict[str, Any]) -> ASGIApp:
-        return self.edge.relay(prepare(path, body), await self.edge.text_model(_model_of(body)))
+        return self.edge.relay(prepare(path, body), await self.edge.model_for("text", _model_of(body)))
 
 
 def routes(edge: Edge) -> list[Route]:

@@ -45,7 +45,7 @@ class _Ollama:
     async def show(self, request: Request) -> Response:
         model = await self.edge.shelf.find(model_of(await self.edge.body(request)))
         context = {f"{model.architecture}.context_length": self.edge.shelf.context_tokens(model)}
-        abilities = ["embedding"] if model.is_embedding else ["completion", "tools"]
+        abilities = ["completion", "tools"] if model.task == "text" else [model.task]
         info = {"general.architecture": model.architecture, "general.parameter_count": model.parameter_count, **context}
         details = _listed(model)["details"]
         return JSONResponse({"details": details, "model_info": info, "capabilities": abilities, "template": ""})
@@ -62,9 +62,7 @@ class _Ollama:
 
     async def embed(self, request: Request) -> Response:
         body = embed_form(await self.edge.body(request))
-        model = await self.edge.shelf.find(body["model"])
-        if not model.is_embedding:
-            raise BadRequest(f"The model '{model.id}' answers in text and makes no embeddings.", param="model")
+        model = await self.edge.model_for("embedding", body["model"])
         if not body["input"]:
             # As Ollama answers: nothing was asked, so nothing is made.
             return JSONResponse({"model": model.id, "embeddings": [], "embedding": [], "prompt_eval_count": 0})
@@ -107,7 +105,7 @@ def routes(edge: Edge) -> list[Route]:
 
 async def _loaded(edge: Edge, name: str) -> Response:
     """An empty prompt asks for the model to be loaded."""
-    model = await edge.text_model(name)
+    model = await edge.model_for("text", name)
     async with edge.pool.lease(model.id):
         pass
     ready = {"model": name, "created_at": _now(), "response": "", "done": True, "done_reason": "load"}

@@ -108,7 +108,7 @@ def entry(model: Model) -> dict[str, object]:
         "quantisation": model.quantisation,
         "trained_context_tokens": model.trained_context_tokens,
         "has_chat_template": model.has_chat_template,
-        "is_embedding": model.is_embedding,
+        "task": model.task,
         "origin": model.origin,
         "path": str(model.path),
         "projector": model.projector_path.name if model.projector_path else None,

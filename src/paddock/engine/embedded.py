@@ -61,7 +61,9 @@ def _parameters(xllamacpp: Any, flags: EngineFlags, api_key: str) -> Any:
     params.n_parallel = flags.slots
     params.n_batch = flags.batch_tokens
     params.n_ubatch = flags.ubatch_tokens
-    params.embedding = flags.embeddings
+    params.embedding = flags.embeddings or flags.reranking
+    if flags.reranking:
+        params.pooling_type = xllamacpp.llama_pooling_type.LLAMA_POOLING_TYPE_RANK
     if flags.projector_path:
         params.mmproj.path = flags.projector_path
     if flags.threads:

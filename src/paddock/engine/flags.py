@@ -28,6 +28,7 @@ class EngineFlags:
     ubatch_tokens: int = _flag("--ubatch-size", "prompt tokens computed in one go")
     threads: int = _flag("--threads", "CPU threads; 0 takes one per core", 0)
     embeddings: bool = _flag("--embeddings", "serve embeddings instead of text", False)
+    reranking: bool = _flag("--reranking", "serve scores of documents instead of text", False)
     projector_path: str | None = _flag(
         "--mmproj", "GGUF file with the model's eyes; without it, it reads text only", None
     )

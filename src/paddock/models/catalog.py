@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Literal, TypeAlias
 
 from paddock.errors import BadRequest, HomeUnusable, ModelUnknown, ModelUnusable
-from paddock.models.gguf import GgufHeader, part_of, read_header
+from paddock.models.gguf import GgufHeader, Task, part_of, read_header
 from paddock.models.importing import Progress, check_name, import_files, parts_beside
 from paddock.models.projectors import Beside, Projectors, match, projector_name
 from paddock.models.records import SUFFIX, PulledRecord, RecordDamaged, forget, read_record, record_path
@@ -47,7 +47,7 @@ class Model:
     parameter_count: int
     trained_context_tokens: int | None
     has_chat_template: bool
-    is_embedding: bool
+    task: Task
     projector_path: Path | None = None
     doubtful_projectors: tuple[str, ...] = ()
 
@@ -263,7 +263,7 @@ class Catalog:
             parameter_count=header.parameter_count,
             trained_context_tokens=header.trained_context_tokens,
             has_chat_template=header.chat_template is not None,
-            is_embedding=header.is_embedding_model,
+            task=header.task,
             projector_path=eyes.path,
             doubtful_projectors=eyes.doubtful,
         )

@@ -12,7 +12,7 @@ import stat
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, Literal
 
 from paddock.errors import ModelUnusable
 from paddock.models.gguf_layout import ENCODERS, MAGIC, OTHER_KINDS, QUANTISATIONS
@@ -47,6 +47,9 @@ _OTHER_FORMATS = (
     ),
 )
 
+Task = Literal["text", "embedding", "ranking"]
+_POOLING_RANK = 4
+
 
 @dataclass(frozen=True, kw_only=True)
 class GgufHeader:
@@ -77,9 +80,11 @@ class GgufHeader:
     chat_template: str | None
 
     @property
-    def is_embedding_model(self) -> bool:
-        """Whether it turns text into vectors (or scores) instead of more text."""
-        return self.architecture in ENCODERS or (self.pooling_type or 0) > 0
+    def task(self) -> Task:
+        """What the model makes of a text: more text, a vector, or a score of how well it answers a query."""
+        if self.pooling_type == _POOLING_RANK:
+            return "ranking"
+        return "embedding" if self.architecture in ENCODERS or (self.pooling_type or 0) > 0 else "text"
 
     @property
     def recommended_sampling(self) -> dict[str, int | float]:

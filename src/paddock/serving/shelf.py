@@ -82,8 +82,8 @@ class Shelf:
         model = self._default if model_id == self._default.id else self._catalog.find(model_id)
         settings = self._settings
         context_tokens = self.context_tokens(model)
-        # An embedding model reads its whole input in one batch.
-        batch_tokens = context_tokens if model.is_embedding else min(settings.batch_tokens, context_tokens)
+        # Only a model that answers in text may read its input in parts.
+        batch_tokens = min(settings.batch_tokens, context_tokens) if model.task == "text" else context_tokens
         return EngineFlags(
             model_path=str(model.path),
             alias=model.id,
@@ -92,8 +92,9 @@ class Shelf:
             batch_tokens=batch_tokens,
             ubatch_tokens=batch_tokens,
             threads=settings.threads or _cores_if_limited(),
-            embeddings=model.is_embedding,
-            projector_path=str(model.projector_path) if model.projector_path and not model.is_embedding else None,
+            embeddings=model.task == "embedding",
+            reranking=model.task == "ranking",
+            projector_path=str(model.projector_path) if model.projector_path and model.task == "text" else None,
         )
 
     def _forget_if_changed(self) -> None:
