@@ -15,6 +15,7 @@ from paddock.errors import BadRequest
 from paddock.models.catalog import Model
 from paddock.models.gguf import Task
 from paddock.recorder.recorder import Recorder
+from paddock.serving.choice import force
 from paddock.serving.control import harmless
 from paddock.serving.counting import count
 from paddock.serving.images import Intake, admit
@@ -98,7 +99,8 @@ class Edge:
     async def count(self, prepared: Prepared, model: Model) -> int:
         """The tokens of a prepared chat request's prompt. Raises as an exchange does."""
         async with self.pool.lease(model.id) as lease:
-            body = prepared.body
+            # A forced call is begun for the model, and what it is begun with is read as well.
+            body = (await force(prepared, lease)).body if prepared.forces_call else prepared.body
             if prepared.has_images:
                 sees_images = lease.abilities.sees_images
                 body = await admit(body, None, model_id=model.id, sees_images=sees_images, intake=self.intake)
