@@ -254,7 +254,8 @@ def lock(extra: Sequence[str]) -> int:
     # The libraries of the clients are installed apart from ours, at versions of their own.
     words = [word for word in base if word != "pyproject.toml"]
     code = code or call(*words, "tests/clients/python.in", "--output-file=requirements/clients.txt")
-    # What the bench stands beside paddock has an environment of its own too.
+    # aider has an environment of its own, and what the bench stands beside paddock another.
+    code = code or call(*words, "tests/clients/aider.in", "--output-file=requirements/aider.txt")
     return code or call(*words, "requirements/bench.in", "--output-file=requirements/bench.txt")
 
 

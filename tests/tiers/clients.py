@@ -1,4 +1,4 @@
-"""Installs what the tier `clients` runs: the agents from npm and the libraries from PyPI, at locked versions.
+"""Installs what the tier `clients` runs: the agents from npm, aider and the libraries from PyPI, at locked versions.
 
 `--ask` only tells, by its exit status, whether npm answers here.
 """
@@ -13,7 +13,10 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 FOLDER = ROOT / ".clients"
-LOCKS = (ROOT / "tests" / "clients" / "package-lock.json", ROOT / "requirements" / "clients.txt")
+NODE_LOCK = ROOT / "tests" / "clients" / "package-lock.json"
+# aider pins all that it needs at versions which the libraries do not take, so it has an environment of its own.
+PYTHONS = {"python": ROOT / "requirements" / "clients.txt", "aider": ROOT / "requirements" / "aider.txt"}
+LOCKS = (NODE_LOCK, *PYTHONS.values())
 _ASK_TIMEOUT_S = 30
 
 
@@ -47,10 +50,11 @@ def install() -> None:
     # `npm ci` would refuse the lock, which leaves out the agents' packages for other systems.
     words = ["npm", "install", "--no-save", "--no-audit", "--no-fund", "--loglevel=error"]
     subprocess.run(words, cwd=node, check=True)
-    python = FOLDER / "python"
-    subprocess.run([sys.executable, "-m", "venv", "--clear", str(python)], check=True)
-    pip = [str(python / "bin" / "python"), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
-    subprocess.run([*pip, "--require-hashes", "--no-deps", "-r", str(LOCKS[1])], check=True)
+    for name, lock in PYTHONS.items():
+        python = FOLDER / name
+        subprocess.run([sys.executable, "-m", "venv", "--clear", str(python)], check=True)
+        pip = [str(python / "bin" / "python"), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+        subprocess.run([*pip, "--require-hashes", "--no-deps", "-r", str(lock)], check=True)
     stamp.write_text(wanted, "utf-8")
 
 

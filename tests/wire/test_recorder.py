@@ -9,7 +9,7 @@ from typing import Any
 import anyio
 import pytest
 
-from paddock.recorder.recorder import Recorder
+from paddock.recorder.recorder import Entry, Recorder
 from paddock.recorder.secrets import without_secrets
 from tests.wire.rig import CHAT, HANG_GUARD_S, USER, Rig, scripted_studio
 
@@ -104,10 +104,34 @@ async def test_the_oldest_recordings_make_room(tmp_path: Path) -> None:
     assert 0 < sum(entry.size_bytes for entry in kept) <= 30_000
     assert len(kept) < 6
     os.utime(kept[-1].path, (1, 1))
+    # Ages are looked at once a minute, and at the first recording after a start.
+    recorder = Recorder(folder=tmp_path / "requests", is_on=True, most_bytes=30_000, most_age_s=1000)
     last = recorder.begin(request_id="r", method="POST", path="/v1/x", headers=[], asked=None)
     assert last is not None
     await last.close()
     assert kept[-1].record_id not in [entry.record_id for entry in recorder.entries()]
+
+
+async def test_a_full_recorder_does_not_look_at_every_file_at_each_request(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    recorder = Recorder(folder=tmp_path / "requests", is_on=True, most_bytes=200_000, most_age_s=1000)
+    looks = 0
+    entries = recorder.entries
+
+    def counted() -> list[Entry]:
+        nonlocal looks
+        looks += 1
+        return entries()
+
+    monkeypatch.setattr(recorder, "entries", counted)
+    for _ in range(60):
+        recording = recorder.begin(request_id="r", method="POST", path="/v1/x", headers=[], asked=None)
+        assert recording is not None
+        recording.inbound(os.urandom(6000))
+        await recording.close()
+        assert sum(path.stat().st_size for path in (tmp_path / "requests").iterdir()) <= 200_000
+    assert looks < 20
 
 
 async def test_a_folder_that_cannot_be_written_breaks_no_answer(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import gzip
 import json
+import math
 import os
 import secrets
 import time
@@ -22,6 +23,9 @@ from paddock.recorder.recording import Recording
 
 _log = named(__name__)
 _SUFFIX = ".json.gz"
+# Looking at every recording takes long where there are many.
+_LOOK_EVERY_S = 60.0
+_KEPT_WHEN_FULL = 0.9
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,6 +52,9 @@ class Recorder:
         self._is_on = is_on
         self._most_bytes = most_bytes
         self._most_age_s = most_age_s
+        # What the recordings hold together, as far as is known, and when they were last looked at.
+        self._held_bytes = 0
+        self._looked_s = -math.inf
 
     @classmethod
     def of(cls, settings: Settings) -> Recorder:
@@ -123,19 +130,27 @@ class Recorder:
         draft = self._folder / f".{record_id}.draft"
         with os.fdopen(os.open(draft, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "wb") as file:
             file.write(gzip.compress(json.dumps(record).encode(), compresslevel=5))
+        self._held_bytes += draft.stat().st_size
         draft.replace(self._folder / f"{record_id}{_SUFFIX}")
-        self._make_room()
+        if self._held_bytes > self._most_bytes or time.monotonic() - self._looked_s > _LOOK_EVERY_S:
+            self._make_room()
 
     def _make_room(self) -> None:
+        """Remove what is too old or too much; where there was too much, some more, so that it is not always so."""
         oldest_s = time.time() - self._most_age_s
-        kept_bytes = 0
-        for entry in self.entries():
-            kept_bytes += entry.size_bytes
+        entries = self.entries()
+        is_full = sum(entry.size_bytes for entry in entries) > self._most_bytes
+        limit_bytes = self._most_bytes * _KEPT_WHEN_FULL if is_full else self._most_bytes
+        held_bytes = 0
+        for entry in entries:
             try:
-                if kept_bytes > self._most_bytes or entry.path.stat().st_mtime < oldest_s:
+                if held_bytes + entry.size_bytes > limit_bytes or entry.path.stat().st_mtime < oldest_s:
                     entry.path.unlink(missing_ok=True)
+                else:
+                    held_bytes += entry.size_bytes
             except FileNotFoundError:
                 continue
+        self._held_bytes, self._looked_s = held_bytes, time.monotonic()
         for draft in self._folder.glob(".*.draft"):
             # Another request's is no draft any more as soon as it is whole.
             with contextlib.suppress(FileNotFoundError):
