@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from paddock.protocol.sse import StreamFilter, comment, cut_call_repaired
+from paddock.protocol.sse import StreamFilter, comment, cut_call_repaired, cut_name_removed
 
 Json = dict[str, Any]
 
@@ -316,3 +316,24 @@ def test_an_answer_of_an_odd_shape_is_returned_unchanged(body: bytes) -> None:
 
 def test_a_comment_is_a_whole_event() -> None:
     assert comment(f"{SAID}: ü") == f": {SAID}: ü\n\n".encode()
+
+
+@pytest.mark.parametrize("piece", ["get", 'a \\"quoted\\" one', "\\u00e9\\\\"])
+def test_a_piece_of_a_forced_calls_name_is_no_text_and_all_else_stays(piece: str) -> None:
+    message = f'{{"content" : "{piece}","role":"assistant"}}'
+    body = f'{{"choices": [ {{"finish_reason":"length","message":{message}}}],"a": "content"}}'
+    assert cut_name_removed(body.encode()) == body.replace(f'"{piece}"', '""').encode()
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b'{"choices":[{"message":{"content":"","tool_calls":[{"id":"a"}]}}]}',
+        b'{"choices":[{"message":{"content":"text","tool_calls":[{"id":"a"}]}}]}',
+        b'{"choices":[{"message":{"content":null}}]}',
+        b'{"error":{"content":"x"}}',
+        b"no JSON",
+    ],
+)
+def test_an_answer_with_its_call_or_of_another_form_is_the_very_same(body: bytes) -> None:
+    assert cut_name_removed(body) == body

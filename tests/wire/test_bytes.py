@@ -171,6 +171,16 @@ async def test_a_call_that_the_token_limit_cut_is_reported_as_length(rig: Rig) -
     assert (await rig.chat(tools=[TOOL])).content == CUT_BODY % b"length"
 
 
+async def test_a_forced_call_whose_name_was_cut_says_nothing(rig: Rig) -> None:
+    body = b'{"choices":[{"finish_reason":"length","index":0,"message":{"role":"assistant","content":"get_w"}}]}'
+    await rig.script(plain(body), plain(body))
+    forced = await rig.chat(tools=[TOOL], tool_choice="required")
+    assert forced.content == body.replace(b"get_w", b"")
+    assert forced.headers["x-paddock-amended"] == "content: the call's name was cut"
+    free = await rig.chat(tools=[TOOL])
+    assert free.content == body
+
+
 async def test_a_streamed_call_that_was_cut_is_length_wherever_it_is_split(rig: Rig) -> None:
     sent, wanted = CUT_CALL % b"tool_calls" + DONE, CUT_CALL % b"length" + DONE
     await rig.script(*(pieces(sent[:at], sent[at:], gap_s=0.002) for at in range(1, len(sent), 7)))

@@ -12,6 +12,7 @@ _BOUNDARY = re.compile(rb"\r\n\r\n|\n\n|\r\r")
 _MARKS = (b'"usage"', b'"prompt_progress"')
 _CALL_MARK = b'"tool_calls"'
 _FINISHED_BY_CALL = re.compile(rb'("finish_reason"\s*:\s*)"tool_calls"')
+_CONTENT = re.compile(rb'("content"\s*:\s*)"(?:[^"\\]|\\.)+"')
 # A frame larger than this is handed on as it comes, unexamined, rather than held.
 _HOLD_BYTES = 8 * 2**20
 
@@ -39,6 +40,20 @@ def cut_call_repaired(body: bytes) -> bytes:
     # The reasons stand in the body in the order of their choices.
     are_cut = iter(cut)
     return _FINISHED_BY_CALL.sub(lambda found: found[1] + b'"length"' if next(are_cut, False) else found[0], body)
+
+
+def cut_name_removed(body: bytes) -> bytes:
+    """A non-streamed answer to a forced call, without the piece of a name that it holds where the name was cut.
+
+    The engine has no call to put such a piece in and takes it for text; streamed, it says nothing.
+    """
+    try:
+        choices = objects_in(json.loads(body)["choices"])
+    except (ValueError, KeyError, TypeError):
+        return body
+    if any((as_object(choice.get("message")) or {}).get("tool_calls") for choice in choices):
+        return body
+    return _CONTENT.sub(rb'\1""', body)
 
 
 class StreamFilter:

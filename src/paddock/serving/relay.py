@@ -21,7 +21,7 @@ from paddock.engine.pool import Lease, Pool
 from paddock.errors import BadRequest, EngineNotConnected, EngineTimeout, EngineUnreachable, PaddockError
 from paddock.log import named
 from paddock.protocol.healing import Healer, healed_body
-from paddock.protocol.sse import StreamFilter, comment, cut_call_repaired
+from paddock.protocol.sse import StreamFilter, comment, cut_call_repaired, cut_name_removed
 from paddock.serving import choice, images
 from paddock.serving.checking import Checker
 from paddock.serving.images import INTAKE, Intake
@@ -217,6 +217,9 @@ class Relay:
         if self._prepared.body.get("tools") and (repaired := cut_call_repaired(body)) != body:
             body = repaired
             wire.headers.append((b"x-paddock-amended", b"finish_reason length: the call was cut"))
+        if self._prepared.forces_call and (named := cut_name_removed(body)) != body:
+            body = named
+            wire.headers.append((b"x-paddock-amended", b"content: the call's name was cut"))
         if self._prepared.heals:
             body, healed = healed_body(body, self._prepared.body.get("tools"))
             wire.headers += [(b"x-paddock-amended", _header_value(f"healed: {name}")) for name in healed]
