@@ -154,6 +154,28 @@ def test_an_output_is_text_or_parts_or_an_object(output: Any, wanted: str) -> No
     assert messages(CALL, {**OUTPUT, "output": output})[1]["content"] == wanted
 
 
+def test_an_output_that_answers_no_call_is_told_to_the_model_as_text() -> None:
+    # As Codex sends it once the model made itself a goal.
+    told: Json = {
+        "type": "function_call_output", "id": "fco_1", "namespace": "agent", "name": "goal", "output": "ship",
+    }  # fmt: skip
+    got = form([user("hi"), CALL, OUTPUT, told])
+    wanted = '{"namespace": "agent", "name": "goal", "output": "ship"}'
+    assert [(m["role"], m["content"]) for m in got.body["messages"][-2:]] == [("tool", "seen"), ("user", wanted)]
+    assert got.adapted == ("input: outputs that answer no call became text",)
+
+
+def test_a_missing_call_id_is_filled_in_where_one_call_waits_and_refused_elsewhere() -> None:
+    bare: Json = {"type": "function_call_output", "output": "ok"}
+    got = form([user("hi"), CALL, bare])
+    assert got.body["messages"][-1] == {"role": "tool", "tool_call_id": CALL["call_id"], "content": "ok"}
+    assert got.adapted == ("input: a missing call_id was filled in",)
+    for items in ([user("hi"), bare], [user("hi"), CALL, {**CALL, "call_id": "b"}, bare]):
+        with pytest.raises(FieldInvalid) as caught:
+            form(items)
+        assert caught.value.param == f"input.{len(items) - 1}.call_id"
+
+
 def test_a_custom_call_and_its_output_are_a_call_of_the_function_that_stands_for_it() -> None:
     call = {"type": "custom_tool_call", "call_id": "a", "name": "patch", "input": 'say "x"'}
     output = {"type": "custom_tool_call_output", "call_id": "a", "output": "ok"}

@@ -156,7 +156,16 @@ class Turns:
         self._unanswered.add(call_id)
 
     def _output(self, where: str, item: dict[str, Any]) -> None:
-        call_id = item.get("call_id")
+        call_id, name = item.get("call_id"), item.get("name")
+        if call_id is None and isinstance(name, str) and name:
+            # Codex tells the model of its own tools' state so, without any call of the model's.
+            told = {key: item[key] for key in ("namespace", "name", "output") if item.get(key) is not None}
+            self._notes["input: outputs that answer no call became text"] = None
+            self._hear(json.dumps(told, ensure_ascii=False))
+            return
+        if call_id is None and len(self._unanswered) == 1:
+            call_id = next(iter(self._unanswered))
+            self._notes["input: a missing call_id was filled in"] = None
         if not isinstance(call_id, str) or not call_id:
             raise FieldInvalid(f"{where}.call_id: must name the call it answers.", param=f"{where}.call_id")
         output: Any = item.get("output")
