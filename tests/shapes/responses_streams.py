@@ -6,6 +6,7 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
+from paddock.protocol.messages_answer import MessagesPassage
 from paddock.protocol.responses import to_chat
 from paddock.protocol.responses_answer import ResponsesPassage
 from paddock.protocol.responses_object import Snapshot
@@ -77,7 +78,7 @@ def whole_of(deltas: Sequence[Json], *, reason: str = "stop") -> bytes:
     return json.dumps({"choices": [choice], "created": 105, "usage": USAGE}).encode()
 
 
-def passed(through: ResponsesPassage, data: bytes, cuts: Sequence[int] = ()) -> bytes:
+def passed(through: ResponsesPassage | MessagesPassage, data: bytes, cuts: Sequence[int] = ()) -> bytes:
     """All that a client gets for an engine's stream, whose bytes come cut at these places."""
     out = [through.opening()]
     ends = sorted({min(cut, len(data)) for cut in cuts} | {len(data)})
