@@ -31,6 +31,11 @@ class Place:
     folder: Path
     home: Path
     context_tokens: int = 65536
+    # A small model may call tools for ever.
+    most_turns: int = 4
+
+
+Command = tuple[list[str], dict[str, str]]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,7 +46,7 @@ class Program:
     route: str
     shell_tool: str
     arguments: Callable[[str], dict[str, Any]]
-    command: Callable[[Place], tuple[list[str], dict[str, str]]]
+    command: Callable[[Place], Command]
 
     def plot(self) -> list[Act]:
         """What its model does: write the file, read it, say so."""
@@ -52,9 +57,9 @@ class Program:
         ]
 
 
-def run(program: Program, place: Place) -> subprocess.CompletedProcess[str]:
+def run(start: Command, place: Place) -> subprocess.CompletedProcess[str]:
     """Let a program do its task, and wait for its end."""
-    command, environment = program.command(place)
+    command, environment = start
     plain = {name: os.environ[name] for name in ("PATH", "LANG", "TERM") if name in os.environ}
     places = {"HOME": str(place.home), "XDG_CONFIG_HOME": str(place.home / ".config"), "NO_COLOR": "1", "CI": "1"}
     return subprocess.run(
@@ -69,7 +74,7 @@ def run(program: Program, place: Place) -> subprocess.CompletedProcess[str]:
     )
 
 
-def _claude_code(place: Place) -> tuple[list[str], dict[str, str]]:
+def _claude_code(place: Place) -> Command:
     environment = {
         "ANTHROPIC_BASE_URL": place.url,
         "ANTHROPIC_AUTH_TOKEN": "not-needed",
@@ -81,10 +86,11 @@ def _claude_code(place: Place) -> tuple[list[str], dict[str, str]]:
         "DISABLE_AUTOUPDATER": "1",
     }
     command = [str(NODE / "claude"), "-p", TASK, "--output-format", "json", "--allowedTools", "Bash"]
+    command += ["--max-turns", str(place.most_turns)]
     return command, environment
 
 
-def _codex(place: Place) -> tuple[list[str], dict[str, str]]:
+def _codex(place: Place) -> Command:
     home = place.home / "codex"
     home.mkdir(parents=True, exist_ok=True)
     provider = f'name = "paddock"\nbase_url = "{place.url}/v1"\nwire_api = "responses"\nenv_key = "PADDOCK_API_KEY"\n'
@@ -94,7 +100,7 @@ def _codex(place: Place) -> tuple[list[str], dict[str, str]]:
     return command, {"CODEX_HOME": str(home), "PADDOCK_API_KEY": "not-needed"}
 
 
-def _opencode(place: Place) -> tuple[list[str], dict[str, str]]:
+def _opencode(place: Place) -> Command:
     limits = {"context": place.context_tokens, "output": 1024}
     provider = {
         "npm": "@ai-sdk/openai-compatible",
@@ -108,7 +114,7 @@ def _opencode(place: Place) -> tuple[list[str], dict[str, str]]:
     return [str(NODE / "opencode"), "run", TASK], quiet
 
 
-def _continue(place: Place) -> tuple[list[str], dict[str, str]]:
+def _continue(place: Place) -> Command:
     lines = [
         "name: paddock", "version: 1.0.0", "schema: v1", "models:", "  - name: pocket", "    provider: openai",
         f"    model: {MODEL}", f"    apiBase: {place.url}/v1", "    apiKey: not-needed", "    roles: [chat]",
@@ -118,6 +124,19 @@ def _continue(place: Place) -> tuple[list[str], dict[str, str]]:
     config.write_text("\n".join(lines) + "\n", "utf-8")
     quiet = {"CONTINUE_TELEMETRY_ENABLED": "0", "CONTINUE_CLI_DISABLE_COMMIT_SIGNATURE": "1"}
     return [str(NODE / "cn"), "--config", str(config), "-p", "--auto", TASK], quiet
+
+
+def aider(place: Place, message: str) -> Command:
+    """One message to aider about hello.txt. It calls no tools: files are shown to the model and read from its words."""
+    environment = {
+        "OPENAI_API_BASE": f"{place.url}/v1",
+        "OPENAI_API_KEY": "not-needed",
+        # It would fetch prices of models from the network.
+        "LITELLM_LOCAL_MODEL_COST_MAP": "True",
+    }
+    quiet = ["--no-check-update", "--no-analytics", "--no-show-model-warnings", "--no-show-release-notes", "--no-git"]
+    words = ["--model", f"openai/{MODEL}", "--edit-format", "whole", "--yes-always", "--no-auto-lint", "--no-pretty"]
+    return [str(AIDER), *words, *quiet, "--message", message, "hello.txt"], environment
 
 
 PROGRAMS = (

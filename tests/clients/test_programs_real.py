@@ -1,0 +1,86 @@
+"""Tests the agent programs on the real engine, where the protocol is judged: the bundled model is too small for a task.
+
+Every request is answered, the program ends cleanly, complains of no answer, and what was read is not read again.
+"""
+
+from __future__ import annotations
+
+import re
+import shutil
+from collections.abc import AsyncGenerator
+from pathlib import Path
+from typing import Any
+
+import anyio
+import httpx
+import pytest
+
+from paddock.app import Studio, running
+from paddock.config import load
+from tests.clients.programs import PROGRAMS, Command, Place, aider, run
+
+pytestmark = pytest.mark.anyio
+COMMANDS = {program.name: program.command for program in PROGRAMS}
+NAMES = [*COMMANDS, "aider"]
+# Of the longest prompt of a second run, so much must have been there from the first.
+REUSED_LEAST = 0.95
+# What programs say of an answer that they cannot read.
+COMPLAINTS = re.compile(
+    r"parse error|unexpected token|JSON Parse|invalid JSON|stream (closed|disconnected|error)|Reconnecting|ZodError"
+    r"|AI_\w*Error|APIError|Traceback|is not a function|undefined is not",
+    re.IGNORECASE,
+)
+COUNTED = re.compile(r'"prompt_tokens":\s*(\d+).*?"cached_tokens":\s*(\d+)')
+
+
+@pytest.fixture
+async def studio(anyio_backend: str, tmp_path: Path) -> AsyncGenerator[Studio]:
+    """Paddock with the real engine, a context that holds Claude Code's prompt, and the flight recorder on."""
+    settings = load(
+        {"port": 0, "context_tokens": 65536, "record": True}, environ={"PADDOCK_HOME": str(tmp_path / "paddock")}
+    )
+    async with running(settings) as studio:
+        yield studio
+
+
+def command_of(name: str, place: Place) -> Command:
+    return COMMANDS[name](place) if name in COMMANDS else aider(place, "Write a greeting into hello.txt.")
+
+
+async def recorded(http: httpx.AsyncClient) -> list[dict[str, Any]]:
+    """What the program asked, and what it got; forgotten afterwards."""
+    listed = (await http.get("/api/requests")).json()["data"]
+    found = [(await http.get(f"/api/requests/{record['id']}")).json() for record in listed]
+    await http.delete("/api/requests")
+    return found
+
+
+def counts(record: dict[str, Any]) -> tuple[int, int]:
+    """Tokens of a request's prompt, and of them those that were there; zeros for what the program broke off."""
+    told = COUNTED.findall(str(record["sections"].get("engine", "")))
+    return (int(told[-1][0]), int(told[-1][1])) if told else (0, 0)
+
+
+@pytest.mark.parametrize("name", NAMES)
+async def test_a_program_speaks_with_the_real_engine_without_a_fault(
+    name: str, studio: Studio, tmp_path: Path, record_property: Any
+) -> None:
+    longest = (0, 0)
+    async with httpx.AsyncClient(base_url=studio.url, timeout=60) as http:
+        for _ in range(2):
+            place = Place(url=studio.url, folder=tmp_path / "work", home=tmp_path / "home")
+            for folder in (place.folder, place.home):
+                shutil.rmtree(folder, ignore_errors=True)
+                folder.mkdir()
+            done = await anyio.to_thread.run_sync(run, command_of(name, place), place)
+            said = f"exit {done.returncode}\n{done.stdout[-3000:]}\n{done.stderr[-3000:]}"
+            records = await recorded(http)
+            assert records, said
+            assert [(record["status"], record["path"]) for record in records if record["status"] != 200] == [], said
+            assert not COMPLAINTS.search(said), said
+            assert done.returncode == 0 or '"subtype":"error_max_turns"' in done.stdout, said
+            longest = max(counts(record) for record in records)
+    prompt, cached = longest
+    print(f"{name}: {prompt} tokens, {cached} of them reused ({cached / max(prompt, 1):.1%})")
+    record_property("reused", f"{cached}/{prompt}")
+    assert cached >= REUSED_LEAST * prompt > 0
