@@ -21,6 +21,13 @@ assert(called.stop_reason === "tool_use" && called.content[0].input.city, JSON.s
 const result = { type: "tool_result", tool_use_id: called.content[0].id, content: "Sunny" };
 const turns = [ask, { role: "assistant", content: called.content }, { role: "user", content: [result] }];
 await client.messages.create({ ...base, messages: turns, tools });
+const schema = { type: "object", properties: { is_blue: { type: "boolean" } }, required: ["is_blue"] };
+const shaped = await client.messages.create({
+  ...base,
+  messages: [{ role: "user", content: "Is the sky blue? Answer with is_blue true or false." }],
+  output_config: { format: { type: "json_schema", schema } },
+});
+assert(typeof JSON.parse(shaped.content[0].text).is_blue === "boolean", JSON.stringify(shaped));
 const counted = await client.messages.countTokens({ model: base.model, messages: [ask], tools });
 assert(counted.input_tokens > 10, "count");
 try {

@@ -1,4 +1,4 @@
-# `llm` against a paddock: plain, streamed, with a tool and with a schema.
+# `llm` against a paddock: plain, streamed, with a tool that it runs and answers for, with a schema, and its error.
 set -eu
 mkdir -p "$LLM_USER_PATH"
 cat > "$LLM_USER_PATH/extra-openai-models.yaml" <<YAML
@@ -7,10 +7,15 @@ cat > "$LLM_USER_PATH/extra-openai-models.yaml" <<YAML
   api_base: $PADDOCK_URL/v1
   supports_tools: true
   supports_schema: true
+- model_id: unknown
+  model_name: nope
+  api_base: $PADDOCK_URL/v1
 YAML
 test -n "$("$LLM" -m local --key any --no-stream Hello)"
 test -n "$("$LLM" -m local --key any Hello)"
 "$LLM" -m local --key any -o max_tokens 200 -T llm_time "What time is it?"
 "$LLM" -m local --key any -o max_tokens 200 --schema 'is_blue bool' "Is the sky blue?" | grep is_blue
+if said=$("$LLM" -m unknown --key any Hello 2>&1); then exit 1; fi
+echo "$said" | grep "There is no model 'nope'"
 if "$LLM" -m local --key any -o max_tokens nonsense Hello; then exit 1; fi
 echo done
