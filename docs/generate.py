@@ -11,13 +11,18 @@ import sys
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "src"))
+ROOT = Path(__file__).resolve().parents[1]
+sys.path[:0] = [str(ROOT / "src"), str(ROOT)]
 
+from docs import coverage
 from paddock import errors
 from paddock.api.faults import TABLE
 from paddock.config import NAMES, Settings, describe
+from tests.wire_table import BEYOND, ROWS
 
-REFERENCE = Path(__file__).resolve().parent / "reference"
+REFERENCE = ROOT / "docs" / "reference"
+API = ROOT / "docs" / "api.md"
+COVERAGE_BEGINS, COVERAGE_ENDS = "<!-- coverage begins -->", "<!-- coverage ends -->"
 HEAD = "<!-- Written by docs/generate.py; `python3 dev.py fmt` writes it anew. -->\n"
 
 
@@ -79,11 +84,33 @@ def errors_page() -> str:
     )
 
 
-PAGES: dict[str, Callable[[], str]] = {"settings.md": settings_page, "errors.md": errors_page}
+def wire_page() -> str:
+    """Every rule of the wire with the tests that show it."""
+    head = (
+        f"{HEAD}\n# The wire\n\nWhat every endpoint must do, and the tests that show it. Times are measured, not "
+        "tested.\n\n"
+    )
+    return head + coverage.page(ROWS, BEYOND)
+
+
+def with_coverage(text: str) -> str:
+    """The text of docs/api.md with its table of coverage written anew."""
+    before, begin, rest = text.partition(COVERAGE_BEGINS)
+    _, end, after = rest.partition(COVERAGE_ENDS)
+    assert begin, "docs/api.md has lost the marks of its table of coverage"
+    assert end, "docs/api.md has lost the marks of its table of coverage"
+    return f"{before}{begin}\n\n{coverage.summary(ROWS, BEYOND)}\n{end}{after}"
+
+
+PAGES: dict[str, Callable[[], str]] = {"settings.md": settings_page, "errors.md": errors_page, "wire.md": wire_page}
 
 
 def main() -> None:
     """Write every page whose text has changed."""
+    text = API.read_text("utf-8")
+    if with_coverage(text) != text:
+        API.write_text(with_coverage(text), "utf-8")
+        print("docs/api.md written")
     REFERENCE.mkdir(exist_ok=True)
     for name, page in PAGES.items():
         path, text = REFERENCE / name, page()

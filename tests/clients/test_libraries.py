@@ -49,6 +49,7 @@ def test_every_library_has_its_script() -> None:
     assert len(NAMES) == 7
 
 
+@pytest.mark.rule("libraries")
 @pytest.mark.parametrize("name", NAMES)
 async def test_a_library_works_against_the_real_engine(name: str, tmp_path: Path) -> None:
     settings = load({"port": 0, "context_tokens": 8192, "threads": 1}, environ={"PADDOCK_HOME": str(tmp_path / "home")})

@@ -13,6 +13,7 @@ from tests.wire.rig import CHAT, body_of, scripted_studio
 pytestmark = pytest.mark.anyio
 
 
+@pytest.mark.rule("agents")
 @pytest.mark.parametrize("program", PROGRAMS, ids=lambda program: program.name)
 async def test_a_program_completes_a_task_with_tools_in_two_turns(program: Program, tmp_path: Path) -> None:
     place = Place(url="", folder=tmp_path / "work", home=tmp_path / "home")
@@ -32,6 +33,7 @@ async def test_a_program_completes_a_task_with_tools_in_two_turns(program: Progr
     assert WORDS in str(results[-1])
 
 
+@pytest.mark.rule("agents")
 async def test_aider_completes_a_task_in_two_turns_without_tools(tmp_path: Path) -> None:
     place = Place(url="", folder=tmp_path / "work", home=tmp_path / "home")
     for folder in (place.folder, place.home):

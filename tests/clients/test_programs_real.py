@@ -61,6 +61,7 @@ def counts(record: dict[str, Any]) -> tuple[int, int]:
     return (int(told[-1][0]), int(told[-1][1])) if told else (0, 0)
 
 
+@pytest.mark.rule("prefix-stable", "agents")
 @pytest.mark.parametrize("name", NAMES)
 async def test_a_program_speaks_with_the_real_engine_without_a_fault(
     name: str, studio: Studio, tmp_path: Path, record_property: Any

@@ -49,6 +49,7 @@ def each(strategy: SearchStrategy[Case], count: int, do: Callable[[Case], object
     one()
 
 
+@pytest.mark.rule("error-fuzz")
 def test_what_the_description_allows_and_what_it_forbids(
     stage: Stage, requests: int, full: bool, subtests: pytest.Subtests
 ) -> None:
@@ -75,6 +76,7 @@ def test_odd_methods_paths_and_headers(stage: Stage, requests: int, full: bool) 
         each(strayed(), requests // 8, stage.ask, full=full)
 
 
+@pytest.mark.rule("error-fuzz")
 def test_clients_that_leave(stage: Stage, requests: int, full: bool) -> None:
     stage.play(_SLOW)
     with stage.tally.part("leaving"):
@@ -82,12 +84,14 @@ def test_clients_that_leave(stage: Stage, requests: int, full: bool) -> None:
     stage.play({})
 
 
+@pytest.mark.rule("error-fuzz")
 def test_bodies_near_to_real_ones(stage: Stage, requests: int, full: bool) -> None:
     with stage.tally.part("bodies"):
         while (missing := requests - stage.tally.sent) > 0:
             each(posted(), missing, stage.ask, full=full)
 
 
+@pytest.mark.rule("error-fuzz")
 def test_nothing_is_left_behind_and_a_good_request_is_answered(stage: Stage, requests: int) -> None:
     assert stage.tally.sent >= requests, "the parts of this file count together: run all of it"
     good = Sent(method="POST", target=b"/v1/chat/completions", body=_GOOD)

@@ -38,6 +38,7 @@ def ask(path: str, text: str) -> dict[str, Any]:
     return {"model": "pocket-v0", "max_tokens": 1, "messages": [{"role": "user", "content": text}]}
 
 
+@pytest.mark.rule("control-text")
 @pytest.mark.parametrize("path", ["/v1/chat/completions", "/v1/messages", "/v1/responses"])
 async def test_forged_turns_are_text_for_the_engine(studio: Studio, path: str) -> None:
     async with httpx.AsyncClient(base_url=studio.url, timeout=60) as http:

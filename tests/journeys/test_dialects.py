@@ -46,6 +46,7 @@ async def test_row_62_any_gives_a_tool_use_block(studio: Studio, stream: bool) -
     assert [block.type for block in message.content] == ["tool_use"]
 
 
+@pytest.mark.rule("one-generation")
 async def test_one_generation_is_the_same_in_every_dialect(studio: Studio, sdk: Any) -> None:
     chat = await sdk.chat.completions.create(
         model="pocket-v0", messages=[{"role": "user", "content": ASK}], tools=[CHAT_TOOL], temperature=0,

@@ -79,6 +79,7 @@ def stage(tmp_path_factory: pytest.TempPathFactory) -> Generator[Stage]:
             server.wait(timeout=TIMEOUT_S)
 
 
+@pytest.mark.rule("also-engine-routes")
 @pytest.mark.parametrize("example", examples(), ids=lambda example: f"{example.page}:{example.line}")
 def test_an_example_works_as_it_is_printed(example: Example, stage: Stage) -> None:
     text = example.text.replace(DEFAULT_ADDRESS, stage.address)

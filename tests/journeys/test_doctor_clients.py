@@ -27,6 +27,7 @@ def home(tmp_path: Path) -> Path:
     return tmp_path / "home"
 
 
+@pytest.mark.rule("prefix-stable")
 def test_the_bundled_model_answers_clients_as_they_expect(home: Path) -> None:
     ran = run(home, *SMALL, "--json")
     assert (ran.returncode, ran.stderr) == (0, "")

@@ -36,6 +36,7 @@ async def http(encoders: Studio) -> AsyncGenerator[httpx.AsyncClient]:
         yield client
 
 
+@pytest.mark.rule("also-embeddings")
 async def test_embeddings_are_the_same_as_floats_as_base64_and_by_ollamas_route(
     encoders: Studio, http: httpx.AsyncClient
 ) -> None:
@@ -52,6 +53,7 @@ async def test_embeddings_are_the_same_as_floats_as_base64_and_by_ollamas_route(
     assert listed["embeddings"] == [pytest.approx(vector, abs=1e-6) for vector in vectors]
 
 
+@pytest.mark.rule("also-rerank")
 async def test_documents_are_ranked_and_the_best_alone_where_asked(http: httpx.AsyncClient) -> None:
     body: dict[str, Any] = {"model": "ranker", "query": "what eats hay ?", "documents": DOCUMENTS}
     every = (await http.post("/v1/rerank", json=body)).json()
@@ -63,6 +65,7 @@ async def test_documents_are_ranked_and_the_best_alone_where_asked(http: httpx.A
     assert [result["index"] for result in best] == [max(scores, key=lambda index: scores[index])]
 
 
+@pytest.mark.rule("also-models")
 async def test_each_model_says_what_it_can_and_is_refused_for_the_rest_with_the_route_to_use(
     http: httpx.AsyncClient,
 ) -> None:

@@ -113,6 +113,7 @@ MOMENTS: dict[str, tuple[Answer, bool, bytes]] = {
 }
 
 
+@pytest.mark.rule("stop-connection")
 @pytest.mark.parametrize("path", PATHS)
 @pytest.mark.parametrize("moment", MOMENTS)
 async def test_row_49_the_engines_connection_is_closed(tmp_path: Path, rounds: int, path: str, moment: str) -> None:
@@ -166,6 +167,7 @@ async def test_row_50_leaving_leaves_nothing_behind(tmp_path: Path, rounds: int)
         assert await standing_still(count) == before
 
 
+@pytest.mark.rule("stop-connection")
 async def test_clients_that_leave_together_are_all_noticed(tmp_path: Path, rounds: int) -> None:
     async with scripted_studio(tmp_path) as rig:
         await rig.script({"generate": {"chunks": 100_000, "per_s": 100}})
@@ -216,6 +218,7 @@ async def idle_after(studio: Studio) -> float:
     return time.monotonic()
 
 
+@pytest.mark.rule("stop-slot")
 @pytest.mark.parametrize("path", PATHS)
 @pytest.mark.parametrize("moment", ["while generating", "while the prompt is read"])
 async def test_the_real_engines_slot_is_idle_soon(real: Studio, rounds: int, path: str, moment: str) -> None:

@@ -45,6 +45,7 @@ def calls_of(completion: ChatCompletion) -> list[ChatCompletionMessageFunctionTo
     return [cast(ChatCompletionMessageFunctionToolCall, call) for call in calls]
 
 
+@pytest.mark.rule("answers-complete")
 async def test_row_52_a_chat_is_answered_with_a_finish_reason_and_usage(sdk: openai.AsyncOpenAI) -> None:
     answer = await sdk.chat.completions.create(model=MODEL, messages=HELLO, max_tokens=40, temperature=0)
     assert answer.choices[0].message.content
@@ -74,6 +75,7 @@ async def streamed(
         return [chunk async for chunk in stream]
 
 
+@pytest.mark.rule("answers-complete")
 async def test_row_52_a_stream_says_the_same_as_the_whole_answer(sdk: openai.AsyncOpenAI) -> None:
     whole = await sdk.chat.completions.create(model=MODEL, messages=HELLO, max_tokens=40, temperature=0)
     chunks = await streamed(sdk, HELLO, max_tokens=40, stream_options={"include_usage": True})
@@ -89,6 +91,7 @@ async def test_row_52_a_stream_says_the_same_as_the_whole_answer(sdk: openai.Asy
     assert usage.completion_tokens == whole.usage.completion_tokens
 
 
+@pytest.mark.rule("amend-usage")
 async def test_a_stream_shows_usage_and_progress_only_to_those_who_ask(sdk: openai.AsyncOpenAI) -> None:
     chunks = await streamed(sdk, HELLO, max_tokens=5)
     assert all(chunk.choices for chunk in chunks)
@@ -97,6 +100,7 @@ async def test_a_stream_shows_usage_and_progress_only_to_those_who_ask(sdk: open
     assert any("prompt_progress" in chunk.model_dump() for chunk in asked)
 
 
+@pytest.mark.rule("choice-auto")
 async def test_row_52_tools_on_auto_give_a_call(sdk: openai.AsyncOpenAI) -> None:
     answer = await sdk.chat.completions.create(
         model=MODEL, messages=WEATHER, tools=[GET_WEATHER], tool_choice="auto", temperature=0
@@ -121,6 +125,7 @@ def joined(chunks: list[ChatCompletionChunk]) -> dict[int, dict[str, str]]:
     return calls
 
 
+@pytest.mark.rule("calls-add-up")
 @pytest.mark.parametrize("choice", ["auto", "required"])
 async def test_row_52_a_streamed_call_is_the_call_of_the_whole_answer(
     sdk: openai.AsyncOpenAI, choice: Literal["auto", "required"]
@@ -157,6 +162,7 @@ CHOICES: dict[str, tuple[ChatCompletionToolChoiceOptionParam, set[str]]] = {
 }
 
 
+@pytest.mark.rule("choice-named")
 @pytest.mark.parametrize("name", CHOICES)
 async def test_row_53_a_forced_choice_gives_a_call_whose_arguments_parse(sdk: openai.AsyncOpenAI, name: str) -> None:
     choice, names = CHOICES[name]
@@ -179,6 +185,7 @@ async def test_row_53_a_forced_choice_gives_a_call_whose_arguments_parse(sdk: op
         assert calls_of(answer)
 
 
+@pytest.mark.rule("choice-none")
 @pytest.mark.parametrize("stream", [False, True])
 async def test_a_choice_of_none_gives_no_call(sdk: openai.AsyncOpenAI, stream: bool) -> None:
     fields: dict[str, Any] = {"tools": [GET_WEATHER], "tool_choice": "none", "max_tokens": 60}
@@ -192,6 +199,7 @@ async def test_a_choice_of_none_gives_no_call(sdk: openai.AsyncOpenAI, stream: b
         assert answer.choices[0].finish_reason in ("stop", "length")
 
 
+@pytest.mark.rule("libraries")
 async def test_row_54_a_three_message_tool_loop_is_answered(sdk: openai.AsyncOpenAI) -> None:
     first = await sdk.chat.completions.create(model=MODEL, messages=WEATHER, tools=[GET_WEATHER], temperature=0)
     (call,) = calls_of(first)
@@ -236,6 +244,7 @@ async def test_a_json_object_is_one(sdk: openai.AsyncOpenAI) -> None:
     assert isinstance(json.loads(answer.choices[0].message.content or "")["ok"], bool)
 
 
+@pytest.mark.rule("calls-cut")
 @pytest.mark.parametrize("stream", [False, True])
 async def test_a_call_that_the_token_limit_cut_is_length(sdk: openai.AsyncOpenAI, stream: bool) -> None:
     fields: dict[str, Any] = {"tools": [GET_WEATHER], "tool_choice": "required", "max_tokens": 5}
@@ -247,6 +256,7 @@ async def test_a_call_that_the_token_limit_cut_is_length(sdk: openai.AsyncOpenAI
     assert reasons[-1] == "length"
 
 
+@pytest.mark.rule("also-completions")
 async def test_text_completions_answer_and_stream(sdk: openai.AsyncOpenAI) -> None:
     whole = await sdk.completions.create(model=MODEL, prompt="Hello", max_tokens=8, temperature=0)
     stream = await sdk.completions.create(model=MODEL, prompt="Hello", max_tokens=8, temperature=0, stream=True)
@@ -262,6 +272,7 @@ async def test_embeddings_are_refused_clearly_by_a_model_that_chats(sdk: openai.
         await sdk.embeddings.create(model=MODEL, input="Hello")
 
 
+@pytest.mark.rule("also-models")
 async def test_models_are_listed_with_their_real_context(sdk: openai.AsyncOpenAI) -> None:
     await sdk.chat.completions.create(model=MODEL, messages=HELLO, max_tokens=1)
     (listed,) = [model async for model in sdk.models.list() if model.id == MODEL]
@@ -271,6 +282,7 @@ async def test_models_are_listed_with_their_real_context(sdk: openai.AsyncOpenAI
         await sdk.models.retrieve("nothing")
 
 
+@pytest.mark.rule("error-overflow")
 @pytest.mark.parametrize("stream", [False, True])
 async def test_an_overflow_says_so_with_exact_counts(sdk: openai.AsyncOpenAI, stream: bool) -> None:
     await sdk.chat.completions.create(model=MODEL, messages=HELLO, max_tokens=1)
@@ -281,6 +293,7 @@ async def test_an_overflow_says_so_with_exact_counts(sdk: openai.AsyncOpenAI, st
     assert "4096" in caught.value.message
 
 
+@pytest.mark.rule("error-shapes")
 async def test_errors_are_of_the_sdks_own_kinds(sdk: openai.AsyncOpenAI) -> None:
     with pytest.raises(openai.UnprocessableEntityError):
         await sdk.chat.completions.create(model=MODEL, messages=[])

@@ -32,6 +32,7 @@ async def claude(studio: Studio) -> AsyncGenerator[Any]:
         yield client
 
 
+@pytest.mark.rule("answers-complete")
 async def test_a_message_is_answered_and_streamed_the_same(claude: Any) -> None:
     whole = await claude.messages.create(**BASE, extra_body={"temperature": 0})
     async with claude.messages.stream(**BASE, extra_body={"temperature": 0}) as stream:
@@ -45,6 +46,7 @@ async def test_a_message_is_answered_and_streamed_the_same(claude: Any) -> None:
     assert used[0] == used[1]
 
 
+@pytest.mark.rule("libraries")
 async def test_a_tool_loop_goes_round(claude: Any) -> None:
     called = await claude.messages.create(**BASE, tools=TOOLS, tool_choice={"type": "tool", "name": "get_weather"})
     check_message(called.to_dict())
@@ -66,6 +68,7 @@ async def test_a_typed_answer_is_one(claude: Any) -> None:
         assert isinstance(json.loads((await stream.get_final_message()).content[0].text)["is_blue"], bool)
 
 
+@pytest.mark.rule("messages-count")
 async def test_a_count_is_what_the_answer_then_tells(claude: Any) -> None:
     counted = await claude.messages.count_tokens(model="pocket-v0", messages=[ASK], tools=TOOLS)
     check_count(counted.to_dict())
@@ -73,6 +76,7 @@ async def test_a_count_is_what_the_answer_then_tells(claude: Any) -> None:
     assert counted.input_tokens == usage.input_tokens + usage.cache_read_input_tokens
 
 
+@pytest.mark.rule("error-overflow")
 async def test_errors_are_of_the_sdks_own_kinds(claude: Any) -> None:
     with pytest.raises(anthropic.NotFoundError, match="nope"):
         await claude.messages.create(**{**BASE, "model": "nope"})

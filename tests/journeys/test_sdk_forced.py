@@ -37,6 +37,7 @@ FORCED: dict[str, tuple[ChatCompletionToolChoiceOptionParam, set[str]]] = {
 }
 
 
+@pytest.mark.rule("choice-required")
 @pytest.mark.parametrize("name", FORCED)
 @pytest.mark.parametrize("temperature", [0.0, 1.0])
 async def test_every_prompt_gets_a_call(sdk: openai.AsyncOpenAI, name: str, temperature: float) -> None:
@@ -57,6 +58,7 @@ async def test_every_prompt_gets_a_call(sdk: openai.AsyncOpenAI, name: str, temp
     assert failed == {}
 
 
+@pytest.mark.rule("choice-required")
 @pytest.mark.parametrize("name", FORCED)
 async def test_every_prompt_gets_a_streamed_call(sdk: openai.AsyncOpenAI, name: str) -> None:
     choice, names = FORCED[name]

@@ -122,6 +122,7 @@ def differences(ours: Heard, theirs: Heard) -> set[str]:
     return found | ({"cut"} if ours.is_cut != theirs.is_cut else set())
 
 
+@pytest.mark.rule("messages-count", "second-opinion")
 @pytest.mark.parametrize("stream", [False, True])
 @pytest.mark.parametrize("case", CASES)
 async def test_every_difference_from_the_engines_own_dialects_is_explained(

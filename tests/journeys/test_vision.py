@@ -86,6 +86,7 @@ async def prompt_tokens(http: httpx.AsyncClient, body: Json) -> int:
     return int(answer["usage"]["prompt_tokens"])
 
 
+@pytest.mark.rule("images-seen")
 async def test_an_image_of_any_kind_is_seen_by_a_real_engine(http: httpx.AsyncClient) -> None:
     plain = await prompt_tokens(http, chat())
     for name, url in IMAGES.items():
@@ -102,6 +103,7 @@ async def test_a_model_with_a_projector_says_that_it_sees(seeing: Studio, http: 
     assert "vision" in one["capabilities"]
 
 
+@pytest.mark.rule("images-seen")
 @pytest.mark.parametrize("streamed", [False, True])
 async def test_the_image_is_seen_in_every_dialect(http: httpx.AsyncClient, streamed: bool) -> None:
     media_type, _, data = IMAGES["RGBA"].removeprefix("data:").partition(";base64,")
@@ -157,6 +159,7 @@ async def test_the_tokens_of_an_image_are_counted_as_the_engine_counts_them(http
     assert "not at a public address" in response.text
 
 
+@pytest.mark.rule("images-never-inside")
 @pytest.mark.parametrize("kind", ["image_url", "video_url", "input_video"])
 async def test_the_engine_is_never_given_an_address_to_fetch(http: httpx.AsyncClient, kind: str) -> None:
     # The engine would: it fetches what these parts name by itself, also where it only renders or counts a prompt.

@@ -43,6 +43,7 @@ FAULTY: list[tuple[Json, str]] = [
 ]
 
 
+@pytest.mark.rule("schema-checking")
 @pytest.mark.parametrize(("arguments", "fault"), FAULTY)
 def test_each_fault_of_the_arguments_is_told_with_its_place(arguments: Json, fault: str) -> None:
     assert faults_of(json.dumps(arguments), CITY) == [fault]

@@ -55,6 +55,7 @@ def names_of(prepared: Prepared) -> list[str]:
     return [entry["function"]["name"] for entry in prepared.body.get("tools", [])]
 
 
+@pytest.mark.rule("choice-auto")
 @pytest.mark.parametrize("choice", [None, "auto"])
 def test_auto_leaves_the_request_as_it_is(choice: Any) -> None:
     prepared = asked(choice)
@@ -67,6 +68,7 @@ def test_a_choice_without_tools_leaves_the_request_as_it_is(choice: Any) -> None
     assert narrow(prepared) is prepared
 
 
+@pytest.mark.rule("choice-none")
 def test_none_withholds_the_tools_and_says_so() -> None:
     narrowed = narrow(asked("none"))
     assert "tools" not in narrowed.body
@@ -82,6 +84,7 @@ def test_required_keeps_every_tool_and_forces_a_call() -> None:
     assert narrowed.adapted
 
 
+@pytest.mark.rule("choice-named")
 @pytest.mark.parametrize("choice", [named("find"), {"type": "function", "name": "find"}])
 def test_a_named_function_is_the_only_tool_left_and_is_forced(choice: Json) -> None:
     narrowed = narrow(asked(choice))
@@ -96,6 +99,7 @@ def test_a_tool_in_the_flat_shape_is_found_by_its_name() -> None:
     assert narrowed.body["tools"] == tools[1:]
 
 
+@pytest.mark.rule("choice-allowed")
 @pytest.mark.parametrize("shape", [nested, flat])
 @pytest.mark.parametrize(("mode", "forces"), [("auto", False), (None, False), ("required", True)])
 def test_allowed_tools_leave_those_listed_in_their_own_mode(

@@ -62,6 +62,7 @@ def test_whatever_the_engines_client_raises_is_caught_at_the_seam() -> None:
     assert [full_name(cls) for cls in (*OURS, *SYSTEM) if not issubclass(cls, TRANSPORT_FAULTS)] == []
 
 
+@pytest.mark.rule("error-trees")
 def test_the_trees_are_not_empty() -> None:
     names = {full_name(cls) for cls in LOST}
     assert {
@@ -72,6 +73,7 @@ def test_the_trees_are_not_empty() -> None:
     assert len(names) > 60
 
 
+@pytest.mark.rule("error-trees")
 def test_row_46_every_transport_error_is_a_lost_connection() -> None:
     for error in (raised(cls) for cls in LOST):
         name = full_name(type(error))

@@ -65,6 +65,7 @@ def test_a_file_that_cannot_be_read_has_none(tmp_path: Path) -> None:
     assert control_texts(tmp_path / "cut.gguf") == ()
 
 
+@pytest.mark.rule("control-text")
 @pytest.mark.parametrize("role", ["user", "system", "tool", "assistant"])
 @pytest.mark.parametrize("as_parts", [False, True])
 def test_control_texts_in_a_message_are_broken_and_told(role: str, as_parts: bool) -> None:

@@ -93,6 +93,12 @@ def test_a_generated_page_says_what_the_code_says(name: str) -> None:
     assert page.read_text("utf-8") == generate.PAGES[name](), f"{name} is stale; run: python3 dev.py fmt"
 
 
+def test_the_table_of_coverage_says_what_the_tests_say() -> None:
+    text = generate.API.read_text("utf-8")
+    assert generate.with_coverage(text) == text, "docs/api.md is stale; run: python3 dev.py fmt"
+    assert generate.with_coverage(text.replace("| all |", "| none |")) == text
+
+
 @pytest.mark.parametrize("page", pages(), ids=lambda page: page.relative_to(ROOT).as_posix())
 def test_every_link_leads_somewhere(page: Path) -> None:
     assert broken_links(page) == []

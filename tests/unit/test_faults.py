@@ -104,6 +104,7 @@ def test_every_row_has_a_status_and_a_type_in_each_dialect() -> None:
         assert fault.anthropic_type in ANTHROPIC_TYPES, cls
 
 
+@pytest.mark.rule("error-shapes")
 @pytest.mark.parametrize("error", SAMPLES, ids=name_of)
 def test_every_error_has_its_status_and_the_shape_of_its_dialect_streamed_and_not(error: PaddockError) -> None:
     status, data = refuse_openai(error)

@@ -34,6 +34,7 @@ OPEN = ["8.8.8.8", "1.1.1.1", "100.63.255.255", "100.128.0.0", "172.32.0.1", "19
         "2606:4700::1111", "2a00::1", "::ffff:8.8.8.8", "2002:808:808::1", "64:ff9b::8.8.8.8"]  # fmt: skip
 
 
+@pytest.mark.rule("images-guarded")
 @pytest.mark.parametrize("kind", CLOSED)
 def test_an_address_that_is_not_everybodys_is_closed(kind: str) -> None:
     assert [text for text in CLOSED[kind] if is_public(ipaddress.ip_address(text))] == []

@@ -69,6 +69,7 @@ def cut(text: str, places: list[int]) -> list[str]:
     return [text[start:end] for start, end in zip([0, *ends], ends, strict=False) if end > start]
 
 
+@pytest.mark.rule("healing")
 @settings(max_examples=60, deadline=None)
 @given(places=st.lists(st.integers(0, 10_000), max_size=12))
 def test_a_leaked_call_is_healed_however_the_stream_was_cut(places: list[int]) -> None:
@@ -80,6 +81,7 @@ def test_a_leaked_call_is_healed_however_the_stream_was_cut(places: list[int]) -
     assert (reason, healed) == ("tool_calls", ["look", "write"])
 
 
+@pytest.mark.rule("healing")
 @settings(max_examples=100, deadline=None)
 @given(pieces=st.lists(st.sampled_from(["<", "tool_call", ">", "\n", "`", "```", "<function=", "a", " ", "{}", "</"])))
 def test_what_is_no_call_passes_byte_for_byte(pieces: list[str]) -> None:
@@ -91,6 +93,7 @@ def test_what_is_no_call_passes_byte_for_byte(pieces: list[str]) -> None:
         assert out == b"".join(frames)
 
 
+@pytest.mark.rule("healing")
 @pytest.mark.parametrize(
     "text",
     [

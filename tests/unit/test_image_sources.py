@@ -101,6 +101,7 @@ DATA_URLS = {
 }
 
 
+@pytest.mark.rule("images-refused")
 @pytest.mark.parametrize("url", DATA_URLS)
 def test_a_data_url_of_no_image_is_refused_with_its_place_and_reason(url: str) -> None:
     with pytest.raises(ImageRefused, match=DATA_URLS[url]) as caught:
@@ -111,6 +112,7 @@ def test_a_data_url_of_no_image_is_refused_with_its_place_and_reason(url: str) -
     assert caught.value.param == "image_base64"
 
 
+@pytest.mark.rule("images-sources")
 @pytest.mark.parametrize("head", ["data:image/png;base64", "data:;base64", "DATA:IMAGE/PNG;charset=x;BASE64",
                                   "data:application/octet-stream;base64"])  # fmt: skip
 def test_a_data_url_may_be_written_in_any_usual_way(head: str) -> None:
@@ -119,6 +121,7 @@ def test_a_data_url_may_be_written_in_any_usual_way(head: str) -> None:
     assert settled(body, None) == body
 
 
+@pytest.mark.rule("images-refused")
 @pytest.mark.parametrize("text", ["aGVsbG8", "aGVsbG8==", "aGVsb"])
 def test_wrong_padding_is_named(text: str) -> None:
     for given in (text, f"data:image/png;base64,{text}"):

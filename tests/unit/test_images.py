@@ -143,6 +143,7 @@ def test_every_common_kind_of_file_is_read(form: str) -> None:
     assert abs(red - 200) + abs(green - 100) + abs(blue - 50) < 20
 
 
+@pytest.mark.rule("images-form")
 @pytest.mark.parametrize(("orientation", "corner"), [(1, (0, 0)), (3, (5, 3)), (6, (3, 0)), (8, (0, 5))])
 def test_a_turned_photograph_is_turned_upright(orientation: int, corner: tuple[int, int]) -> None:
     photograph = Image.new("RGB", SIZE, "white")
@@ -179,6 +180,7 @@ def test_a_file_that_is_a_program_is_never_opened() -> None:
         as_png(b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 100000 100000\n%%EndComments\nshowpage\n")
 
 
+@pytest.mark.rule("images-refused")
 @pytest.mark.parametrize("size", [(8000, 6251), (20000, 20000), (60000, 60000)])
 def test_an_image_of_too_many_pixels_is_refused_before_it_is_unpacked(size: tuple[int, int]) -> None:
     header = struct.pack(">IIBBBBB", *size, 1, 0, 0, 0, 0)

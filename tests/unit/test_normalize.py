@@ -142,18 +142,21 @@ NOT_REPAIRABLE: dict[str, list[Json]] = {
 }
 
 
+@pytest.mark.rule("normalized")
 @pytest.mark.parametrize("case", REPAIRED)
 def test_a_repair_is_made_and_named_by_default(case: str) -> None:
     name, given_messages, wanted = REPAIRED[case]
     assert leniently(given_messages) == (wanted, [name])
 
 
+@pytest.mark.rule("normalized-strict")
 @pytest.mark.parametrize("case", REPAIRED)
 def test_what_would_be_repaired_is_refused_in_strict_mode(case: str) -> None:
     with pytest.raises(FieldInvalid):
         strictly(REPAIRED[case][1])
 
 
+@pytest.mark.rule("never-repaired")
 @pytest.mark.parametrize("case", NOT_REPAIRABLE)
 def test_what_cannot_be_repaired_is_refused_in_both_modes(case: str) -> None:
     with pytest.raises(FieldInvalid):

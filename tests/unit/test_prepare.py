@@ -141,6 +141,7 @@ ELSE: Json = {
 }  # fmt: skip
 
 
+@pytest.mark.rule("fields-forwarded")
 @pytest.mark.parametrize("streamed", [True, False])
 def test_every_other_field_is_sent_untouched(streamed: bool) -> None:
     body = sent(stream=streamed, **ELSE)
@@ -197,6 +198,7 @@ UNSUPPORTED: list[tuple[str, Any]] = [
 ]
 
 
+@pytest.mark.rule("fields-refused")
 @pytest.mark.parametrize(("name", "value"), UNSUPPORTED)
 def test_what_would_be_dropped_in_silence_is_refused_by_name(name: str, value: Any) -> None:
     with pytest.raises(BadRequest) as caught:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,9 +9,9 @@ import pytest
 from paddock.errors import BadRequest, FieldInvalid
 from paddock.protocol.responses import ResponsesForm, to_chat
 from paddock.protocol.responses_tools import Origin
+from paddock.rehearsal.shapes import shapes_of
 
 Json = dict[str, Any]
-RECORDED = Path(__file__).resolve().parents[3] / "shared" / "client-requests"
 LOOK: Json = {"type": "function", "name": "look", "description": "d", "parameters": {"type": "object"}, "strict": True}
 IMAGE = "data:image/png;base64,AA=="
 CALL: Json = {"type": "function_call", "call_id": "a", "name": "look", "arguments": "{}"}
@@ -44,6 +42,7 @@ def call_in_chat(call_id: str = "a", name: str = "look", arguments: str = "{}") 
     return {"id": call_id, "type": "function", "function": {"name": name, "arguments": arguments}}
 
 
+@pytest.mark.rule("responses-items")
 def test_a_text_is_the_users_message_and_is_kept_as_an_item() -> None:
     got = form("hi")
     assert got.body == {"model": "m", "messages": [user("hi")]}
@@ -78,6 +77,7 @@ def test_instructions_within_the_conversation_become_part_of_the_users_turn() ->
     assert got[0]["content"][1] == text("<system>\nbe brief\n</system>", "text")
 
 
+@pytest.mark.rule("prefix-stable")
 def test_a_longer_conversation_begins_as_the_shorter_one_did() -> None:
     turns: list[Json] = [
         {"role": "developer", "content": "rules"}, user("do"), {"type": "reasoning", "summary": [text("hm")]},
@@ -88,6 +88,7 @@ def test_a_longer_conversation_begins_as_the_shorter_one_did() -> None:
     assert messages(*turns)[: len(messages(*turns[:8]))] == messages(*turns[:8])
 
 
+@pytest.mark.rule("responses-items")
 def test_thoughts_text_and_calls_that_follow_one_another_are_one_turn() -> None:
     thoughts = {"type": "reasoning", "content": [text("I", "reasoning_text"), text("see", "reasoning_text")]}
     more = {"type": "reasoning", "summary": [text("also", "summary_text")], "encrypted_content": "xxxx"}
@@ -154,6 +155,7 @@ def test_an_output_is_text_or_parts_or_an_object(output: Any, wanted: str) -> No
     assert messages(CALL, {**OUTPUT, "output": output})[1]["content"] == wanted
 
 
+@pytest.mark.rule("responses-items")
 def test_an_output_that_answers_no_call_is_told_to_the_model_as_text() -> None:
     # As Codex sends it once the model made itself a goal.
     told: Json = {
@@ -184,6 +186,7 @@ def test_a_custom_call_and_its_output_are_a_call_of_the_function_that_stands_for
     assert got[1] == {"role": "tool", "tool_call_id": "a", "content": "ok"}
 
 
+@pytest.mark.rule("responses-items")
 def test_items_of_the_services_own_tools_become_text_and_are_named() -> None:
     got = form([user("hi"), {"type": "local_shell_call", "id": "x", "call_id": "a", "action": {"command": ["ls"]}},
                 {"type": "local_shell_call_output", "id": "y", "output": "file"},
@@ -200,6 +203,7 @@ def test_items_of_the_services_own_tools_become_text_and_are_named() -> None:
     )
 
 
+@pytest.mark.rule("responses-items")
 def test_history_comes_first_and_can_be_referred_to() -> None:
     history = [{"type": "message", "id": "m1", "role": "user", "content": "before"}, {**CALL, "id": "fc1"}]
     given = [{"type": "item_reference", "id": "m1"}, {"id": "fc1"}, OUTPUT]
@@ -211,6 +215,7 @@ def test_history_comes_first_and_can_be_referred_to() -> None:
     assert refused.value.param == "input.0.id"
 
 
+@pytest.mark.rule("responses-tools")
 def test_tools_of_all_kinds_are_functions_under_names_of_their_own() -> None:
     grammar = {"type": "grammar", "syntax": "lark", "definition": "start: /x/"}
     inner: list[Json] = [{"type": "function", "name": "feed", "description": "f"}, {"type": "function", "name": "look"}]
@@ -240,6 +245,7 @@ def test_tools_of_all_kinds_are_functions_under_names_of_their_own() -> None:
     )
 
 
+@pytest.mark.rule("responses-tools")
 def test_a_call_of_a_namespace_has_the_same_name_in_the_history() -> None:
     tools = [{"type": "namespace", "name": "farm", "tools": [{"type": "function", "name": "feed"}]}]
     got = messages({**CALL, "name": "feed", "namespace": "farm"}, OUTPUT, tools=tools)
@@ -288,6 +294,7 @@ def test_a_choice_with_no_tool_left_to_choose_is_left_out_and_named() -> None:
     assert got.adapted[-1] == "tool_choice: left out, no tool is left to choose"
 
 
+@pytest.mark.rule("responses-format")
 @pytest.mark.parametrize(
     ("wanted", "response_format"),
     [
@@ -319,6 +326,7 @@ def test_what_an_engine_knows_passes_and_what_says_nothing_to_it_does_not() -> N
     assert form(include=["message.output_text.logprobs"]).body["logprobs"] is True
 
 
+@pytest.mark.rule("responses-format")
 def test_what_is_accepted_without_effect_is_named() -> None:
     got = form(
         truncation="auto", service_tier="flex", max_tool_calls=3, include=["reasoning.encrypted_content"],
@@ -376,24 +384,13 @@ def test_what_cannot_be_honoured_is_refused_by_name(request_: Json, param: str) 
     }  # fmt: skip
 
 
-def recorded() -> list[Any]:
-    """Every recorded request to this lane."""
-    found: list[Any] = []
-    for path in sorted(RECORDED.glob("*.json")):
-        requests = json.loads(path.read_text("utf-8"))["requests"]
-        asked = [one["body"] for one in requests if one["path"] == "/v1/responses"]
-        found += [pytest.param(body, id=f"{path.stem}-{place}") for place, body in enumerate(asked)]
-    return found
-
-
-@pytest.mark.skipif(not RECORDED.is_dir(), reason="the recordings lie beside the repository")
 def test_every_recorded_request_becomes_a_chat_body() -> None:
-    bodies = [param.values[0] for param in recorded()]
-    assert len(bodies) == 4
-    for body in bodies:
+    every = [shape.body or {} for shapes in shapes_of([]) for shape in shapes if shape.path == "/v1/responses"]
+    assert len(every) == 4
+    for body in every:
         got = to_chat(body, response_id="resp_0a")
         assert {one["role"] for one in got.body["messages"]} <= {"system", "user", "assistant", "tool"}
         assert got.items[-1]["id"]
-    codex = to_chat(bodies[1], response_id="resp_0a")
+    codex = to_chat(every[1], response_id="resp_0a")
     assert [one["role"] for one in codex.body["messages"]] == ["system", "user", "user", "assistant", "tool"]
     assert codex.tools.origin("multi_agent_v1__spawn_agent").namespace == "multi_agent_v1"

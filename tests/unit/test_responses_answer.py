@@ -91,6 +91,7 @@ def test_the_response_is_whole_in_its_last_event() -> None:
     assert [tool["type"] for tool in response["tools"]] == ["function", "custom", "namespace"]
 
 
+@pytest.mark.rule("reasoning-apart")
 def test_thoughts_text_and_calls_are_items_in_the_order_in_which_they_came() -> None:
     deltas = [
         thinks("I "),
@@ -162,6 +163,7 @@ def test_text_that_comes_within_a_call_loses_nothing() -> None:
     assert output[1]["content"][0]["text"] == "so!"
 
 
+@pytest.mark.rule("responses-tools")
 def test_a_custom_tool_is_given_its_text_piece_by_piece() -> None:
     deltas = [calls("", name="patch", call_id="a"), *(calls(PATCH[at : at + 3]) for at in range(0, len(PATCH), 3))]
     events = read(passed(passage(), stream(deltas, reason="tool_calls")))
@@ -347,6 +349,7 @@ def summed(events: list[Json]) -> None:
         assert said == (content[0]["text"] if content else item.get("arguments", item.get("input")))
 
 
+@pytest.mark.rule("calls-add-up")
 @given(deltas=st.lists(PIECES, max_size=12), cuts=st.lists(st.integers(0, 3000), max_size=12), reason=st.data())
 @settings(max_examples=60, deadline=None)
 def test_any_split_of_any_stream_gives_the_same_events_that_add_up(
@@ -366,6 +369,7 @@ ORDERED = st.tuples(
 )
 
 
+@pytest.mark.rule("one-generation")
 @given(ORDERED, st.sampled_from(["stop", "length", "tool_calls"]))
 @settings(max_examples=50, deadline=None)
 def test_an_answer_is_the_same_streamed_or_whole(

@@ -38,6 +38,7 @@ CURSOR: Json = {
 }  # fmt: skip
 
 
+@pytest.mark.rule("cursor")
 def test_a_chat_body_with_an_input_is_read_as_messages() -> None:
     given = [{"role": "system", "content": "rules"}, {"role": "user", "content": [text("hi")]}, CALL, OUTPUT]
     body, adapted = adapt_cursor({**CURSOR, "input": given})
@@ -52,6 +53,7 @@ def test_a_chat_body_with_an_input_is_read_as_messages() -> None:
         adapt_cursor({**CURSOR, "input": given, "previous_response_id": "resp_x"})
 
 
+@pytest.mark.rule("cursor")
 def test_flat_tools_and_parts_of_another_lane_are_put_in_chat_form() -> None:
     parts = [text("look"), {"type": "input_image", "image_url": IMAGE}, {"type": "text", "text": "x"}]
     given = [{"role": "user", "content": parts}, user("so?")]

@@ -92,6 +92,7 @@ USAGE = {
 }
 
 
+@pytest.mark.rule("messages-cache-control")
 @pytest.mark.parametrize(
     ("reason", "told"),
     [("tool_calls", "tool_use"), ("length", "max_tokens"), ("stop", "end_turn"), ("odd", "end_turn")],

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import copy
-import re
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,7 +12,6 @@ from hypothesis import strategies as st
 from paddock.api import faults
 from paddock.api.schemas import ChatRequest, CompletionRequest, EmbeddingRequest, check
 from paddock.errors import FieldInvalid
-from tests.unit.rows import ROWS
 
 Json = dict[str, Any]
 
@@ -46,13 +43,6 @@ def refused(*messages: Json, lenient: bool = False, **fields: Any) -> FieldInval
 
 def without(message: Json, *names: str) -> Json:
     return {name: value for name, value in message.items() if name not in names}
-
-
-def test_each_row_of_the_table_is_shown_by_a_test_that_exists() -> None:
-    text = "\n".join(path.read_text("utf-8") for path in Path(__file__).parent.glob("test_*.py"))
-    defined = set(re.findall(r"^(?:async )?def (test_\w+)", text, re.M))
-    assert [name for name in ROWS.values() if name not in defined] == []
-    assert all(name.startswith(f"test_row_{row}_") for row, name in ROWS.items())
 
 
 @pytest.mark.parametrize("tools", [[], [TOOL], [TOOL, {}], None])

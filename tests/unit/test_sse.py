@@ -94,6 +94,7 @@ def fresh(*, usage: bool = False, progress: bool = False, calls: bool = False) -
     return StreamFilter(keep_usage=usage, keep_progress=progress, watch_calls=calls)
 
 
+@pytest.mark.rule("amend-usage")
 @given(
     parts=frames,
     ends=st.lists(st.sampled_from(LINE_ENDS), min_size=7, max_size=7),
@@ -129,6 +130,7 @@ def test_bytes_that_are_no_stream_at_all_pass_unchanged(whole: bytes, places: li
     assert passed(cut_at(whole, places), fresh(calls=True)) == whole
 
 
+@pytest.mark.rule("unamended")
 @given(
     pieces=st.lists(st.sampled_from([b"\n", b"\r", b"data: 1", b": x", *(part.lines[0] for part in MARKED)])),
     places=st.lists(st.integers(0, 900), max_size=8),
@@ -214,6 +216,7 @@ def test_a_whole_call_passes_unchanged(name: str, spaced: bool) -> None:
     assert filtered.amended == []
 
 
+@pytest.mark.rule("amend-cut")
 @pytest.mark.parametrize("name", CUT_CALLS)
 @pytest.mark.parametrize("spaced", [True, False])
 @given(places=st.lists(st.integers(0, 4000), max_size=8))
@@ -278,6 +281,7 @@ def answer(*arguments: Any, finish: str = "tool_calls", text: str | None = None)
     }
 
 
+@pytest.mark.rule("amend-cut")
 @pytest.mark.parametrize("separators", [(",", ":"), (", ", ": "), (" , ", " : ")])
 def test_a_whole_answer_with_a_cut_call_ends_by_length_and_is_else_unchanged(separators: tuple[str, str]) -> None:
     text = 'He wrote "finish_reason": "tool_calls" \U0001f999'

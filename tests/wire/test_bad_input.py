@@ -48,23 +48,27 @@ NOT_JSON = {
 }
 
 
+@pytest.mark.rule("error-body")
 @pytest.mark.parametrize("name", NOT_JSON)
 @pytest.mark.parametrize("path", [CHAT, COMPLETIONS, "/v1/embeddings"])
 async def test_a_body_that_is_not_json_is_a_400(rig: Rig, name: str, path: str) -> None:
     await refused(rig, NOT_JSON[name], path=path)
 
 
+@pytest.mark.rule("error-body")
 @pytest.mark.parametrize("body", [b"[]", b'"hello"', b"5", b"null", b"true", b"1.5", b'[{"messages":[]}]'])
 async def test_a_body_that_is_no_object_is_a_400(rig: Rig, body: bytes) -> None:
     assert "object" in (await refused(rig, body))["message"]
 
 
+@pytest.mark.rule("error-body")
 @pytest.mark.parametrize("number", [b"NaN", b"Infinity", b"-Infinity"])
 @pytest.mark.parametrize("place", [b',"temperature":%s}', b',"unknown":{"deep":[%s]}}'])
 async def test_numbers_that_are_none_are_a_400(rig: Rig, number: bytes, place: bytes) -> None:
     await refused(rig, GREETING + place % number)
 
 
+@pytest.mark.rule("error-body")
 @pytest.mark.parametrize("depth", [101, 1000, 100_000, 1_000_000])
 @pytest.mark.parametrize(("opening", "closing"), [(b"[", b"]"), (b'{"a":', b"}")])
 async def test_deep_nesting_is_a_400(rig: Rig, depth: int, opening: bytes, closing: bytes) -> None:

@@ -74,6 +74,7 @@ async def test_row_41_a_stream_arrives_byte_for_byte(rig: Rig, name: str, path: 
     assert await rig.stream(path, **fields) == wanted
 
 
+@pytest.mark.rule("unamended")
 @pytest.mark.parametrize("name", STREAMS)
 async def test_a_stream_is_the_same_wherever_it_is_split(rig: Rig, name: str) -> None:
     sent, wanted, fields = STREAMS[name]
@@ -84,6 +85,7 @@ async def test_a_stream_is_the_same_wherever_it_is_split(rig: Rig, name: str) ->
         )
 
 
+@pytest.mark.rule("unamended")
 @pytest.mark.parametrize("name", STREAMS)
 async def test_a_stream_is_the_same_byte_by_byte(rig: Rig, name: str) -> None:
     sent, wanted, fields = STREAMS[name]
@@ -166,11 +168,13 @@ CUT_CALL = (
 )
 
 
+@pytest.mark.rule("calls-cut")
 async def test_a_call_that_the_token_limit_cut_is_reported_as_length(rig: Rig) -> None:
     await rig.script(plain(CUT_BODY % b"tool_calls"))
     assert (await rig.chat(tools=[TOOL])).content == CUT_BODY % b"length"
 
 
+@pytest.mark.rule("calls-cut")
 async def test_a_forced_call_whose_name_was_cut_says_nothing(rig: Rig) -> None:
     body = b'{"choices":[{"finish_reason":"length","index":0,"message":{"role":"assistant","content":"get_w"}}]}'
     await rig.script(plain(body), plain(body))
@@ -181,6 +185,7 @@ async def test_a_forced_call_whose_name_was_cut_says_nothing(rig: Rig) -> None:
     assert free.content == body
 
 
+@pytest.mark.rule("amend-cut")
 async def test_a_streamed_call_that_was_cut_is_length_wherever_it_is_split(rig: Rig) -> None:
     sent, wanted = CUT_CALL % b"tool_calls" + DONE, CUT_CALL % b"length" + DONE
     await rig.script(*(pieces(sent[:at], sent[at:], gap_s=0.002) for at in range(1, len(sent), 7)))

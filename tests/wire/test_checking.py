@@ -25,6 +25,7 @@ ASKS: list[tuple[str, Json]] = [
 ]
 
 
+@pytest.mark.rule("schema-checking")
 @pytest.mark.parametrize(("path", "body"), ASKS)
 async def test_a_whole_answer_tells_it_in_a_header(unfit: Rig, path: str, body: Json) -> None:
     response = await unfit.post(body, path)
@@ -32,12 +33,14 @@ async def test_a_whole_answer_tells_it_in_a_header(unfit: Rig, path: str, body: 
     assert response.headers["x-paddock-unfit"] == LINE
 
 
+@pytest.mark.rule("schema-checking")
 @pytest.mark.parametrize(("path", "body"), ASKS)
 async def test_a_stream_tells_it_in_a_comment_at_its_end(unfit: Rig, path: str, body: Json) -> None:
     response = await unfit.post({**body, "stream": True}, path)
     assert comments_of(response.content)[-1] == f": x-paddock-unfit: {LINE}".encode()
 
 
+@pytest.mark.rule("schema-checking")
 async def test_a_call_is_held_to_the_clients_own_schema_not_to_the_relaxed_copy(unfit: Rig) -> None:
     strict: Json = {"type": "object", "properties": {"city": {"enum": []}}}
     tools: list[Json] = [{"type": "function", "function": {"name": "get_weather", "parameters": strict}}]

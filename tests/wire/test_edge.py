@@ -85,6 +85,7 @@ async def test_an_origin_that_was_allowed_is_served_and_told_so(tmp_path: Path) 
         assert (await rig.http.get("/health", headers={"Origin": "http://localhost:3001"})).status_code == 403
 
 
+@pytest.mark.rule("credentials")
 @pytest.mark.parametrize(
     "header", [{}, {"Authorization": "Bearer x"}, {"Authorization": "nonsense"}, {"x-api-key": "x"}]
 )
@@ -107,6 +108,7 @@ async def test_listening_beyond_loopback_can_be_insisted_on(tmp_path: Path) -> N
         assert (await rig.http.get("/health", headers={"Origin": "http://evil.example"})).status_code == 403
 
 
+@pytest.mark.rule("error-unknown-path")
 @pytest.mark.parametrize(
     "path",
     ["/v1/nowhere", "/v1/chat", "/api/nowhere", "/nowhere", "/v1/chat/completions/", "/V1/models", "/v1//models"],
@@ -130,17 +132,20 @@ async def test_a_method_that_a_route_does_not_take_is_a_405_in_our_shape(rig: Ri
     assert response.headers["allow"]
 
 
+@pytest.mark.rule("also-health")
 async def test_the_root_answers_a_probe(rig: Rig) -> None:
     assert (await rig.http.get("/")).status_code == 200
     head = await rig.http.head("/")
     assert (head.status_code, head.content) == (200, b"")
 
 
+@pytest.mark.rule("also-health")
 async def test_health_tells_the_engines_state(rig: Rig) -> None:
     body = (await rig.http.get("/health")).json()
     assert (body["status"], body["engine"]) == ("ok", "ready")
 
 
+@pytest.mark.rule("also-models")
 async def test_models_are_listed_with_what_they_really_have(rig: Rig) -> None:
     listed = (await rig.http.get("/v1/models")).json()
     assert listed["object"] == "list"

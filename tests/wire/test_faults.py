@@ -57,6 +57,7 @@ async def test_row_42_an_engines_400_is_a_400_also_for_a_stream(rig: Rig, path: 
     assert (error["message"], error["type"]) == ("Failed to parse grammar at line 3", "invalid_request_error")
 
 
+@pytest.mark.rule("error-engine")
 @pytest.mark.parametrize("stream", MODES)
 @pytest.mark.parametrize("status", [400, 404, 413, 429, 500, 501, 503])
 @pytest.mark.parametrize("path", PATHS)
@@ -101,6 +102,7 @@ OVERFLOWS = {
 }
 
 
+@pytest.mark.rule("error-overflow")
 @pytest.mark.parametrize("stream", MODES)
 @pytest.mark.parametrize("name", OVERFLOWS)
 @pytest.mark.parametrize("path", PATHS)
@@ -124,6 +126,7 @@ LOST: dict[str, Answer] = {
 }
 
 
+@pytest.mark.rule("error-transport")
 @pytest.mark.parametrize("stream", MODES)
 @pytest.mark.parametrize("name", LOST)
 @pytest.mark.parametrize("path", PATHS)
@@ -230,6 +233,7 @@ async def test_a_pooled_connection_that_the_engine_closed_is_not_an_error(rig: R
         await anyio.sleep(0.01)
 
 
+@pytest.mark.rule("error-transport")
 @pytest.mark.parametrize("path", PATHS)
 async def test_our_own_deadline_is_a_504_before_the_answer(tmp_path: Path, path: str) -> None:
     async with scripted_studio(tmp_path, answer_timeout_s=0.3) as rig:
@@ -252,6 +256,7 @@ async def test_our_own_deadline_ends_an_open_stream_with_one_error_frame(tmp_pat
         assert (error["code"], error["type"]) == ("engine_timeout", "server_error")
 
 
+@pytest.mark.rule("error-transport")
 async def test_our_own_deadline_before_the_stream_opened_is_a_504(tmp_path: Path) -> None:
     async with scripted_studio(tmp_path, answer_timeout_s=0.3) as rig:
         await rig.script({"wait_s": None})
@@ -277,6 +282,7 @@ async def test_frames_that_arrive_together_with_the_break_are_not_lost(rig: Rig)
     assert len(errors_of(got)) == 1
 
 
+@pytest.mark.rule("error-engine")
 @pytest.mark.parametrize("stream", MODES)
 async def test_a_request_that_fails_inside_paddock_tells_no_internals(rig: Rig, stream: bool) -> None:
     """The engine's status line is one that no server may send; whatever that is, it is told without a stack."""

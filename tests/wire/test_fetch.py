@@ -100,6 +100,7 @@ async def refused(url: str, policy: Policy, *, most_bytes: int = 1000) -> str:
     return caught.value.message
 
 
+@pytest.mark.rule("images-guarded")
 @pytest.mark.parametrize(
     "host",
     ["127.0.0.1", "localhost", "LOCALHOST", "[::1]", "0.0.0.0", "2130706433", "0x7f.1", "0x7f000001", "0177.0.0.1",
@@ -136,6 +137,7 @@ async def test_a_file_at_a_public_address_comes_as_it_is() -> None:
     assert not any(name in asked.lower() for name in (b"cookie", b"authorization", b"proxy", b"referer"))
 
 
+@pytest.mark.rule("images-guarded")
 async def test_the_address_that_was_checked_is_the_one_that_is_connected_to() -> None:
     lookups: list[str] = []
 
@@ -162,6 +164,7 @@ async def test_the_environment_names_no_proxy(monkeypatch: pytest.MonkeyPatch) -
         assert proxy.connections == 0
 
 
+@pytest.mark.rule("images-guarded")
 @pytest.mark.parametrize("status", ["301 Moved", "302 Found", "303 See", "307 Temporary", "308 Permanent"])
 @pytest.mark.parametrize("target", ["http://127.0.0.1:{port}/x", "//127.0.0.1:{port}/x", "http://[::1]:{port}/",
                                     "http://inside.example:{port}/", "http://2130706433:{port}/"])  # fmt: skip

@@ -48,6 +48,7 @@ def urls(settled: Json) -> list[str]:
     return [part["image_url"]["url"] for part in settled["messages"][0]["content"][1:]]
 
 
+@pytest.mark.rule("images-sources")
 async def test_several_remote_images_arrive_as_data_urls_each_fetched_once() -> None:
     data = picture()
     async with listening(OPEN, whole(data)) as opened:
@@ -56,6 +57,7 @@ async def test_several_remote_images_arrive_as_data_urls_each_fetched_once() -> 
     assert got == ["data:image/png;base64," + base64.b64encode(data).decode()] * 6
 
 
+@pytest.mark.rule("images-form")
 async def test_a_remote_image_of_any_mode_arrives_as_rgb_and_upright() -> None:
     exif = Image.Exif()
     exif[0x0112] = 6  # orientation: turned by a quarter
@@ -90,6 +92,7 @@ async def test_a_remote_image_that_cannot_be_used_is_refused_with_its_place(answ
     assert str(caught.value.param).startswith("messages.0.content.")
 
 
+@pytest.mark.rule("images-refused")
 async def test_an_endless_image_is_cut_off_at_the_bound() -> None:
     async with listening(OPEN, b"HTTP/1.1 200 OK\r\n\r\n" + bytes(200_000)) as opened:
         with pytest.raises(ImageRefused, match="larger than 5000 bytes"):

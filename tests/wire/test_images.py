@@ -222,6 +222,7 @@ async def counting() -> AsyncGenerator[tuple[int, list[str]]]:
             await server.wait_closed()
 
 
+@pytest.mark.rule("images-never-inside")
 @pytest.mark.parametrize("stream", [False, True])
 async def test_row_39_no_connection_to_a_private_address_is_ever_opened(seeing: Rig, stream: bool) -> None:
     async with counting() as (port, came):
@@ -255,6 +256,7 @@ async def test_with_fetching_turned_off_a_remote_image_is_a_named_400(tmp_path: 
         assert "fetch_images" in response.json()["error"]["message"]
 
 
+@pytest.mark.rule("images-refused")
 @pytest.mark.parametrize("fields", IMAGES.values(), ids=IMAGES)
 async def test_an_image_file_above_the_setting_is_a_named_400(tmp_path: Any, fields: Json) -> None:
     big = picture("RGB", "BMP", size=(40, 40))
@@ -266,6 +268,7 @@ async def test_an_image_file_above_the_setting_is_a_named_400(tmp_path: Any, fie
         assert "image_most_bytes" in response.json()["error"]["message"]
 
 
+@pytest.mark.rule("images-form")
 async def test_an_inline_image_that_engines_do_not_read_arrives_as_one_that_they_do(seeing: Rig) -> None:
     exif = Image.Exif()
     exif[0x0112] = 6  # orientation: turned by a quarter
@@ -283,6 +286,7 @@ async def test_a_user_message_may_be_an_image_alone(seeing: Rig) -> None:
     assert body_of((await seeing.engine.seen())[0])["messages"] == messages
 
 
+@pytest.mark.rule("audio")
 @pytest.mark.parametrize("kind", ["input_audio", "file"])
 async def test_parts_that_are_not_supported_are_named(seeing: Rig, kind: str) -> None:
     response = await seeing.chat(messages=[{"role": "user", "content": [{"type": kind, kind: {"data": "x"}}]}])

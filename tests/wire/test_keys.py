@@ -23,6 +23,7 @@ def keys_in(folder: Path) -> Keys:
     return Keys(Database("", home), home)
 
 
+@pytest.mark.rule("credentials")
 @pytest.mark.parametrize("header", ["authorization", "x-api-key"])
 async def test_a_key_is_asked_for_and_lets_in_until_it_is_revoked(tmp_path: Path, header: str) -> None:
     keys = keys_in(tmp_path)
@@ -41,6 +42,7 @@ async def test_a_key_is_asked_for_and_lets_in_until_it_is_revoked(tmp_path: Path
     await keys.close()
 
 
+@pytest.mark.rule("credentials")
 async def test_a_refusal_speaks_the_callers_dialect(tmp_path: Path) -> None:
     async with scripted_studio(tmp_path, warm=False, require_key=True) as rig:
         openai = (await rig.post({}, CHAT)).json()["error"]

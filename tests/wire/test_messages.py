@@ -38,6 +38,7 @@ async def test_row_61_nothing_is_said_of_an_ignored_choice(rig: Rig, caplog: pyt
     assert "ignored" not in caplog.text
 
 
+@pytest.mark.rule("error-body")
 @pytest.mark.parametrize(
     ("fields", "param"),
     [
@@ -56,6 +57,7 @@ async def test_a_broken_rule_is_a_400_that_names_the_field(rig: Rig, fields: dic
     assert await rig.engine.seen(CHAT) == []
 
 
+@pytest.mark.rule("error-overflow")
 async def test_an_overflow_is_told_in_the_words_that_clients_look_for(rig: Rig) -> None:
     more = {"n_prompt_tokens": 70494, "n_ctx": 67584}
     await rig.script(refusal(400, "too long", "exceed_context_size_error", **more))
@@ -64,6 +66,7 @@ async def test_an_overflow_is_told_in_the_words_that_clients_look_for(rig: Rig) 
     assert response.json()["error"]["message"] == "prompt is too long: 70494 tokens > 67584 maximum"
 
 
+@pytest.mark.rule("error-unknown-path")
 @pytest.mark.parametrize("path", ["/v1/messages/odd", "/v1/messages/count_tokens/odd"])
 async def test_an_unknown_path_is_a_404_in_the_dialect(rig: Rig, path: str) -> None:
     response = await rig.post({}, path)
@@ -79,6 +82,7 @@ async def test_an_engine_that_breaks_off_ends_the_stream_with_an_error_event(rig
     assert "message_stop" not in stream
 
 
+@pytest.mark.rule("messages-ping", "opens-cold")
 async def test_a_cold_model_opens_the_stream_at_once_and_keeps_it_alive_with_pings(tmp_path: Path) -> None:
     script: Any = {"starts": [{"delay_s": 0.4}]}
     async with scripted_studio(tmp_path, script=script, warm=False, keepalive_s=0.05) as rig:
@@ -88,6 +92,7 @@ async def test_a_cold_model_opens_the_stream_at_once_and_keeps_it_alive_with_pin
     assert stream.rstrip().endswith('{"type": "message_stop"}')
 
 
+@pytest.mark.rule("error-shapes")
 async def test_the_errors_are_the_sdks_own_classes(rig: Rig) -> None:
     async with sdk(rig) as client:
         with pytest.raises(anthropic.NotFoundError):
@@ -96,6 +101,7 @@ async def test_the_errors_are_the_sdks_own_classes(rig: Rig) -> None:
             await client.messages.create(model="pocket-v0", max_tokens=0, messages=[{"role": "user", "content": "x"}])
 
 
+@pytest.mark.rule("messages-count")
 async def test_a_count_is_the_engines_own(rig: Rig) -> None:
     response = await rig.post(
         {"model": "pocket-v0", "messages": [{"role": "user", "content": "one two three"}]}, f"{PATH}/count_tokens"

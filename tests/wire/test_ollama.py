@@ -26,6 +26,7 @@ async def lines_of(rig: Rig, path: str, **fields: Any) -> list[dict[str, Any]]:
     return [json.loads(line) for line in response.text.splitlines()]
 
 
+@pytest.mark.rule("ollama")
 async def test_ollamas_own_client_lists_shows_and_chats(rig: Rig) -> None:
     client: Any = ollama.AsyncClient(host=rig.studio.url)
     try:
@@ -67,6 +68,7 @@ async def test_calls_and_results_without_ids_find_each_other(rig: Rig) -> None:
     assert len(set(ids)) == 2
 
 
+@pytest.mark.rule("ollama")
 async def test_options_reach_the_engine_by_its_names(rig: Rig) -> None:
     options = {"num_predict": 7, "temperature": 0.5, "num_ctx": 9, "stop": ["x"]}
     ask = {"model": "pocket-v0", "messages": [USER], "options": options, "format": "json"}
@@ -78,6 +80,7 @@ async def test_options_reach_the_engine_by_its_names(rig: Rig) -> None:
     assert "num_ctx" in response.headers["x-paddock-adapted"]
 
 
+@pytest.mark.rule("ollama")
 @pytest.mark.parametrize(
     ("path", "body", "status"),
     [
@@ -95,6 +98,7 @@ async def test_a_refusal_has_ollamas_shape(rig: Rig, path: str, body: Any, statu
     assert isinstance(response.json()["error"], str)
 
 
+@pytest.mark.rule("also-engine-routes")
 @pytest.mark.parametrize(
     ("path", "body", "param"),
     [
@@ -110,6 +114,7 @@ async def test_the_engines_own_routes_name_what_they_lack(rig: Rig, path: str, b
     assert param in response.json()["error"]["param"]
 
 
+@pytest.mark.rule("load-unload")
 async def test_a_model_is_loaded_and_unloaded_from_afar(tmp_path: Path) -> None:
     async with scripted_studio(tmp_path, warm=False) as rig:
         loaded = (await rig.post({}, "/api/models/pocket-v0/load")).json()
@@ -121,6 +126,7 @@ async def test_a_model_is_loaded_and_unloaded_from_afar(tmp_path: Path) -> None:
         assert (await rig.chat()).status_code == 200
 
 
+@pytest.mark.rule("also-health")
 async def test_metrics_count_by_route_and_status(rig: Rig) -> None:
     await rig.chat()
     await rig.post({"messages": []}, CHAT)
@@ -133,6 +139,7 @@ async def test_metrics_count_by_route_and_status(rig: Rig) -> None:
         assert line.startswith("#") or float(line.rsplit(" ", 1)[1]) >= 0
 
 
+@pytest.mark.rule("aliases")
 @pytest.mark.parametrize("stream", [False, True])
 async def test_an_alias_is_answered_under_the_requested_name(tmp_path: Path, stream: bool) -> None:
     async with scripted_studio(tmp_path) as rig:
@@ -152,6 +159,7 @@ async def test_an_alias_is_answered_under_the_requested_name(tmp_path: Path, str
         assert "x-paddock-model" not in (await rig.chat(model="pocket-v0")).headers
 
 
+@pytest.mark.rule("cursor")
 async def test_the_shape_of_the_other_lane_is_taken_on_chat_completions(rig: Rig) -> None:
     flat: dict[str, Any] = {"type": "function", "name": "look", "parameters": {"type": "object"}}
     response = await rig.post(

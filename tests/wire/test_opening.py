@@ -54,6 +54,7 @@ def slow_start(**start: Any) -> Script:
     return {"starts": [first], "routes": {CHAT: [pieces(WORDS, DONE)], COMPLETIONS: [pieces(WORDS, DONE)]}}
 
 
+@pytest.mark.rule("opens-cold")
 @pytest.mark.parametrize("path", PATHS)
 async def test_a_cold_stream_opens_while_the_model_loads_and_tells_of_it(tmp_path: Path, path: str) -> None:
     async with (
@@ -72,6 +73,7 @@ async def test_a_cold_stream_opens_while_the_model_loads_and_tells_of_it(tmp_pat
         assert body.removesuffix(WORDS + DONE).count(b"\ndata") == 0
 
 
+@pytest.mark.rule("opens-whole")
 async def test_a_cold_request_without_stream_waits_for_its_real_status(tmp_path: Path) -> None:
     script = slow_start()
     script["routes"] = {CHAT: [refusal(400, "no")]}
@@ -79,6 +81,7 @@ async def test_a_cold_request_without_stream_waits_for_its_real_status(tmp_path:
         assert (await rig.chat()).status_code == 400
 
 
+@pytest.mark.rule("opens-late-failure")
 async def test_a_cold_stream_that_fails_later_ends_with_one_error_frame(tmp_path: Path) -> None:
     failing = slow_start(then="exit", code=1, stderr=["ggml: failed to allocate 99 GiB"])
     async with scripted_studio(tmp_path, script=failing, warm=False) as rig:
@@ -87,6 +90,7 @@ async def test_a_cold_stream_that_fails_later_ends_with_one_error_frame(tmp_path
         assert "failed to allocate" in error["message"]
 
 
+@pytest.mark.rule("opens-checked")
 async def test_what_is_checked_before_the_first_byte_has_its_status_also_when_cold(tmp_path: Path) -> None:
     async with scripted_studio(tmp_path, script=slow_start(), warm=False) as rig:
         bad: list[tuple[Json, int]] = [({"messages": []}, 422), ({"model": "none"}, 404), ({"enable_tools": True}, 400)]
@@ -135,6 +139,7 @@ SILENT: dict[str, Answer] = {
 }
 
 
+@pytest.mark.rule("opens-ready")
 @pytest.mark.parametrize("name", SILENT)
 @pytest.mark.parametrize("path", PATHS)
 async def test_a_silent_engine_is_covered_by_comments(tmp_path: Path, name: str, path: str) -> None:
@@ -166,6 +171,7 @@ async def test_progress_frames_that_are_withheld_do_not_count_as_life(tmp_path: 
         assert b"prompt_progress" not in got
 
 
+@pytest.mark.rule("opens-ready")
 async def test_a_ready_engine_is_waited_for_before_the_stream_opens(tmp_path: Path) -> None:
     async with scripted_studio(tmp_path, status_deadline_s=HANG_GUARD_S) as rig:
         for answer, status in ((refusal(400, "no"), 400), (refusal(503, "busy"), 503), (pieces(WORDS, DONE), 200)):
@@ -175,6 +181,7 @@ async def test_a_ready_engine_is_waited_for_before_the_stream_opens(tmp_path: Pa
             assert not response.content.startswith(b":")
 
 
+@pytest.mark.rule("opens-late-failure")
 async def test_after_the_deadline_an_engines_refusal_is_one_error_frame(tmp_path: Path) -> None:
     async with scripted_studio(tmp_path, status_deadline_s=0.1) as rig:
         await rig.script({**refusal(400, "no such grammar"), "wait_s": 0.4})

@@ -69,6 +69,7 @@ async def test_row_24_what_the_client_set_is_in_the_engines_body(rig: Rig) -> No
     assert {name: body[name] for name in fields} == fields
 
 
+@pytest.mark.rule("sampling-left")
 async def test_sampling_that_the_client_leaves_out_is_left_to_the_model(rig: Rig) -> None:
     body = await rig.forwarded()
     assert not {"temperature", "top_p", "top_k", "min_p", "repeat_penalty", "presence_penalty", "max_tokens"} & set(
@@ -99,6 +100,7 @@ CHOICES: dict[str, tuple[Any, list[str], str, bool]] = {
 }
 
 
+@pytest.mark.rule("choice-allowed", "choice-told")
 @pytest.mark.parametrize("name", CHOICES)
 async def test_row_25_a_choice_is_adapted_so_that_it_has_its_effect_and_says_so(rig: Rig, name: str) -> None:
     choice, tools, word, forced = CHOICES[name]
@@ -228,6 +230,7 @@ REFUSED_FIELDS: Json = {
 }
 
 
+@pytest.mark.rule("fields-forwarded")
 @pytest.mark.parametrize("name", FIELDS)
 async def test_a_known_field_reaches_the_engine(rig: Rig, name: str) -> None:
     extra: Json = {"logprobs": True} if name == "top_logprobs" else {}
@@ -235,6 +238,7 @@ async def test_a_known_field_reaches_the_engine(rig: Rig, name: str) -> None:
     assert body[name] == FIELDS[name]
 
 
+@pytest.mark.rule("fields-refused")
 @pytest.mark.parametrize("name", REFUSED_FIELDS)
 async def test_a_field_that_cannot_be_honoured_is_a_named_400(rig: Rig, name: str) -> None:
     response = await rig.chat(**{name: REFUSED_FIELDS[name]})
@@ -247,6 +251,7 @@ async def test_enable_thinking_reaches_the_template(rig: Rig) -> None:
     assert body["chat_template_kwargs"] == {"a": 1, "enable_thinking": False}
 
 
+@pytest.mark.rule("fields-forwarded")
 async def test_numbers_travel_without_losing_digits(rig: Rig) -> None:
     await rig.post(b'{"messages":[{"role":"user","content":"x"}],"seed":18446744073709551615,"temperature":0.1000}')
     body = body_of((await rig.engine.seen())[0])
@@ -258,6 +263,7 @@ async def test_half_a_surrogate_pair_is_no_500(rig: Rig) -> None:
     assert response.status_code in (200, 400), response.text
 
 
+@pytest.mark.rule("also-completions")
 async def test_a_completion_reaches_the_engine_as_it_came(rig: Rig) -> None:
     body = {"prompt": ["Once", "Twice"], "max_tokens": 4, "echo": True, "suffix": "."}
     response = await rig.post({**body, "model": "pocket-v0"}, COMPLETIONS)
@@ -266,6 +272,7 @@ async def test_a_completion_reaches_the_engine_as_it_came(rig: Rig) -> None:
     assert {name: sent[name] for name in body} == body
 
 
+@pytest.mark.rule("unknown-model")
 async def test_a_missing_model_is_the_default_one_and_an_unknown_one_is_told_what_exists(rig: Rig) -> None:
     for fields in ({}, {"model": None}, {"model": "pocket-v0"}):
         assert (await rig.chat(**fields)).status_code == 200

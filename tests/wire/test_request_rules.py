@@ -249,6 +249,7 @@ REPAIRS: dict[str, tuple[list[Json], list[Json]]] = {
 }
 
 
+@pytest.mark.rule("normalized")
 @pytest.mark.parametrize("name", REPAIRS)
 async def test_a_repair_is_made_and_named_by_default(rig: Rig, name: str) -> None:
     given, wanted = REPAIRS[name]
@@ -265,6 +266,7 @@ def _without_empty(message: Json) -> Json:
     return message
 
 
+@pytest.mark.rule("normalized-strict")
 @pytest.mark.parametrize("name", REPAIRS)
 async def test_a_repair_is_a_refusal_in_strict_mode(strict: Rig, name: str) -> None:
     await refused(strict, messages=REPAIRS[name][0], tools=[TOOL])
@@ -274,6 +276,7 @@ async def test_a_request_that_needs_no_repair_names_none(rig: Rig) -> None:
     assert "x-paddock-normalized" not in (await rig.chat()).headers
 
 
+@pytest.mark.rule("normalized")
 async def test_a_stream_names_its_repairs_too(rig: Rig) -> None:
     response = await rig.chat(messages=[{"role": "developer", "content": "x"}, {**USER, "name": "Ada"}], stream=True)
     assert len(response.headers["x-paddock-normalized"].split(",")) == 2
@@ -290,6 +293,7 @@ NOT_REPAIRABLE: dict[str, list[Json]] = {
 }
 
 
+@pytest.mark.rule("never-repaired")
 @pytest.mark.parametrize("name", NOT_REPAIRABLE)
 async def test_what_cannot_be_repaired_is_refused_in_both_modes(either: Rig, name: str) -> None:
     await refused(either, messages=NOT_REPAIRABLE[name])

@@ -38,6 +38,7 @@ def events_of(stream: bytes) -> list[Json]:
     return [json.loads(line[6:]) for line in stream.split(b"\n") if line.startswith(b"data: ")]
 
 
+@pytest.mark.rule("responses-continued")
 async def test_a_response_is_found_again_with_its_items_until_it_is_deleted(rig: Rig) -> None:
     first = await made(rig)
     assert (await rig.http.get(f"{PATH}/{first['id']}")).json()["output"] == first["output"]
@@ -49,11 +50,13 @@ async def test_a_response_is_found_again_with_its_items_until_it_is_deleted(rig:
     assert (await rig.http.delete(f"{PATH}/{first['id']}")).status_code == 404
 
 
+@pytest.mark.rule("responses-continued")
 async def test_a_response_that_is_not_to_be_stored_is_not(rig: Rig) -> None:
     first = await made(rig, store=False)
     assert (await rig.http.get(f"{PATH}/{first['id']}")).status_code == 404
 
 
+@pytest.mark.rule("responses-continued")
 async def test_a_conversation_goes_on_from_the_response_before(rig: Rig) -> None:
     first = await made(rig, instructions="Be brief.")
     second = await made(rig, previous_response_id=first["id"], input="And again?")
@@ -69,6 +72,7 @@ async def test_a_conversation_cannot_go_on_from_nowhere(rig: Rig) -> None:
     assert await rig.engine.seen(CHAT) == []
 
 
+@pytest.mark.rule("responses-background")
 @pytest.mark.parametrize("stream", [False, True])
 async def test_a_background_response_goes_on_without_its_client_and_is_replayed(rig: Rig, stream: bool) -> None:
     if stream:
@@ -89,6 +93,7 @@ async def test_a_background_response_goes_on_without_its_client_and_is_replayed(
     assert rest == replay[3:]
 
 
+@pytest.mark.rule("responses-background")
 async def test_a_background_response_is_cancelled_and_the_engine_is_left(rig: Rig) -> None:
     await rig.script({"generate": {"chunks": 100_000, "per_s": 50}})
     begun = await made(rig, background=True)

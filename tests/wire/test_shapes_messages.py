@@ -72,6 +72,7 @@ ANSWERS: dict[str, tuple[list[Json], str]] = {
 }  # fmt: skip
 
 
+@pytest.mark.rule("reasoning-apart")
 @pytest.mark.parametrize("answer", ANSWERS)
 def test_every_answer_has_the_shapes_of_the_sdk_streamed_and_whole(answer: str) -> None:
     deltas, reason = ANSWERS[answer]
@@ -99,6 +100,7 @@ PIECES = st.one_of(
 )
 
 
+@pytest.mark.rule("calls-add-up")
 @given(st.lists(PIECES, max_size=8), st.lists(st.integers(0, 2000), max_size=4))
 @settings(max_examples=60, deadline=None)
 def test_any_stream_has_the_shapes_of_the_sdk_wherever_it_is_split(deltas: list[Json], cuts: list[int]) -> None:
@@ -117,6 +119,7 @@ def test_any_stream_has_the_shapes_of_the_sdk_wherever_it_is_split(deltas: list[
     assert events == read_events(passed(passage(), data))
 
 
+@pytest.mark.rule("one-generation")
 @pytest.mark.anyio
 async def test_the_sdks_own_reader_puts_the_stream_together_to_the_whole_message(rig: Rig) -> None:
     answer = stream(DELTAS, reason="tool_calls")
@@ -134,6 +137,7 @@ async def test_the_sdks_own_reader_puts_the_stream_together_to_the_whole_message
     check_message(its)
 
 
+@pytest.mark.rule("messages-shapes")
 @pytest.mark.anyio
 async def test_answers_of_a_running_paddock_have_the_shapes_of_the_sdk(rig: Rig) -> None:
     answer = stream(DELTAS, reason="tool_calls")
@@ -144,6 +148,7 @@ async def test_answers_of_a_running_paddock_have_the_shapes_of_the_sdk(rig: Rig)
     check_count((await rig.post(ASK, f"{MESSAGES}/count_tokens")).json())
 
 
+@pytest.mark.rule("error-shapes")
 @pytest.mark.anyio
 async def test_errors_of_a_running_paddock_have_the_shape_of_the_sdk_and_their_status(rig: Rig) -> None:
     found: list[tuple[int, str]] = []
@@ -254,6 +259,7 @@ FAULTS: dict[str, Fault] = {
 }
 
 
+@pytest.mark.rule("messages-shapes")
 @pytest.mark.parametrize("fault", FAULTS)
 def test_a_planted_fault_is_caught(fault: str) -> None:
     events = good()
@@ -282,6 +288,7 @@ BODY_FAULTS: dict[str, Callable[[Json], Any]] = {
 }
 
 
+@pytest.mark.rule("messages-shapes")
 @pytest.mark.parametrize("fault", BODY_FAULTS)
 def test_a_fault_planted_in_a_whole_message_is_caught(fault: str) -> None:
     body = json.loads(passage().whole(whole_of(DELTAS, reason="tool_calls")))

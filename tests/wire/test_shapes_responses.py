@@ -137,6 +137,7 @@ def test_the_items_of_a_request_are_kept_in_the_sdks_shapes() -> None:
     assert [item["type"] for item in kept[2:]] == [item["type"] for item in given[2:]]
 
 
+@pytest.mark.rule("responses-shapes")
 @pytest.mark.anyio
 async def test_answers_of_a_running_paddock_have_the_shapes_of_the_sdk(rig: Rig) -> None:
     answer = stream(DELTAS, reason="tool_calls")
@@ -152,6 +153,7 @@ async def test_answers_of_a_running_paddock_have_the_shapes_of_the_sdk(rig: Rig)
     assert stored == told
 
 
+@pytest.mark.rule("opens-cold")
 @pytest.mark.anyio
 async def test_a_response_whose_model_is_loading_is_queued_over_the_wire(tmp_path: Path) -> None:
     routes = {"/v1/chat/completions": [pieces(stream([says("Hi")]))]}
@@ -251,6 +253,7 @@ FAULTS: dict[str, Fault] = {
 }  # fmt: skip
 
 
+@pytest.mark.rule("responses-shapes")
 @pytest.mark.parametrize("fault", FAULTS)
 def test_a_planted_fault_is_caught(fault: str) -> None:
     events = good()
@@ -274,6 +277,7 @@ BODY_FAULTS: dict[str, Callable[[Json], Any]] = {
 }
 
 
+@pytest.mark.rule("responses-shapes")
 @pytest.mark.parametrize("fault", BODY_FAULTS)
 def test_a_fault_planted_in_a_whole_response_is_caught(fault: str) -> None:
     body = json.loads(passage().whole(whole_of(DELTAS, reason="tool_calls")))
