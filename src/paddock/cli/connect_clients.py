@@ -39,7 +39,11 @@ class ConfigFile:
 
 @dataclass(frozen=True, kw_only=True)
 class Client:
-    """One client. `prompt_tokens` is how long its first prompt is, as counted for the bundled model; 0 if short."""
+    """One client.
+
+    `prompt_tokens` is how long its first prompt is, as counted for the bundled model when the program itself asked
+    (2026-11-24); 0 if short.
+    """
 
     name: str
     environment: Callable[[Target], dict[str, str]]
@@ -199,7 +203,7 @@ CLIENTS: tuple[Client, ...] = (
         file=ConfigFile(path=".claude/settings.json", merged=_claude_file),
         program="claude",
         install="npm install -g @anthropic-ai/claude-code",
-        prompt_tokens=41000,
+        prompt_tokens=39300,
     ),
     Client(
         name="codex",
@@ -208,7 +212,7 @@ CLIENTS: tuple[Client, ...] = (
         program="codex",
         install="npm install -g @openai/codex",
         arguments=_codex_arguments,
-        prompt_tokens=18000,
+        prompt_tokens=17100,
     ),
     Client(
         name="opencode",
@@ -217,7 +221,7 @@ CLIENTS: tuple[Client, ...] = (
         program="opencode",
         install="npm install -g opencode-ai",
         run_variable="OPENCODE_CONFIG",
-        prompt_tokens=12000,
+        prompt_tokens=14400,
     ),
     Client(
         name="continue",
@@ -226,7 +230,7 @@ CLIENTS: tuple[Client, ...] = (
         program="cn",
         install="npm install -g @continuedev/cli",
         run_variable="--config",
-        prompt_tokens=6000,
+        prompt_tokens=2900,
     ),
     Client(
         name="aider",
