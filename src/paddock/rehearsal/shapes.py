@@ -10,7 +10,6 @@ import json
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -69,7 +68,6 @@ def shapes_of(names: Sequence[str]) -> list[list[Shape]]:
     return [_read(name) for name in known if not names or name in names]
 
 
-@cache
 def _read(client: str) -> list[Shape]:
     head, *lines = (_FOLDER / f"{client}.jsonl").read_text("utf-8").splitlines()
     version = json.loads(head)["version"]
