@@ -31,8 +31,9 @@ class Place:
     folder: Path
     home: Path
     context_tokens: int = 65536
-    # A small model may call tools for ever.
+    # A small model may call tools for ever, and nobody knows which: where a program can be told so, none is run.
     most_turns: int = 4
+    lets_it_act: bool = True
 
 
 Command = tuple[list[str], dict[str, str]]
@@ -83,10 +84,11 @@ def _claude_code(place: Place) -> Command:
         "CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC": "1",
         "CLAUDE_CODE_ATTRIBUTION_HEADER": "0",
         "CLAUDE_CODE_MAX_CONTEXT_TOKENS": str(place.context_tokens),
+        "CLAUDE_CODE_MAX_OUTPUT_TOKENS": "512",
         "DISABLE_AUTOUPDATER": "1",
     }
-    command = [str(NODE / "claude"), "-p", TASK, "--output-format", "json", "--allowedTools", "Bash"]
-    command += ["--max-turns", str(place.most_turns)]
+    command = [str(NODE / "claude"), "-p", TASK, "--output-format", "json", "--max-turns", str(place.most_turns)]
+    command += ["--allowedTools", "Bash"] if place.lets_it_act else ["--disallowedTools", "Bash", "Write", "Edit"]
     return command, environment
 
 
@@ -108,7 +110,9 @@ def _opencode(place: Place) -> Command:
         "options": {"baseURL": f"{place.url}/v1", "apiKey": "not-needed"},
         "models": {MODEL: {"name": "pocket", "limit": limits}},
     }
-    chosen = {"model": f"paddock/{MODEL}", "small_model": f"paddock/{MODEL}"}
+    chosen: dict[str, Any] = {"model": f"paddock/{MODEL}", "small_model": f"paddock/{MODEL}"}
+    if not place.lets_it_act:
+        chosen["permission"] = dict.fromkeys(("bash", "edit", "webfetch"), "deny")
     (place.folder / "opencode.json").write_text(json.dumps({"provider": {"paddock": provider}, **chosen}), "utf-8")
     quiet = {"OPENCODE_DISABLE_MODELS_FETCH": "1", "OPENCODE_DISABLE_AUTOUPDATE": "1"}
     return [str(NODE / "opencode"), "run", TASK], quiet
@@ -123,7 +127,14 @@ def _continue(place: Place) -> Command:
     config = place.home / "continue.yaml"
     config.write_text("\n".join(lines) + "\n", "utf-8")
     quiet = {"CONTINUE_TELEMETRY_ENABLED": "0", "CONTINUE_CLI_DISABLE_COMMIT_SIGNATURE": "1"}
-    return [str(NODE / "cn"), "--config", str(config), "-p", "--auto", TASK], quiet
+    return [
+        str(NODE / "cn"),
+        "--config",
+        str(config),
+        "-p",
+        "--auto" if place.lets_it_act else "--readonly",
+        TASK,
+    ], quiet
 
 
 def aider(place: Place, message: str) -> Command:

@@ -30,6 +30,7 @@ COMPLAINTS = re.compile(
     r"|AI_\w*Error|APIError|Traceback|is not a function|undefined is not",
     re.IGNORECASE,
 )
+REFUSED = re.compile(r'paddock_requests_total\{.*status="[45]\d\d".*')
 COUNTED = re.compile(r'"prompt_tokens":\s*(\d+).*?"cached_tokens":\s*(\d+)')
 
 
@@ -67,7 +68,7 @@ async def test_a_program_speaks_with_the_real_engine_without_a_fault(name: str, 
     longest = (0, 0)
     async with httpx.AsyncClient(base_url=studio.url, timeout=60) as http:
         for _ in range(2):
-            place = Place(url=studio.url, folder=tmp_path / "work", home=tmp_path / "home")
+            place = Place(url=studio.url, folder=tmp_path / "work", home=tmp_path / "home", lets_it_act=False)
             for folder in (place.folder, place.home):
                 shutil.rmtree(folder, ignore_errors=True)
                 folder.mkdir()
@@ -78,6 +79,7 @@ async def test_a_program_speaks_with_the_real_engine_without_a_fault(name: str, 
             assert [(record["status"], record["path"]) for record in records if record["status"] != 200] == [], said
             assert not COMPLAINTS.search(said), said
             assert done.returncode == 0 or '"subtype":"error_max_turns"' in done.stdout, said
+            assert REFUSED.findall((await http.get("/metrics")).text) == [], said
             longest = max(counts(record) for record in records)
     prompt, cached = longest
     print(f"{name}: {prompt} tokens, {cached} of them reused ({cached / max(prompt, 1):.1%})")
