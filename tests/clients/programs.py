@@ -20,7 +20,7 @@ WORDS = "paddock was here"
 TASK = "Write the words 'paddock was here' into hello.txt with the shell, then read the file back and say what it says."
 CLOSING = "The file says: paddock was here."
 # A guard against hanging, not a measure of speed.
-RUN_TIMEOUT_S = 240.0
+RUN_TIMEOUT_S = 400.0
 
 
 @dataclass(frozen=True, kw_only=True)
