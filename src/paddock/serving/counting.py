@@ -122,13 +122,36 @@ async def _rest(lease: Lease, counts: Counts, prompt: str, cuts: list[int], cut:
     if len(ends) > 8:
         # Many short parts are asked for at less cost in two.
         ends = [ends[-2], ends[-1]]
+    parts = [prompt[start:end] for start, end in zip([cut, *ends], ends, strict=False)]
+    found = await _tokens_in_each(lease, parts)
     total = 0
     named = dict(digests(prompt, ends))
-    for start, end in zip([cut, *ends], ends, strict=False):
-        total += await _tokens_in(lease, prompt[start:end])
+    for end, tokens in zip(ends, found, strict=True):
+        total += tokens
         if end < len(prompt):
             counts.keep(named[end], known + total)
     return total
+
+
+async def _tokens_in_each(lease: Lease, texts: list[str]) -> list[int]:
+    """The counts of several texts, asked for at once: the engine has a thread for each."""
+    if len(texts) == 1:
+        return [await _tokens_in(lease, texts[0])]
+    found = [0] * len(texts)
+    failed: list[PaddockError] = []
+
+    async def ask(place: int) -> None:
+        try:
+            found[place] = await _tokens_in(lease, texts[place])
+        except PaddockError as error:
+            failed.append(error)
+
+    async with anyio.create_task_group() as group:
+        for place in range(len(texts)):
+            group.start_soon(ask, place)
+    if failed:
+        raise failed[0]
+    return found
 
 
 async def _learn(lease: Lease, counts: Counts, prompt: str, cuts: list[int], total: int) -> None:
