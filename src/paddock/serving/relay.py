@@ -196,6 +196,9 @@ class Relay:
             if not wire.is_open:
                 status, body = self._dialect.refuse(error)
                 await wire.whole(status, b"application/json", body)
+            elif not self._prepared.streamed:
+                # A whole answer has no place for an error: only a broken connection tells the client of it.
+                raise
             else:
                 _log.info("stream ended by %s: %s", type(error).__name__, error.message)
                 await wire.write(self._passage.fail(self._dialect.describe(error)), more=False)
