@@ -15,10 +15,12 @@ from starlette.types import ASGIApp
 
 from paddock.api.chat import prepared_chat
 from paddock.api.edge import Edge
+from paddock.api.recording import carried
 from paddock.errors import BadRequest
 from paddock.protocol.responses import ResponsesForm, to_chat
 from paddock.protocol.responses_answer import ResponsesPassage
 from paddock.protocol.responses_object import Snapshot
+from paddock.recorder.recording import Recording
 from paddock.serving.prepare import Prepared
 from paddock.serving.responses import Work
 from paddock.serving.runs import Replay
@@ -35,7 +37,7 @@ def routes(edge: Edge) -> list[Route]:
     """The routes of OpenAI's Responses."""
 
     async def create(request: Request) -> ASGIApp:
-        return await _created(edge, await edge.body(request))
+        return await _created(edge, await edge.body(request), request.scope.get("paddock.recording"))
 
     async def one(request: Request) -> ASGIApp:
         response_id = request.path_params["id"]
@@ -70,7 +72,7 @@ def routes(edge: Edge) -> list[Route]:
     ]
 
 
-async def _created(edge: Edge, body: dict[str, Any]) -> ASGIApp:
+async def _created(edge: Edge, body: dict[str, Any], recording: Recording | None) -> ASGIApp:
     """The answer to a new response: its exchange, stored or not, or its state while it goes on in the background."""
     is_background = body.get("background") is True
     if is_background and body.get("store") is False:
@@ -87,7 +89,10 @@ async def _created(edge: Edge, body: dict[str, Any]) -> ASGIApp:
     work = Work(snapshot=snapshot, items=form.items)
     exchange = edge.relay(prepared, model, passage=ResponsesPassage(snapshot=snapshot, tools=form.tools))
     if is_background:
-        run = await edge.responses.begin(exchange, work)
+        run = await edge.responses.begin(carried(exchange, recording), work)
+        if recording:
+            # Before anything is awaited: the run has not begun yet.
+            recording.hold()
         if not body.get("stream"):
             return _Json(snapshot.response())
         return Replay(run.after(-1), keepalive_s=edge.settings.keepalive_s)

@@ -15,16 +15,19 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import anyio
+from anyio.abc import TaskGroup
 from starlette.types import Receive, Scope, Send
 
 from paddock.engine.pool import Lease, Pool
 from paddock.errors import BadRequest, EngineNotConnected, EngineTimeout, EngineUnreachable, PaddockError
 from paddock.log import named
 from paddock.protocol.healing import Healer, healed_body
+from paddock.protocol.heard import Heard
 from paddock.protocol.sse import StreamFilter, comment, cut_call_repaired, cut_name_removed
 from paddock.serving import choice, images
 from paddock.serving.checking import Checker
 from paddock.serving.images import INTAKE, Intake
+from paddock.serving.inspecting import note_prompt
 from paddock.serving.passage import EVENTS, Passage
 from paddock.serving.prepare import Prepared
 
@@ -143,19 +146,27 @@ class Relay:
         self._patience = patience
         self._intake = intake
         self._recording: Recording | None = None
+        self._heard: Heard | None = None
         tools = prepared.tools or prepared.body.get("tools")
         self._checker = Checker(tools) if tools else None
+        self._tasks: TaskGroup
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer the client; return when its last byte is handed over or when it has left."""
         opens_s = time.monotonic() + self._status_patience_s() if self._prepared.streamed else math.inf
         self._recording = scope.get("paddock.recording")
+        self._heard = Heard() if self._recording else None
         headers = _note_headers(self._prepared)
         wire = _Wire(send=send, headers=headers, opens_s=opens_s, passage=self._passage)
-        async with anyio.create_task_group() as group:
-            group.start_soon(self._attend, wire, receive, group.cancel_scope)
-            await self._answer(wire)
-            group.cancel_scope.cancel()
+        try:
+            async with anyio.create_task_group() as group:
+                self._tasks = group
+                group.start_soon(self._attend, wire, receive, group.cancel_scope)
+                await self._answer(wire)
+                group.cancel_scope.cancel()
+        finally:
+            if self._recording and self._heard:
+                self._recording.events(self._heard.events())
 
     async def _attend(self, wire: _Wire, receive: Receive, exchange: anyio.CancelScope) -> None:
         """Until the client leaves, which ends the exchange: open its stream in time and break long silences."""
@@ -213,8 +224,9 @@ class Relay:
                     raise await answer.refusal()
                 content_type = answer.content_type
                 body = await answer.body()
-                if self._recording:
+                if self._recording and self._heard:
                     self._recording.engine(body)
+                    self._heard.whole(body)
         if deadline.cancelled_caught:
             raise EngineTimeout(timeout_s=timeout_s)
         if self._prepared.body.get("tools") and (repaired := cut_call_repaired(body)) != body:
@@ -226,6 +238,8 @@ class Relay:
         if self._prepared.heals:
             body, healed = healed_body(body, self._prepared.body.get("tools"))
             wire.headers += [(b"x-paddock-amended", _header_value(f"healed: {name}")) for name in healed]
+            if self._heard:
+                self._heard.amended([f"healed: {name}" for name in healed])
         unfit = await self._checker.unfit_in(body) if self._checker else []
         wire.headers += [(b"x-paddock-unfit", _header_value(line)) for line in unfit]
         await wire.whole(200, content_type.encode("latin-1"), self._passage.whole(body))
@@ -260,8 +274,9 @@ class Relay:
         healer = Healer(prepared.body.get("tools")) if prepared.heals else None
         try:
             while data := await answer.next_chunk():
-                if self._recording:
+                if self._recording and self._heard:
                     self._recording.engine(data)
+                    self._heard.feed(data)
                 out = passed.feed(data)
                 if healer and out:
                     out = healer.feed(out)
@@ -276,6 +291,8 @@ class Relay:
         if healer:
             rest = healer.feed(rest) + healer.finish()
             passed.amended += [f"healed: {name}" for name in healer.healed]
+        if self._heard:
+            self._heard.amended(passed.amended)
         notes = [f"x-paddock-amended: {what}" for what in passed.amended]
         if self._checker:
             self._checker.watch(rest)
@@ -310,6 +327,8 @@ class Relay:
                         lease.client.open(endpoint, prepared.path, body, streamed=prepared.streamed)
                     )
                 engine.note_answer()
+                if self._recording:
+                    self._tasks.start_soon(note_prompt, self._recording, prepared, lease.client, endpoint)
                 # The engine has it now: a slow stream must not hold its prompt, parsed and encoded, until it ends.
                 del prepared, body
                 self._prepared = replace(self._prepared, body={"tools": self._prepared.body.get("tools")})
