@@ -36,6 +36,7 @@ _BACKOFF_FIRST_S = 0.5
 _BACKOFF_MOST_S = 30.0
 # Closing stdin ends a healthy engine in milliseconds; one that is busy loading does not listen and is killed.
 _GRACE_S = 1.0
+_SPINS = "1000"
 _SILENT = "it gave no sign of being ready in time"
 
 
@@ -147,6 +148,7 @@ class EngineProcess:
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,
                 start_new_session=True,
+                env=_environment(),
             )
         except OSError as error:
             reported = f"{self._program[0]} cannot be started: {error.strerror}"
@@ -253,6 +255,18 @@ class EngineProcess:
         self.state = state
         changed, self._changed = self._changed, anyio.Event()
         changed.set()
+
+
+def _environment() -> dict[str, str]:
+    """The process's own, and how long the engine's threads look for one another before they sleep.
+
+    They meet some hundred times for each token. By default they spin at each meeting for milliseconds, which on a
+    machine with other work burns the time that the late ones need: see docs/adr/0019-short-spins.md.
+    """
+    own = dict(os.environ)
+    if "OMP_WAIT_POLICY" not in own:
+        own.setdefault("GOMP_SPINCOUNT", _SPINS)
+    return own
 
 
 async def _report_of(stdout: ByteReceiveStream) -> dict[str, object] | None:
