@@ -97,6 +97,7 @@ BEYOND: dict[str, tuple[str, str]] = {
     "reasoning-apart": ("Answers", "reasoning is a field, block or item of its own"),
     "calls-add-up": ("Answers", "streamed calls add up to the whole ones"),
     "calls-cut": ("Answers", "a call that the limit cut is `length`, not a call"),
+    "answer-one-call": ("Answers", "`parallel_tool_calls: false` gives one call at most"),
     "healing": ("Answers", "calls that leak as text are healed; `heal: false` turns it off"),
     "control-text": ("Answers", "text in a message can neither end its turn nor begin another"),
     "unamended": ("Amendments", "a stream without an amendment is byte-equal however it is split"),

@@ -55,6 +55,10 @@ class Settings:
         low=0.1,
         high=86400,
     )
+    answer_tokens_most: int = _setting(
+        0, "Most tokens of an answer whose request sets no bound; 0 lets it go on to the end of the context.",
+        low=0, high=2**24,
+    )  # fmt: skip
     load_timeout_s: float = _setting(600.0, "Seconds a model may take to load.", low=0.1, high=86400)
     max_body_bytes: int = _setting(64 * 2**20, "Largest request body that is read.", low=1024, high=2**40)
     allowed_origins: str = _setting(

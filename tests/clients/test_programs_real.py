@@ -36,9 +36,13 @@ COUNTED = re.compile(r'"prompt_tokens":\s*(\d+).*?"cached_tokens":\s*(\d+)')
 
 @pytest.fixture
 async def studio(anyio_backend: str, tmp_path: Path) -> AsyncGenerator[Studio]:
-    """Paddock with the real engine, a context that holds Claude Code's prompt, and the flight recorder on."""
+    """Paddock with the real engine, a context that holds Claude Code's prompt, and the flight recorder on.
+
+    Some programs set no bound for an answer, and a small model may then write until its context is full.
+    """
     settings = load(
-        {"port": 0, "context_tokens": 65536, "record": True}, environ={"PADDOCK_HOME": str(tmp_path / "paddock")}
+        {"port": 0, "context_tokens": 65536, "record": True, "answer_tokens_most": 512},
+        environ={"PADDOCK_HOME": str(tmp_path / "paddock")},
     )
     async with running(settings) as studio:
         yield studio

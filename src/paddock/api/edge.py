@@ -20,7 +20,7 @@ from paddock.serving.control import harmless
 from paddock.serving.counting import count
 from paddock.serving.images import Intake, admit
 from paddock.serving.passage import Passage, Straight
-from paddock.serving.prepare import Prepared
+from paddock.serving.prepare import Prepared, limited
 from paddock.serving.relay import Dialect, Patience, Relay
 from paddock.serving.responses import Responses
 from paddock.serving.shelf import Shelf
@@ -78,6 +78,7 @@ class Edge:
     ) -> Relay:
         """The exchange that answers a prepared request, in `dialect`; the engine's own bytes without a `passage`."""
         settings = self.settings
+        prepared = limited(prepared, settings.answer_tokens_most)
         asked = prepared.body.get("model") or model.id
         if asked != model.id:
             prepared = replace(prepared, served_by=model.id)

@@ -40,6 +40,7 @@ def serve(
     status_deadline_s: Annotated[str | None, _flag("status_deadline_s", "SECONDS")] = None,
     keepalive_s: Annotated[str | None, _flag("keepalive_s", "SECONDS")] = None,
     answer_timeout_s: Annotated[str | None, _flag("answer_timeout_s", "SECONDS")] = None,
+    answer_tokens_most: Annotated[str | None, _flag("answer_tokens_most", "N")] = None,
     load_timeout_s: Annotated[str | None, _flag("load_timeout_s", "SECONDS")] = None,
     max_body_bytes: Annotated[str | None, _flag("max_body_bytes", "BYTES")] = None,
     require_key: Annotated[bool | None, _switch("require_key")] = None,

@@ -21,11 +21,10 @@ from starlette.types import Receive, Scope, Send
 from paddock.engine.pool import Lease, Pool
 from paddock.errors import BadRequest, EngineNotConnected, EngineTimeout, EngineUnreachable, PaddockError
 from paddock.log import named
-from paddock.protocol.healing import Healer, healed_body
 from paddock.protocol.heard import Heard
-from paddock.protocol.sse import StreamFilter, comment, cut_call_repaired, cut_name_removed
+from paddock.protocol.sse import comment
 from paddock.serving import choice, images
-from paddock.serving.checking import Checker
+from paddock.serving.amendments import Amendments
 from paddock.serving.images import INTAKE, Intake
 from paddock.serving.inspecting import note_prompt
 from paddock.serving.passage import EVENTS, Passage
@@ -39,6 +38,8 @@ _log = named(__name__)
 # How long a broken connection waits for the engine's owner to notice the exit, so that the next request restarts it.
 _SETTLE_S = 0.3
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+# Clients take 16 KB of headers in all, or fewer.
+_NOTE_CHARACTERS_MOST = 2000
 STREAM_HEADERS = (
     (b"cache-control", b"no-cache"),
     (b"connection", b"keep-alive"),
@@ -147,8 +148,6 @@ class Relay:
         self._intake = intake
         self._recording: Recording | None = None
         self._heard: Heard | None = None
-        tools = prepared.tools or prepared.body.get("tools")
-        self._checker = Checker(tools) if tools else None
         self._tasks: TaskGroup
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -229,19 +228,11 @@ class Relay:
                     self._heard.whole(body)
         if deadline.cancelled_caught:
             raise EngineTimeout(timeout_s=timeout_s)
-        if self._prepared.body.get("tools") and (repaired := cut_call_repaired(body)) != body:
-            body = repaired
-            wire.headers.append((b"x-paddock-amended", b"finish_reason length: the call was cut"))
-        if self._prepared.forces_call and (named := cut_name_removed(body)) != body:
-            body = named
-            wire.headers.append((b"x-paddock-amended", b"content: the call's name was cut"))
-        if self._prepared.heals:
-            body, healed = healed_body(body, self._prepared.body.get("tools"))
-            wire.headers += [(b"x-paddock-amended", _header_value(f"healed: {name}")) for name in healed]
-            if self._heard:
-                self._heard.amended([f"healed: {name}" for name in healed])
-        unfit = await self._checker.unfit_in(body) if self._checker else []
-        wire.headers += [(b"x-paddock-unfit", _header_value(line)) for line in unfit]
+        amendments = Amendments(self._prepared)
+        body = await amendments.whole(body)
+        if self._heard:
+            self._heard.amended(amendments.amended)
+        wire.headers += [(name.encode(), _header_value(text)) for name, text in amendments.notes]
         await wire.whole(200, content_type.encode("latin-1"), self._passage.whole(body))
 
     async def _streamed(self, wire: _Wire) -> None:
@@ -265,41 +256,22 @@ class Relay:
 
     async def _forward(self, wire: _Wire, answer: Answer) -> None:
         """Hand every frame on as it comes."""
-        prepared, passage = self._prepared, self._passage
-        passed = StreamFilter(
-            keep_usage=prepared.wants_usage,
-            keep_progress=prepared.wants_progress,
-            watch_calls=bool(prepared.body.get("tools")),
-        )
-        healer = Healer(prepared.body.get("tools")) if prepared.heals else None
+        passage, amendments = self._passage, Amendments(self._prepared)
         try:
             while data := await answer.next_chunk():
                 if self._recording and self._heard:
                     self._recording.engine(data)
                     self._heard.feed(data)
-                out = passed.feed(data)
-                if healer and out:
-                    out = healer.feed(out)
-                if self._checker:
-                    self._checker.watch(out)
-                if out and (out := passage.feed(out)):
+                if (out := amendments.feed(data)) and (out := passage.feed(out)):
                     await wire.write(out)
         except EngineUnreachable:
-            if not passed.is_complete:
+            if not amendments.is_complete:
                 raise
-        rest = passed.finish()
-        if healer:
-            rest = healer.feed(rest) + healer.finish()
-            passed.amended += [f"healed: {name}" for name in healer.healed]
+        rest = passage.feed(await amendments.finish()) + passage.finish()
         if self._heard:
-            self._heard.amended(passed.amended)
-        notes = [f"x-paddock-amended: {what}" for what in passed.amended]
-        if self._checker:
-            self._checker.watch(rest)
-            notes += [f"x-paddock-unfit: {line}" for line in await self._checker.unfit()]
-        rest = passage.feed(rest) + passage.finish()
-        for note in notes if passage.content_type == EVENTS else ():
-            rest += comment(_header_value(note).decode("latin-1"))
+            self._heard.amended(amendments.amended)
+        for name, text in amendments.notes if passage.content_type == EVENTS else ():
+            rest += comment(_header_value(f"{name}: {text}").decode("latin-1"))
         await wire.write(rest, more=False)
 
     @asynccontextmanager
@@ -370,4 +342,6 @@ def _note_headers(prepared: Prepared) -> list[tuple[bytes, bytes]]:
 
 def _header_value(text: str) -> bytes:
     """Words, some of them the caller's, as a header may hold them: what it cannot hold becomes a question mark."""
+    if len(text) > _NOTE_CHARACTERS_MOST:
+        text = f"{text[:_NOTE_CHARACTERS_MOST]}... and {len(text) - _NOTE_CHARACTERS_MOST} characters more"
     return _CONTROL.sub("?", text).encode("latin-1", "replace")
