@@ -99,6 +99,24 @@ async def test_what_is_checked_before_the_first_byte_has_its_status_also_when_co
         assert rig.studio.pool.engine is None
 
 
+@pytest.mark.rule("opens-checked")
+@pytest.mark.parametrize("stream", [True, False])
+async def test_a_stranger_and_an_image_on_a_text_model_have_their_status_also_when_cold(
+    tmp_path: Path, stream: bool
+) -> None:
+    """Whether a model sees is known once it is loaded; a stream is not opened until then."""
+    flags: dict[str, Any] = {"warm": False, "keepalive_s": 0.1, "status_deadline_s": 0.1}
+    pixel = "data:image/png;base64,aGVsbG8="
+    turn = {"role": "user", "content": [{"type": "image_url", "image_url": {"url": pixel}}]}
+    async with scripted_studio(tmp_path, script=slow_start(), **flags) as rig:
+        refused = await rig.post({**STREAM, "stream": stream, "messages": [turn]})
+        assert (refused.status_code, refused.json()["error"]["code"]) == (400, "image_refused")
+    async with scripted_studio(tmp_path, script=slow_start(), require_key=True, **flags) as rig:
+        for header in ({}, {"Authorization": "Bearer pdk-wrong"}, {"x-api-key": "pdk-wrong"}):
+            assert (await rig.post({**STREAM, "stream": stream}, headers=header)).status_code == 401
+        assert rig.studio.pool.engine is None
+
+
 async def test_the_server_is_ready_before_any_model_is(tmp_path: Path) -> None:
     journal = tmp_path / "journal"
     async with scripted_studio(tmp_path, script={"journal": str(journal)}, warm=False) as rig:

@@ -15,6 +15,7 @@ from starlette.types import ASGIApp
 
 from paddock.api.edge import Edge
 from paddock.errors import BadRequest, FieldInvalid, shown
+from paddock.models.catalog import Model
 from paddock.serving import images
 from paddock.serving.prepare import prepare
 
@@ -44,7 +45,13 @@ class _Native:
         for place, token in enumerate(body["tokens"]):
             if isinstance(token, bool) or not isinstance(token, int) or not 0 <= token < 2**31:
                 raise FieldInvalid(f"tokens.{place}: must be a token's number (got {shown(token)}).", param="tokens")
-        return await self._relayed("/detokenize", body)
+        model = await self.edge.model_for("text", _model_of(body))
+        # The engine would answer such a token with a fault of its own.
+        if body["tokens"] and max(body["tokens"]) >= (size := await self._vocabulary_size(model)):
+            place = next(place for place, token in enumerate(body["tokens"]) if token >= size)
+            sentence = f"tokens.{place}: {body['tokens'][place]} is no token: the vocabulary of '{model.id}' ends at"
+            raise BadRequest(f"{sentence} {size - 1}.", param="tokens")
+        return self.edge.relay(prepare("/detokenize", body), model)
 
     async def apply_template(self, request: Request) -> ASGIApp:
         body = await self.edge.body(request)
@@ -80,6 +87,15 @@ class _Native:
 
     async def absent(self, request: Request) -> Response:
         raise BadRequest(_ABSENT[request.url.path])
+
+    async def _vocabulary_size(self, model: Model) -> int:
+        """How many tokens a model has, as its engine says. Loads it. Raises as an exchange does."""
+        async with self.edge.pool.lease(model.id) as lease:
+            learned = lease.resident.learned
+            if "vocabulary_size" not in learned:
+                told = await lease.client.ask(lease.endpoint, "/v1/models")
+                learned["vocabulary_size"] = int(told["data"][0]["meta"]["n_vocab"])
+            return learned["vocabulary_size"]
 
     async def _relayed(self, path: str, body: dict[str, Any]) -> ASGIApp:
         return self.edge.relay(prepare(path, body), await self.edge.model_for("text", _model_of(body)))

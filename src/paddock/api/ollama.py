@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any, Literal
 
+import anyio.to_thread
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
@@ -14,8 +15,10 @@ from starlette.types import ASGIApp
 from paddock.api.chat import prepared_chat
 from paddock.api.dialects import OLLAMA
 from paddock.api.edge import Edge
+from paddock.api.models import entry
 from paddock.errors import BadRequest
 from paddock.models.catalog import Model
+from paddock.models.gguf import read_header
 from paddock.protocol.chat import ChatForm
 from paddock.protocol.ollama import chat_form, embed_form, generate_form, model_of
 from paddock.protocol.ollama_answer import OllamaPassage
@@ -45,19 +48,21 @@ class _Ollama:
     async def show(self, request: Request) -> Response:
         model = await self.edge.shelf.find(model_of(await self.edge.body(request)))
         context = {f"{model.architecture}.context_length": self.edge.shelf.context_tokens(model)}
-        abilities = ["completion", "tools"] if model.task == "text" else [model.task]
+        abilities = await _abilities(self.edge, model)
         info = {"general.architecture": model.architecture, "general.parameter_count": model.parameter_count, **context}
         details = _listed(model)["details"]
         return JSONResponse({"details": details, "model_info": info, "capabilities": abilities, "template": ""})
 
     async def chat(self, request: Request) -> ASGIApp:
         body = await self.edge.body(request)
+        if body.get("messages") == []:
+            return await _loaded(self.edge, body, {"message": {"role": "assistant", "content": ""}})
         return await self._answered(body, chat_form(body), "chat")
 
     async def generate(self, request: Request) -> ASGIApp:
         body = await self.edge.body(request)
         if not body.get("prompt") and not body.get("images"):
-            return await _loaded(self.edge, model_of(body))
+            return await _loaded(self.edge, body, {"response": ""})
         return await self._answered(body, generate_form(body), "generate")
 
     async def embed(self, request: Request) -> Response:
@@ -103,13 +108,30 @@ def routes(edge: Edge) -> list[Route]:
     ]
 
 
-async def _loaded(edge: Edge, name: str) -> Response:
-    """An empty prompt asks for the model to be loaded."""
-    model = await edge.model_for("text", name)
+async def _loaded(edge: Edge, body: dict[str, Any], empty: dict[str, Any]) -> Response:
+    """An empty prompt asks for the model to be loaded; `empty` is what an answer without words holds."""
+    model = await edge.model_for("text", model_of(body))
     async with edge.pool.lease(model.id):
         pass
-    ready = {"model": name, "created_at": _now(), "response": "", "done": True, "done_reason": "load"}
-    return JSONResponse(ready)
+    return JSONResponse(
+        {
+            "model": body.get("model", body.get("name")),
+            "created_at": _now(),
+            **empty,
+            "done": True,
+            "done_reason": "load",
+        }
+    )
+
+
+async def _abilities(edge: Edge, model: Model) -> list[str]:
+    """What a model can do, in Ollama's words."""
+    if model.task != "text":
+        return [model.task]
+    header = await anyio.to_thread.run_sync(read_header, model.path)
+    # A template that never speaks of tools shows a model none.
+    tools = ["tools"] if "tools" in (header.chat_template or "") else []
+    return ["completion", *tools, *(["vision"] if "vision" in entry(edge, model)["capabilities"] else [])]
 
 
 def _listed(model: Model) -> dict[str, Any]:
