@@ -32,6 +32,8 @@ COMPLAINTS = re.compile(
 )
 REFUSED = re.compile(r'paddock_requests_total\{.*status="[45]\d\d".*')
 COUNTED = re.compile(r'"prompt_tokens":\s*(\d+).*?"cached_tokens":\s*(\d+)')
+# How each dialect tells of a fault in a stream that has already opened with 200.
+BROKEN = re.compile(r'^(?:event: (?:error|response\.failed)\b.*|data: \{"error".*|\{"error".*)', re.MULTILINE)
 
 
 @pytest.fixture
@@ -60,6 +62,23 @@ async def recorded(http: httpx.AsyncClient) -> list[dict[str, Any]]:
     return found
 
 
+def broken(record: dict[str, Any]) -> list[str]:
+    """The faults that an answer told of after it had opened."""
+    return [found[:300] for found in BROKEN.findall(str(record["sections"].get("outbound", "")))]
+
+
+@pytest.mark.parametrize(
+    ("outbound", "faults"),
+    [
+        (': keep-alive\n\ndata: {"error": {"message": "x"}}\n\n', 1), ('{"error":"x"}\n', 1),
+        ('event: error\ndata: {"type":"error"}\n\n', 1), ('event: response.failed\ndata: {}\n\n', 1),
+        ('event: message_stop\ndata: {"text": "event: error"}\n\ndata: {"choices": []}\n\ndata: [DONE]\n\n', 0),
+    ],
+)  # fmt: skip
+def test_a_fault_within_an_answer_is_found_in_every_dialect(outbound: str, faults: int) -> None:
+    assert len(broken({"sections": {"outbound": outbound}})) == faults
+
+
 def counts(record: dict[str, Any]) -> tuple[int, int]:
     """Tokens of a request's prompt, and of them those that were there; zeros for what the program broke off."""
     told = COUNTED.findall(str(record["sections"].get("engine", "")))
@@ -81,6 +100,8 @@ async def test_a_program_speaks_with_the_real_engine_without_a_fault(name: str, 
             records = await recorded(http)
             assert records, said
             assert [(record["status"], record["path"]) for record in records if record["status"] != 200] == [], said
+            assert all(record["sections"].get("outbound") for record in records), said
+            assert [fault for record in records for fault in broken(record)] == [], said
             assert not COMPLAINTS.search(said), said
             assert done.returncode == 0 or '"subtype":"error_max_turns"' in done.stdout, said
             assert REFUSED.findall((await http.get("/metrics")).text) == [], said
