@@ -43,7 +43,8 @@ class Engine:
             text = body["content"]
             is_control = body["parse_special"] and text in ("<|im_start|>", "<|im_end|>")
             return {"tokens": [1] if is_control else [ord(character) for character in text]}
-        tools: list[Any] = (body.get("chat_template_kwargs") or {}).get("tools") or body["tools"]
+        kwargs: dict[str, Any] = body.get("chat_template_kwargs") or {}
+        tools: list[Any] = kwargs.get("tools") or body["tools"]
         prompt = self.render(tools, [message["content"] for message in body["messages"]])
         if path == "/apply-template":
             self.rendered.append(len(tools))
