@@ -26,6 +26,7 @@ from paddock.errors import PortBusy, SettingInvalid
 from paddock.models.catalog import Catalog
 from paddock.recorder.recorder import Recorder
 from paddock.serving.responses import Responses
+from paddock.serving.room import limits_of
 from paddock.serving.runs import Runs
 from paddock.serving.shelf import Shelf
 from paddock.store.db import Database
@@ -109,7 +110,8 @@ async def _serving(
     with contextlib.closing(_listen(settings)) as listener:
         async with anyio.create_task_group() as tasks:
             pool = Pool(
-                flags_for=shelf.flags_for,
+                plan_for=shelf.plan_for,
+                limits=lambda: limits_of(settings),
                 tasks=tasks,
                 load_timeout_s=settings.load_timeout_s,
                 program=engine_program,

@@ -60,6 +60,22 @@ class Settings:
         low=0, high=2**24,
     )  # fmt: skip
     load_timeout_s: float = _setting(600.0, "Seconds a model may take to load.", low=0.1, high=86400)
+    memory_budget_bytes: int = _setting(
+        0,
+        "Memory that loaded models may take together; 0 takes 80 % of what is free at the start.",
+        low=0,
+        high=2**50,
+    )
+    models_most: int = _setting(0, "Models loaded at once; 0 is as many as fit into memory.", low=0, high=1024)
+    queue_most: int = _setting(
+        48, "Requests that may wait, for a model or for a slot of one; a further one is refused.", low=0, high=10000
+    )
+    queue_patience_s: float = _setting(
+        5.0, "Seconds after which a request that waits for room stops new ones to models in its way.", low=0, high=86400
+    )
+    idle_unload_s: float = _setting(
+        0.0, "Seconds after which a model that nobody uses is unloaded; 0 is never.", low=0, high=31536000
+    )
     max_body_bytes: int = _setting(64 * 2**20, "Largest request body that is read.", low=1024, high=2**40)
     allowed_origins: str = _setting(
         "", "Web origins, separated by commas, whose pages may call paddock, such as `http://localhost:3000`."

@@ -338,9 +338,8 @@ async def test_the_streaming_accumulator_of_the_sdk_works(sdk: openai.AsyncOpenA
 
 async def test_the_engine_asks_every_other_local_program_for_its_key(sdk: openai.AsyncOpenAI, studio: Studio) -> None:
     await sdk.chat.completions.create(model=MODEL, messages=HELLO, max_tokens=1)
-    assert studio.pool.engine
     async with openai.AsyncOpenAI(
-        base_url=f"http://127.0.0.1:{studio.pool.engine.port}/v1", api_key="guessed", max_retries=0
+        base_url=f"http://127.0.0.1:{studio.pool.residents[MODEL].engine.port}/v1", api_key="guessed", max_retries=0
     ) as intruder:
         with pytest.raises(openai.AuthenticationError):
             await intruder.chat.completions.create(model=MODEL, messages=HELLO)

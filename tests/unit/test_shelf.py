@@ -134,7 +134,7 @@ async def test_the_context_is_what_was_asked_for_within_what_was_trained(
 
 async def test_the_flags_share_out_one_context_for_each_slot(home: Home, shelf_of: Callable[..., Shelf]) -> None:
     path = put(home, "tiny")
-    flags = shelf_of(slots=3, context_tokens=1000, batch_tokens=64, threads=5).flags_for("tiny")
+    flags = shelf_of(slots=3, context_tokens=1000, batch_tokens=64, threads=5).plan_for("tiny").flags
     assert (flags.model_path, flags.alias) == (str(path), "tiny")
     assert (flags.context_tokens, flags.slots) == (3000, 3)
     assert (flags.batch_tokens, flags.ubatch_tokens) == (64, 64)
@@ -142,7 +142,7 @@ async def test_the_flags_share_out_one_context_for_each_slot(home: Home, shelf_o
 
 
 def test_a_batch_is_never_larger_than_the_context(shelf_of: Callable[..., Shelf]) -> None:
-    flags = shelf_of(context_tokens=32, batch_tokens=128).flags_for("pocket-v0")
+    flags = shelf_of(context_tokens=32, batch_tokens=128).plan_for("pocket-v0").flags
     assert (flags.batch_tokens, flags.ubatch_tokens) == (32, 32)
 
 
@@ -152,11 +152,11 @@ async def test_an_embedding_model_reads_its_whole_input_in_one_batch(
     put(home, "embedder", **EMBEDDER)
     shelf = shelf_of(batch_tokens=64)
     assert (await shelf.find("embedder")).task == "embedding"
-    flags = shelf.flags_for("embedder")
+    flags = shelf.plan_for("embedder").flags
     assert flags.embeddings is True
     assert (flags.batch_tokens, flags.ubatch_tokens) == (512, 512)
 
 
 def test_flags_for_a_model_that_is_gone_are_refused(shelf_of: Callable[..., Shelf]) -> None:
     with pytest.raises(ModelUnknown):
-        shelf_of().flags_for("nowhere")
+        shelf_of().plan_for("nowhere")

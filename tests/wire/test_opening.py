@@ -63,9 +63,7 @@ async def test_a_cold_stream_opens_while_the_model_loads_and_tells_of_it(tmp_pat
     ):
         assert response.status_code == 200
         assert response.headers["content-type"].startswith("text/event-stream")
-        engine = rig.studio.pool.engine
-        assert engine
-        assert engine.state == "starting"
+        assert rig.process.state == "starting"
         body = b"".join([data async for data in response.aiter_raw()])
         assert len(comments_of(body)) > 2
         assert b"pocket-v0" in comments_of(body)[0]
@@ -96,7 +94,7 @@ async def test_what_is_checked_before_the_first_byte_has_its_status_also_when_co
         bad: list[tuple[Json, int]] = [({"messages": []}, 422), ({"model": "none"}, 404), ({"enable_tools": True}, 400)]
         for fields, status in bad:
             assert (await rig.post({**STREAM, **fields})).status_code == status
-        assert rig.studio.pool.engine is None
+        assert not rig.studio.pool.residents
 
 
 @pytest.mark.rule("opens-checked")

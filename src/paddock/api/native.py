@@ -1,4 +1,4 @@
-"""Owns the engine's own routes as paddock offers them: tokens, templates, infill, rerank, load, unload.
+"""Owns the engine's own routes as paddock offers them: tokens, templates, infill, rerank.
 
 Refuses to know how a prepared request is answered.
 """
@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import ASGIApp
 
@@ -74,17 +74,6 @@ class _Native:
         _require(body, "documents" if "documents" in body else "texts", (list,), "a list of texts")
         return self.edge.relay(prepare("/v1/rerank", body), await self.edge.model_for("ranking", _model_of(body)))
 
-    async def load(self, request: Request) -> Response:
-        model = await self.edge.shelf.find(request.path_params["id"])
-        async with self.edge.pool.lease(model.id) as lease:
-            context_tokens = lease.abilities.context_tokens
-        return JSONResponse({"id": model.id, "state": "ready", "context_length": context_tokens})
-
-    async def unload(self, request: Request) -> Response:
-        model = await self.edge.shelf.find(request.path_params["id"])
-        await self.edge.pool.unload(model.id)
-        return JSONResponse({"id": model.id, "state": "stopped"})
-
     async def absent(self, request: Request) -> Response:
         raise BadRequest(_ABSENT[request.url.path])
 
@@ -110,8 +99,6 @@ def routes(edge: Edge) -> list[Route]:
         Route("/apply-template", own.apply_template, methods=["POST"]),
         Route("/infill", own.infill, methods=["POST"]),
         Route("/v1/rerank", own.rerank, methods=["POST"]),
-        Route("/api/models/{id:path}/load", own.load, methods=["POST"]),
-        Route("/api/models/{id:path}/unload", own.unload, methods=["POST"]),
         Route("/v1/audio/transcriptions", own.absent, methods=["POST"]),
         Route("/v1/audio/translations", own.absent, methods=["POST"]),
         Route("/v1/audio/speech", own.absent, methods=["POST"]),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
 
 import anyio.to_thread
@@ -16,6 +16,7 @@ from paddock.api.chat import prepared_chat
 from paddock.api.dialects import OLLAMA
 from paddock.api.edge import Edge
 from paddock.api.models import entry
+from paddock.engine.resident import Resident
 from paddock.errors import BadRequest
 from paddock.models.catalog import Model
 from paddock.models.gguf import read_header
@@ -25,6 +26,8 @@ from paddock.protocol.ollama_answer import OllamaPassage
 
 # The newest version whose routes are answered here; clients ask before they use a feature.
 _VERSION = "0.12.0"
+# Ollama gives such a time to a model that is kept.
+_FOR_EVER = "9999-12-31T23:59:59+00:00"
 _READ_ONLY = "Models are managed with `paddock pull` and `paddock models`, not over this API."
 
 
@@ -39,11 +42,17 @@ class _Ollama:
         return JSONResponse({"models": [_listed(model) for model in await self.edge.shelf.models()]})
 
     async def running(self, request: Request) -> Response:
-        resident = self.edge.pool.resident
-        if resident is None or not self.edge.pool.is_ready(resident.model_id):
-            return JSONResponse({"models": []})
-        model = await self.edge.shelf.find(resident.model_id)
-        return JSONResponse({"models": [{**_listed(model), "size_vram": 0, "expires_at": _now()}]})
+        ready = [one for one in self.edge.pool.residents.values() if one.is_ready]
+        return JSONResponse({"models": [await self._running(resident) for resident in ready]})
+
+    async def _running(self, resident: Resident) -> dict[str, Any]:
+        listed = _listed(await self.edge.shelf.find(resident.model_id))
+        unloads_s = self.edge.settings.idle_unload_s
+        stays = resident.is_pinned or not unloads_s
+        expires = _FOR_EVER if stays else (datetime.now(UTC) + timedelta(seconds=unloads_s)).isoformat()
+        context_tokens = resident.abilities.context_tokens if resident.abilities else 0
+        held = {"size": resident.plan.memory_bytes, "size_vram": 0, "context_length": context_tokens}
+        return {**listed, **held, "expires_at": expires}
 
     async def show(self, request: Request) -> Response:
         model = await self.edge.shelf.find(model_of(await self.edge.body(request)))

@@ -11,7 +11,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from paddock.engine.pool import Lease
+from paddock.engine.resident import Lease
 from paddock.errors import BadRequest, EngineRefused, shown
 from paddock.protocol.shape import as_array, as_object
 from paddock.protocol.tool_schema import STRING_CHARACTERS_MOST, bounded

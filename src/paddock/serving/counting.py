@@ -16,7 +16,7 @@ from typing import Any
 
 import anyio
 
-from paddock.engine.pool import Lease
+from paddock.engine.resident import Lease
 from paddock.errors import PaddockError
 
 _COUNT = "/v1/chat/completions/input_tokens"

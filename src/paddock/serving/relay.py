@@ -18,8 +18,9 @@ import anyio
 from anyio.abc import TaskGroup
 from starlette.types import Receive, Scope, Send
 
-from paddock.engine.pool import Lease, Pool
-from paddock.errors import BadRequest, EngineNotConnected, EngineTimeout, EngineUnreachable, PaddockError
+from paddock.engine.pool import Pool
+from paddock.engine.resident import Lease, Place
+from paddock.errors import BadRequest, EngineNotConnected, EngineTimeout, EngineUnreachable, PaddockError, TooBusy
 from paddock.log import named
 from paddock.protocol.heard import Heard
 from paddock.protocol.sse import comment
@@ -152,32 +153,36 @@ class Relay:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer the client; return when its last byte is handed over or when it has left."""
-        opens_s = time.monotonic() + self._status_patience_s() if self._prepared.streamed else math.inf
         self._recording = scope.get("paddock.recording")
         self._heard = Heard() if self._recording else None
         headers = _note_headers(self._prepared)
-        wire = _Wire(send=send, headers=headers, opens_s=opens_s, passage=self._passage)
+        wire = _Wire(send=send, headers=headers, opens_s=math.inf, passage=self._passage)
         try:
             async with anyio.create_task_group() as group:
                 self._tasks = group
-                group.start_soon(self._attend, wire, receive, group.cancel_scope)
-                await self._answer(wire)
+
+                def attend(place: Place) -> None:
+                    if self._prepared.streamed:
+                        wire.opens_s = time.monotonic() + self._status_patience_s(place)
+                    group.start_soon(self._attend, wire, place, receive, group.cancel_scope)
+
+                await self._answer(wire, attend)
                 group.cancel_scope.cancel()
         finally:
             if self._recording and self._heard:
                 self._recording.events(self._heard.events())
 
-    async def _attend(self, wire: _Wire, receive: Receive, exchange: anyio.CancelScope) -> None:
+    async def _attend(self, wire: _Wire, place: Place, receive: Receive, exchange: anyio.CancelScope) -> None:
         """Until the client leaves, which ends the exchange: open its stream in time and break long silences."""
         while True:
-            with anyio.move_on_after(await self._break_silence(wire)):
+            with anyio.move_on_after(await self._break_silence(wire, place)):
                 while (await receive())["type"] != "http.disconnect":
                     pass
                 wire.has_left = True
                 exchange.cancel()
                 return
 
-    async def _break_silence(self, wire: _Wire) -> float:
+    async def _break_silence(self, wire: _Wire, place: Place) -> float:
         """Show life if it is time to; the seconds until that is to be looked at again."""
         keepalive_s = self._patience.keepalive_s
         if wire.is_over or wire.opens_s == math.inf:
@@ -185,25 +190,30 @@ class Relay:
         due_s = wire.written_s + keepalive_s if wire.is_open else wire.opens_s
         left_s = due_s - time.monotonic()
         if left_s <= 0:
-            await wire.show_life(self._passage.life(self._progress()))
+            await wire.show_life(self._passage.life(self._pool.progress(place) or "keep-alive"))
             return keepalive_s
         return min(left_s, keepalive_s)
 
-    def _status_patience_s(self) -> float:
+    def _status_patience_s(self, place: Place) -> float:
         """How long a stream's status is waited for before the stream is opened without it."""
         if self._prepared.has_images:
             # Whether the model has eyes is told with a real status, also when it must be loaded to know.
             return self._patience.answer_timeout_s
-        return self._patience.status_deadline_s if self._pool.is_ready(self._model_id) else 0.0
+        return self._patience.status_deadline_s if place.is_warm else 0.0
 
-    async def _answer(self, wire: _Wire) -> None:
+    async def _answer(self, wire: _Wire, attend: Callable[[Place], None]) -> None:
+        """Once the request has its place, `attend` to the client and answer it; one without a place is refused."""
         try:
-            if self._prepared.streamed:
-                await self._streamed(wire)
-            else:
-                await self._plain(wire)
+            async with self._pool.queued(self._model_id) as place:
+                attend(place)
+                if self._prepared.streamed:
+                    await self._streamed(wire, place)
+                else:
+                    await self._plain(wire, place)
         except PaddockError as error:
             if not wire.is_open:
+                if isinstance(error, TooBusy):
+                    wire.headers.append((b"retry-after", str(error.retry_after_s).encode()))
                 status, body = self._dialect.refuse(error)
                 await wire.whole(status, b"application/json", body)
             elif not self._prepared.streamed:
@@ -213,12 +223,12 @@ class Relay:
                 _log.info("stream ended by %s: %s", type(error).__name__, error.message)
                 await wire.write(self._passage.fail(self._dialect.describe(error)), more=False)
 
-    async def _plain(self, wire: _Wire) -> None:
+    async def _plain(self, wire: _Wire, place: Place) -> None:
         """The whole answer with the engine's real status, its bytes as they came."""
         timeout_s = self._patience.answer_timeout_s
         body, content_type = b"", "application/json"
         with anyio.move_on_after(timeout_s) as deadline:
-            async with self._opened() as answer:
+            async with self._opened(place) as answer:
                 if answer.status != 200:
                     raise await answer.refusal()
                 content_type = answer.content_type
@@ -235,12 +245,12 @@ class Relay:
         wire.headers += [(name.encode(), _header_value(text)) for name, text in amendments.notes]
         await wire.whole(200, content_type.encode("latin-1"), self._passage.whole(body))
 
-    async def _streamed(self, wire: _Wire) -> None:
+    async def _streamed(self, wire: _Wire, place: Place) -> None:
         """Status before stream while the engine is ready; an open stream with signs of life where that takes long."""
         async with AsyncExitStack() as stack:
             answer: Answer | None = None
             with anyio.move_on_after(self._patience.answer_timeout_s):
-                answer = await stack.enter_async_context(self._opened())
+                answer = await stack.enter_async_context(self._opened(place))
             if answer is None:
                 raise EngineTimeout(timeout_s=self._patience.answer_timeout_s)
             if answer.status != 200:
@@ -248,11 +258,6 @@ class Relay:
             if not wire.is_open:
                 await wire.open_stream()
             await self._forward(wire, answer)
-
-    def _progress(self) -> str:
-        engine = self._pool.engine
-        state = engine.state if engine else "stopped"
-        return "keep-alive" if state == "ready" else f"loading {self._model_id}: engine {state}"
 
     async def _forward(self, wire: _Wire, answer: Answer) -> None:
         """Hand every frame on as it comes."""
@@ -275,13 +280,13 @@ class Relay:
         await wire.write(rest, more=False)
 
     @asynccontextmanager
-    async def _opened(self) -> AsyncGenerator[Answer]:
+    async def _opened(self, place: Place) -> AsyncGenerator[Answer]:
         """Lease the model, fit the request to it and open the engine's answer.
 
         A request that no byte of which reached the engine is sent once more, after the engine was started again.
         """
         async with AsyncExitStack() as stack:
-            lease = await stack.enter_async_context(self._pool.lease(self._model_id))
+            lease = await stack.enter_async_context(self._pool.leased(place))
             engine, endpoint = lease.resident.engine, lease.endpoint
             try:
                 prepared = await self._fitted(lease)

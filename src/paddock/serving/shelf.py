@@ -9,11 +9,13 @@ import anyio.to_thread
 
 from paddock.config import Settings
 from paddock.engine.flags import EngineFlags
+from paddock.engine.plan import EnginePlan
 from paddock.errors import ModelUnknown
 from paddock.hardware import usable_cores
 from paddock.models.aliases import Aliases
 from paddock.models.catalog import Catalog, Model
 from paddock.models.control_texts import control_texts
+from paddock.serving.room import memory_bytes
 
 # Without --ctx: enough for an agent's first turns, small enough for any machine that holds the model.
 _CONTEXT_TOKENS_MOST = 16384
@@ -77,9 +79,15 @@ class Shelf:
         trained = model.trained_context_tokens or _CONTEXT_TOKENS_MOST
         return min(self._settings.context_tokens or _CONTEXT_TOKENS_MOST, trained)
 
-    def flags_for(self, model_id: str) -> EngineFlags:
-        """How a model is loaded under the present settings. Raises ModelUnknown or ModelUnusable."""
+    def plan_for(self, model_id: str) -> EnginePlan:
+        """How a model is loaded under the present settings. Reads the disk. Raises ModelUnknown or ModelUnusable."""
         model = self._default if model_id == self._default.id else self._catalog.find(model_id)
+        flags = self._flags_of(model)
+        projector_bytes = os.stat(flags.projector_path).st_size if flags.projector_path else 0
+        needed_bytes = memory_bytes(self._catalog.header(model), flags, projector_bytes=projector_bytes)
+        return EnginePlan(flags=flags, memory_bytes=needed_bytes)
+
+    def _flags_of(self, model: Model) -> EngineFlags:
         settings = self._settings
         context_tokens = self.context_tokens(model)
         # Only a model that answers in text may read its input in parts.
