@@ -60,6 +60,9 @@ TABLE: dict[str, tuple[list[Held], list[Waiter], dict[str, Any], tuple[Any, ...]
     "as many go as are needed": (
         [held("a", last_used_s=1), held("b", last_used_s=2)], waiters(("c", 9)), {}, ((), (), ("a", "b"), ()),
     ),
+    "room is made once for all who want one model": (
+        [held("a", last_used_s=1), held("b", last_used_s=2)], waiters("c", "c"), {}, ((), (), ("a",), ()),
+    ),
     "none goes in vain": (
         [held("a", 1, last_used_s=1), held("b", 8, last_used_s=2)], waiters(("c", 9)), {}, ((), (), ("b",), ()),
     ),
@@ -106,6 +109,9 @@ TABLE: dict[str, tuple[list[Held], list[Waiter], dict[str, Any], tuple[Any, ...]
     ),
     "behind a due switch what fits beside it is loaded": (
         [held("a", 5, **BUSY)], waiters(("b", 6), ("c", 3), **LATE), {}, ((1,), (), (), ("a",)),
+    ),
+    "a due switch of many requests drains for one": (
+        [held("a", 5, **BUSY), held("b", 5, **BUSY)], waiters("c", "c", **LATE), {}, ((), (), (), ("a",)),
     ),
     "two switches are due at once": (
         [held("a", 5, **BUSY), held("b", 5, **BUSY)], waiters(("c", 5), ("d", 5), **LATE), {}, ((), (), (), ("a", "b")),

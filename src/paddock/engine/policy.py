@@ -8,7 +8,7 @@ Refuses to know processes and clocks: what there is, and what time it is, is pas
   one that is pinned are never among them. The memory of an engine that is stopping counts until it is gone.
 * A request that waited for `queue_patience_s` is due: the models that must go for it are drained, which is to say that
   they get no new request. Whoever is due goes first, in the order of arrival, and room on its way to one is not given
-  to another. So a request waits at most its patience and then, for itself and each model that is due before it, one
+  to another. So a request waits at most its patience and then, for itself and each switch asked for before it, one
   longest request, one stop and one load.
 * A model that does not fit beside the pinned ones, even alone, is refused at once.
 """
@@ -165,6 +165,7 @@ class _Deciding:
         self.evicted: list[str] = []
         self.draining: set[str] = set()
         self.next_s = math.inf
+        self._made_room_for: set[str] = set()
         self._held = {one.model_id: one for one in held}
         self._limits = limits
         self._now_s = now_s
@@ -179,7 +180,8 @@ class _Deciding:
         """Grant, make room, refuse, or let wait."""
         one = self._held.get(waiter.model_id)
         if one is None or one.state == "stopping":
-            self._make_room(waiter, may_load=one is None)
+            if waiter.model_id not in self._made_room_for:
+                self._make_room(waiter, may_load=one is None)
         elif not one.is_leaving and one.model_id not in self.draining:
             self._grant(waiter, one)
 
@@ -199,11 +201,14 @@ class _Deciding:
         due_s = waiter.arrived_s + self._limits.queue_patience_s
         if not (self._limits.room - self._pinned).holds(need):
             self.refused.append(waiter.ticket)
-        elif may_load and self._free.holds(need):
+            return
+        if may_load and self._free.holds(need):
             self._free -= need
             loaded = Held(model_id=waiter.model_id, memory_bytes=waiter.memory_bytes, slots=1, state="loading")
             self._grant(waiter, loaded)
-        elif (idle := self._enough(need, lambda one: one.is_idle)) is not None:
+            return
+        self._made_room_for.add(waiter.model_id)
+        if (idle := self._enough(need, lambda one: one.is_idle)) is not None:
             for one in idle:
                 self._evict(one)
             self._claim(need)
