@@ -128,6 +128,22 @@ def told(address: Address, path: str, *, timeout_s: float) -> Generator[dict[str
         raise EngineUnreachable(f"{address.url} went away ({error}). `paddock serve` starts it.") from error
 
 
+def asked(address: Address, path: str) -> dict[str, Any]:
+    """The object that a GET is answered with.
+
+    Raises:
+        BadRequest: the server refused the request; its own words.
+        EngineUnreachable: the server went away, or does not answer as a paddock does.
+    """
+    status, body = whole(address, "GET", path)
+    if status != 200:
+        raise _refusal(status, body)
+    try:
+        return cast(dict[str, Any], json.loads(body))
+    except ValueError as error:
+        raise EngineUnreachable(f"{address.url} does not answer as a paddock does. Start it again.") from error
+
+
 def api_key() -> str | None:
     """The key in PADDOCK_API_KEY, if there is one. Raises BadRequest where no header can carry it."""
     key = os.environ.get("PADDOCK_API_KEY") or None

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
 
-from paddock.cli import aliases, printing
+from paddock.cli import aliases, loaded, printing
 from paddock.config import load
 
 if TYPE_CHECKING:
@@ -138,6 +138,7 @@ def _written(key: str, value: object) -> str:
     return "not told" if value is None else str(value)
 
 
+app.command("loaded")(loaded.loaded)
 app.command("alias")(aliases.alias)
 app.command("aliases")(aliases.aliases)
 app.command("unalias")(aliases.unalias)
