@@ -103,7 +103,7 @@ async def test_an_empty_prompt_loads_the_model(tmp_path: Path, path: str, body: 
         (told,) = await lines_of(rig, path, **body)
         assert (told["model"], told["done"], told["done_reason"]) == ("pocket-v0:latest", True, "load")
         assert empty.items() <= told.items()
-        assert rig.studio.pool.is_ready("pocket-v0")
+        assert rig.studio.pool.ready("pocket-v0")
         assert await rig.engine.seen(CHAT) == []
 
 

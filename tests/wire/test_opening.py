@@ -112,7 +112,7 @@ async def test_a_stranger_and_an_image_on_a_text_model_have_their_status_also_wh
     async with scripted_studio(tmp_path, script=slow_start(), require_key=True, **flags) as rig:
         for header in ({}, {"Authorization": "Bearer pdk-wrong"}, {"x-api-key": "pdk-wrong"}):
             assert (await rig.post({**STREAM, "stream": stream}, headers=header)).status_code == 401
-        assert rig.studio.pool.engine is None
+        assert not rig.studio.pool.residents
 
 
 async def test_the_server_is_ready_before_any_model_is(tmp_path: Path) -> None:
