@@ -83,6 +83,7 @@ BEYOND: dict[str, tuple[str, str]] = {
     "fields-forwarded": ("Nothing dropped", "every known field reaches the engine, unknown ones too"),
     "fields-refused": ("Nothing dropped", "what cannot be honoured is a 400 that names the field"),
     "sampling-left": ("Nothing dropped", "sampling that is left out is the model's own"),
+    "sampling-recommended": ("Nothing dropped", "what a verified source recommends is sent where nothing is said"),
     "choice-auto": ("tool_choice", "auto leaves the choice to the model"),
     "choice-none": ("tool_choice", "none gives no call"),
     "choice-required": ("tool_choice", "required gives a call on 100 prompts that invite chat"),

@@ -165,16 +165,27 @@ def _from_file(path: Path) -> dict[str, Any]:
 def _checked(name: str, raw: object, where: str) -> Value:
     """`raw` as the setting's own type, within its range."""
     spec = Settings.__dataclass_fields__[name]
-    convert = _CONVERTERS[type(spec.default)]
-    try:
-        value = convert(raw)
-    except (TypeError, ValueError) as error:
-        raise SettingInvalid(f"{where} is {raw!r}, which is not {_KINDS[type(spec.default)]}.") from error
-    low, high = spec.metadata["low"], spec.metadata["high"]
-    if low is not None and isinstance(value, (int, float)) and not low <= value <= high:
-        raise SettingInvalid(f"{where} is {value}; it must lie between {low} and {high}.")
+    default: Value = spec.default
+    value = converted(type(default), raw, where, low=spec.metadata["low"], high=spec.metadata["high"])
     if name == "log_level" and value not in _LOG_LEVELS:
         raise SettingInvalid(f"{where} is {value!r}; it must be one of {', '.join(_LOG_LEVELS)}.")
+    return value
+
+
+def converted(
+    kind: type[Value], raw: object, where: str, *, low: float | None = None, high: float | None = None
+) -> Value:
+    """`raw`, perhaps typed as text, as a bool, int, float or str within a range. `where` names it in an error.
+
+    Raises:
+        SettingInvalid: it is not of that kind, or lies outside the range.
+    """
+    try:
+        value = _CONVERTERS[kind](raw)
+    except (TypeError, ValueError) as error:
+        raise SettingInvalid(f"{where} is {raw!r}, which is not {_KINDS[kind]}.") from error
+    if low is not None and high is not None and isinstance(value, (int, float)) and not low <= value <= high:
+        raise SettingInvalid(f"{where} is {value}; it must lie between {low} and {high}.")
     return value
 
 

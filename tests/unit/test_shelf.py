@@ -157,6 +157,34 @@ async def test_an_embedding_model_reads_its_whole_input_in_one_batch(
     assert (flags.batch_tokens, flags.ubatch_tokens) == (512, 512)
 
 
-def test_flags_for_a_model_that_is_gone_are_refused(shelf_of: Callable[..., Shelf]) -> None:
+def test_a_plan_for_a_model_that_is_gone_is_refused(shelf_of: Callable[..., Shelf]) -> None:
     with pytest.raises(ModelUnknown):
         shelf_of().plan_for("nowhere")
+
+
+async def test_what_is_set_for_a_model_decides_how_it_alone_is_loaded(
+    shelf_of: Callable[..., Shelf], home: Home
+) -> None:
+    put(home, "other")
+    shelf = shelf_of(slots=2)
+    before = shelf.plan_for("other").flags
+    shelf.saved.update(
+        "pocket-v0",
+        {"context_tokens": 512, "slots": 3, "threads": 5, "batch_tokens": 64, "kv_type": "q8_0", "rope_freq_base": 1e4}
+        | {"flash_attention": "on", "draft_model": "other", "chat_template": "{{ messages }}"},
+    )
+    flags = shelf.plan_for("pocket-v0").flags
+    assert (flags.context_tokens, flags.slots, flags.threads, flags.batch_tokens) == (1536, 3, 5, 64)
+    assert (flags.kv_type_k, flags.kv_type_v, flags.flash_attention, flags.rope_freq_base) == (
+        "q8_0",
+        "q8_0",
+        "on",
+        1e4,
+    )
+    assert (flags.draft_path, flags.speculation) == (str(home.models / "other.gguf"), "draft-simple")
+    assert flags.template_path == str(shelf.saved.template_path(shelf.saved.get("pocket-v0")))
+    assert shelf.context_tokens(shelf.default) == 512
+    assert shelf.plan_for("other").flags == before
+    shelf.saved.update("pocket-v0", {"draft_model": "gone"})
+    with pytest.raises(ModelUnknown):
+        shelf.plan_for("pocket-v0")

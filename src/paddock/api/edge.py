@@ -23,6 +23,7 @@ from paddock.serving.passage import Passage, Straight
 from paddock.serving.prepare import Prepared, limited
 from paddock.serving.relay import Dialect, Patience, Relay
 from paddock.serving.responses import Responses
+from paddock.serving.sampling import recommended
 from paddock.serving.shelf import Shelf
 from paddock.store.keys import Keys
 
@@ -69,9 +70,14 @@ class Edge:
     async def addressed(self, prepared: Prepared) -> tuple[Prepared, Model]:
         """A prepared chat request as its model may read it, and that model. Raises ModelUnknown or BadRequest."""
         model = await self.model_for("text", prepared.body.get("model"))
+        prepared = await self.advised(prepared, model)
         if not self.settings.guard_control_text:
             return prepared, model
         return harmless(prepared, await self.shelf.control_texts(model)), model
+
+    async def advised(self, prepared: Prepared, model: Model) -> Prepared:
+        """A prepared request with the model's recommended sampling where it leaves that out. Raises ModelUnusable."""
+        return recommended(prepared, await self.shelf.advice(model))
 
     def relay(
         self, prepared: Prepared, model: Model, *, dialect: Dialect = OPENAI, passage: Passage | None = None

@@ -20,7 +20,9 @@ def routes(edge: Edge) -> list[Route]:
         return JSONResponse({"object": "list", "data": data})
 
     async def one(request: Request) -> Response:
-        return JSONResponse(entry(edge, await edge.shelf.find(request.path_params["id"])))
+        model = await edge.shelf.find(request.path_params["id"])
+        advice = {"recommended_sampling": (await edge.shelf.advice(model)).told()} if model.task == "text" else {}
+        return JSONResponse({**entry(edge, model), **advice})
 
     return [Route("/v1/models", listed), Route("/v1/models/{id:path}", one)]
 

@@ -21,6 +21,7 @@ from paddock.api import (
     loaded,
     messages,
     metrics,
+    model_settings,
     models,
     native,
     ollama,
@@ -36,7 +37,7 @@ from paddock.engine.process import State as EngineState
 from paddock.errors import PaddockError
 
 _FURTHEST: tuple[EngineState, ...] = ("ready", "starting", "stopping", "failed")
-_ROOMS = (chat, completions, messages, responses, models, loaded, native, ollama, requests)
+_ROOMS = (chat, completions, messages, responses, models, loaded, model_settings, native, ollama, requests)
 
 
 def application(edge: Edge) -> ASGIApp:

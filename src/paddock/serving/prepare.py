@@ -31,8 +31,9 @@ _REFUSED = {
 class Prepared:
     """A request as the engine gets it.
 
-    `adapted` says what was put otherwise (`x-paddock-adapted`); `served_by` is the model's id where the client named
-    another (`x-paddock-model`); `tools` are the client's own where `body` holds a copy of them for decoding.
+    `adapted` says what was put otherwise (`x-paddock-adapted`), `sampling` what the model was recommended with
+    (`x-paddock-sampling`); `served_by` is the model's id where the client named another (`x-paddock-model`); `tools`
+    are the client's own where `body` holds a copy of them for decoding.
     """
 
     path: str
@@ -45,6 +46,7 @@ class Prepared:
     forces_call: bool = False
     normalized: tuple[str, ...] = ()
     adapted: tuple[str, ...] = ()
+    sampling: str = ""
     served_by: str = ""
     heals: bool = False
     is_single_call: bool = False

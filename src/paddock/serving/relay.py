@@ -340,6 +340,7 @@ def _note_headers(prepared: Prepared) -> list[tuple[bytes, bytes]]:
     notes = (
         ("x-paddock-normalized", ", ".join(prepared.normalized)),
         ("x-paddock-adapted", "; ".join(prepared.adapted)),
+        ("x-paddock-sampling", prepared.sampling),
         ("x-paddock-model", prepared.served_by),
     )
     return [(name.encode(), _header_value(text)) for name, text in notes if text]
