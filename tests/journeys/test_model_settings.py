@@ -13,6 +13,7 @@ import pytest
 
 from paddock.app import Studio, running
 from paddock.config import load
+from tests.fakes.gguf_files import gguf
 from tests.journeys.test_cli import PADDOCK, WAIT_S
 
 pytestmark = pytest.mark.anyio
@@ -138,8 +139,7 @@ def run(home: Path, *said: str) -> subprocess.CompletedProcess[str]:
 
 
 def test_the_command_line_sets_shows_and_clears(tmp_path: Path) -> None:
-    home, template = tmp_path / "home", tmp_path / "t.jinja"
-    template.write_text(WITHOUT_TOOLS, "utf-8")
+    home, template = tmp_path / "home", _written(tmp_path)
     done = run(
         home, "models", "set", MODEL, "temperature=0.6", "context_tokens=2048", f"chat_template={template}", "--json"
     )
@@ -161,9 +161,25 @@ def test_the_command_line_sets_shows_and_clears(tmp_path: Path) -> None:
         assert "Traceback" not in refused.stderr
 
 
+def test_a_model_that_is_removed_leaves_no_settings_to_the_next_of_its_name(tmp_path: Path) -> None:
+    home, file = tmp_path / "home", tmp_path / "tiny.gguf"
+    file.write_bytes(gguf())
+    assert run(home, "models", "import", str(file)).returncode == 0
+    assert run(home, "models", "set", "tiny", "top_k=3", f"chat_template={_written(tmp_path)}").returncode == 0
+    assert run(home, "models", "rm", "tiny").returncode == 0
+    assert list((home / "templates").iterdir()) == []
+    run(home, "models", "import", str(file))
+    assert "Nothing is set" in run(home, "models", "set", "tiny").stdout
+
+
+def _written(folder: Path) -> Path:
+    path = folder / "t.jinja"
+    path.write_text(WITHOUT_TOOLS, "utf-8")
+    return path
+
+
 def test_the_command_line_checks_a_template(tmp_path: Path) -> None:
-    home, template = tmp_path / "home", tmp_path / "t.jinja"
-    template.write_text(WITHOUT_TOOLS, "utf-8")
+    home, template = tmp_path / "home", _written(tmp_path)
     assert "tools             yes" in run(home, "models", "template", MODEL, "--check").stdout
     run(home, "models", "set", MODEL, f"chat_template={template}")
     told = run(home, "models", "template", MODEL, "--check").stdout

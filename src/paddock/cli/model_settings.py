@@ -94,6 +94,15 @@ def told(found: Model) -> dict[str, object]:
     return {"settings": settings.given(), "recommended_sampling": advice.told()}
 
 
+def forget(model_id: str) -> None:
+    """Clear all that is set for a model that is gone, so that another of its name does not inherit it."""
+    from paddock.models.saved import NAMES, UNSET, Saved
+
+    saved = Saved(load().home)
+    if saved.get(model_id) != UNSET:
+        saved.update(model_id, dict.fromkeys(NAMES))
+
+
 def _pair(text: str) -> tuple[str, object]:
     """`NAME=VALUE` as both; a template is read from its file. Raises SettingInvalid."""
     name, equals, value = text.partition("=")

@@ -96,6 +96,7 @@ def remove(
     catalog = _catalog()
     for model in models:
         catalog.remove(model)
+        model_settings.forget(model)
         print(f"{printing.clean(model)} is removed.")
 
 
