@@ -242,7 +242,7 @@ def test_the_doctor_tries_the_engine_for_real(env: dict[str, str]) -> None:
         env["PADDOCK_PORT"] = str(probe.getsockname()[1])
     ran = run(env, "doctor")
     assert (ran.returncode, ran.stderr) == (0, "")
-    names = ["settings", "python", "cpu", "memory", "home", "disk", "port", "models", "library", "engine"]
+    names = ["settings", "python", "cpu", "memory", "gpu", "home", "disk", "port", "models", "library", "engine"]
     lines = [line for line in ran.stdout.splitlines() if not line.startswith(" ")]
     assert [line.split()[1] for line in lines[:-1]] == names
     assert "the bundled model answers" in ran.stdout
