@@ -20,7 +20,10 @@ _SEED = 7
 
 @dataclass(frozen=True, kw_only=True)
 class Recipe:
-    """What a model is made of. `more` are keys of its header beyond the common ones, without the architecture."""
+    """What a model is made of. `is_tied`: its table of tokens is also what is behind the last layer.
+
+    `more` are keys of its header beyond the common ones, without the architecture.
+    """
 
     architecture: str
     width: int
@@ -31,6 +34,7 @@ class Recipe:
     feed_forward: int = 1024
     vocabulary: int = 4096
     quantisation: str = "F16"
+    is_tied: bool = False
     more: dict[str, int | list[bool]] = field(default_factory=dict[str, "int | list[bool]"])
 
 
@@ -90,11 +94,9 @@ def _add(writer: Any, name: str, shape: tuple[int, ...], quantisation: str, made
 
 def _outer(recipe: Recipe) -> list[tuple[str, tuple[int, ...]]]:
     norm = "token_embd_norm" if recipe.architecture == "lfm2" else "output_norm"
-    return [
-        ("token_embd.weight", (recipe.vocabulary, recipe.width)),
-        (f"{norm}.weight", (recipe.width,)),
-        ("output.weight", (recipe.vocabulary, recipe.width)),
-    ]
+    table = (recipe.vocabulary, recipe.width)
+    behind = [] if recipe.is_tied else [("output.weight", table)]
+    return [("token_embd.weight", table), (f"{norm}.weight", (recipe.width,)), *behind]
 
 
 def _layer(recipe: Recipe, layer: int) -> Iterator[tuple[str, tuple[int, ...]]]:

@@ -17,6 +17,7 @@ from paddock.api import (
     chat,
     completions,
     doctor,
+    fit,
     guard,
     loaded,
     messages,
@@ -37,7 +38,7 @@ from paddock.engine.process import State as EngineState
 from paddock.errors import PaddockError
 
 _FURTHEST: tuple[EngineState, ...] = ("ready", "starting", "stopping", "failed")
-_ROOMS = (chat, completions, messages, responses, models, loaded, model_settings, native, ollama, requests)
+_ROOMS = (chat, completions, messages, responses, models, fit, loaded, model_settings, native, ollama, requests)
 
 
 def application(edge: Edge) -> ASGIApp:

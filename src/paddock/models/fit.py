@@ -91,16 +91,15 @@ def estimate(header: GgufHeader, load: Load) -> Memory:
     """
     layout = layout_of(header)
     cells = cells_of(load)
-    window = cells if load.has_full_window else _window_cells(layout, load, cells)
+    window = window_cells(layout, load)
     streams = 1 if load.is_shared else load.slots
     kv_bytes = sum(
         streams * (window if layer.is_sliding else cells) * token_bytes(header, layer, load) for layer in layout.layers
     )
-    state_bytes = _F32 * sum(layer.state_numbers for layer in layout.layers) * load.slots
     return Memory(
         weights_bytes=header.size_bytes,
         kv_bytes=kv_bytes,
-        recurrent_bytes=state_bytes,
+        recurrent_bytes=sum(state_bytes(layer, load) for layer in layout.layers),
         compute_bytes=compute_bytes(header, layout, load),
         projector_bytes=load.projector_bytes,
         prompt_cache_bytes=load.prompt_cache_bytes,
@@ -119,6 +118,11 @@ def token_bytes(header: GgufHeader, layer: Layer, load: Load) -> int:
     """What one layer keeps of one token that it sees. Raises ModelUnusable for numbers that do not come out even."""
     keys = _sized(header, layer.key_numbers, load.key_type) + _sized(header, layer.index_numbers, load.key_type)
     return keys + _sized(header, layer.value_numbers, load.value_type)
+
+
+def state_bytes(layer: Layer, load: Load) -> int:
+    """What one layer keeps of state for all slots."""
+    return _F32 * layer.state_numbers * load.slots
 
 
 def compute_bytes(header: GgufHeader, layout: Layout, load: Load) -> int:
@@ -141,7 +145,7 @@ def compute_bytes(header: GgufHeader, layout: Layout, load: Load) -> int:
     )
     # Who may look at whom: one for the layers that see everything, one for those that see a window.
     kinds = {layer.is_sliding for layer in layout.layers if layer.key_numbers}
-    seen = sum(_window_cells(layout, load, cells) if is_sliding else cells for is_sliding in kinds)
+    seen = sum(window_cells(layout, load) if is_sliding else cells for is_sliding in kinds)
     masks = seen if layout.has_cache else batch
     # A model that embeds gives out every token of a batch, any other the last one of each slot.
     outputs = batch if header.task != "text" and layout.has_cache else load.slots
@@ -152,7 +156,11 @@ def compute_bytes(header: GgufHeader, layout: Layout, load: Load) -> int:
     return _F32 * (max(inside, behind) + state + load.slots * vocabulary) + _MASK * batch * masks
 
 
-def _window_cells(layout: Layout, load: Load, cells: int) -> int:
+def window_cells(layout: Layout, load: Load) -> int:
+    """How many tokens one stream of the cache of sliding layers holds: a window and a batch, or the whole context."""
+    cells = cells_of(load)
+    if load.has_full_window:
+        return cells
     seen = layout.window_tokens * (load.slots if load.is_shared else 1) + load.batch_tokens
     return min(cells, -(-seen // _CELLS) * _CELLS)
 
