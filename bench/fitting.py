@@ -59,8 +59,8 @@ _RECIPES = {
     ),
 }  # fmt: skip
 _LOADS = (
-    Load(context_tokens=4096, slots=2, batch_tokens=128),
-    Load(context_tokens=16384, slots=2, batch_tokens=512),
+    Load(context_tokens=4096, slots=2, batch_tokens=128, checkpoints=1),
+    Load(context_tokens=16384, slots=2, batch_tokens=512, checkpoints=1),
 )
 
 
@@ -99,6 +99,7 @@ def _held_bytes(path: Path, load: Load) -> int:
     words = {
         "--model": path, "--alias": "m", "--ctx-size": load.context_tokens * load.slots, "--parallel": load.slots,
         "--batch-size": load.batch_tokens, "--ubatch-size": load.batch_tokens, "--threads": 1,
+        "--ctx-checkpoints": load.checkpoints,
     }  # fmt: skip
     flags = [str(word) for pair in words.items() for word in pair]
     with bare_engine(_ENGINE, *flags) as (process, target):

@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 from paddock.errors import ModelUnusable
 from paddock.models import architectures
 from paddock.models.catalog import BUNDLED
-from paddock.models.fit import KV_TYPES, KvType, Load, estimate
+from paddock.models.fit import ENGINE_BYTES, KV_TYPES, MERGE_BYTES, PIECE_BYTES, KvType, Load, estimate
 from paddock.models.gguf import read_header
 from paddock.models.layout import layout_of
-from tests.fakes.gguf_files import Tensor, Typed, gguf
+from tests.fakes.gguf_files import MODEL, Tensor, Typed, gguf
 from tests.fakes.headers import flags, header_of, integers, kv, needs
 
 
@@ -116,6 +116,25 @@ def test_a_full_window_keeps_the_whole_context_and_shared_slots_share_it(tmp_pat
     assert kv(header, context=32768, has_full_window=True) == 4 * 32768 * token
     # shared: 2 × 16384 cells for two layers; for the others the windows of both slots and one batch
     assert kv(header, context=16384, slots=2, is_shared=True) == (2 * 32768 + 2 * (2 * 4096 + 512)) * token
+
+
+def test_copies_to_go_back_to_hold_windows_and_state_and_nothing_else(tmp_path: Path) -> None:
+    plain = header_of(tmp_path, "llama", attention__head_count=8)
+    assert needs(plain, checkpoints=32).checkpoint_bytes == 0
+    sliding = header_of(tmp_path, "gemma2", attention__head_count=8)
+    # two of four layers slide: windows of 4096 + 512 tokens, 2 slots, 3 copies
+    assert needs(sliding, context=32768, slots=2, checkpoints=3).checkpoint_bytes == 3 * 2 * 2 * 4608 * 8 * 64 * 2 * 2
+    assert needs(sliding, checkpoints=3, has_full_window=True).checkpoint_bytes == 0
+    recurrent = header_of(tmp_path, "rwkv6", wkv__head_size=64)
+    memory = needs(recurrent, slots=2, checkpoints=3)
+    assert memory.checkpoint_bytes == 3 * memory.recurrent_bytes
+
+
+def test_a_tokenizer_costs_by_piece_and_by_pair(tmp_path: Path) -> None:
+    more = {"tokenizer.ggml.merges": ["a b"] * 50}
+    path = tmp_path / "m.gguf"
+    path.write_bytes(gguf({**MODEL, **more}, [Tensor("output_norm.weight", (64,))]))
+    assert needs(read_header(path)).overhead_bytes == ENGINE_BYTES + 3 * PIECE_BYTES + 50 * MERGE_BYTES
 
 
 def test_compressed_keys_hold_the_values_too(tmp_path: Path) -> None:

@@ -114,6 +114,24 @@ def test_what_gives_way_after_the_context_is_the_kv_and_then_a_slot(header: Gguf
     assert plan(header, Wish(slots=2), memory=room).verdict == "does not fit"
 
 
+def test_copies_of_state_give_way_before_the_context_does(tmp_path: Path) -> None:
+    path = tmp_path / "r.gguf"
+    keys = {"general.architecture": "rwkv6", "rwkv6.block_count": 4, "rwkv6.embedding_length": 512,
+            "rwkv6.wkv.head_size": 64}  # fmt: skip
+    path.write_bytes(gguf(keys, [Tensor("output_norm.weight", (64,))]))
+    recurrent = read_header(path)
+    # one copy of two slots: (2 rows of 512 and 512 × 64) × 4 bytes × 4 layers × 2 slots, a little over 1 MiB
+    state = (2 * 512 + 512 * 64) * 4 * 4 * 2
+    roomy = plan(recurrent, Wish(), memory=memory(5000))
+    assert (roomy.load.checkpoints, roomy.memory.checkpoint_bytes) == (32, 32 * state)
+    room = memory((roomy.memory.total_bytes - 24 * state) / MIB + 0.5)
+    found = plan(recurrent, Wish(), memory=room)
+    assert (found.load.checkpoints, found.load.context_tokens) == (8, 16384)
+    assert found.changes == ("Of each slot's state 8 copies are kept rather than 32.",)
+    assert plan(recurrent, Wish(checkpoints=32), memory=room).verdict == "does not fit"
+    assert "for 8 copies of each slot's state" in explain(found)[0]
+
+
 def test_a_slot_gets_no_more_than_the_model_was_trained_for(header: GgufHeader) -> None:
     found = plan(header, Wish(context_tokens=200_000), memory=memory(100_000))
     assert found.load.context_tokens == 131072

@@ -36,6 +36,8 @@ def _needs(plan: Plan) -> str:
         parts.append(f"{size(memory.projector_bytes)} of its projector")
     if memory.prompt_cache_bytes:
         parts.append(f"up to {size(memory.prompt_cache_bytes)} of earlier prompts")
+    if memory.checkpoint_bytes:
+        parts.append(f"up to {size(memory.checkpoint_bytes)} for {load.checkpoints} copies of each slot's state")
     parts.append(f"{size(memory.overhead_bytes)} of the engine itself")
     return f"It needs about {size(memory.total_bytes)}: {', '.join(parts)}."
 

@@ -12,6 +12,7 @@ from typing import Final, Literal
 
 from paddock.errors import ModelUnusable
 from paddock.models.gguf import GgufHeader
+from paddock.models.gguf_reader import LargeArray
 from paddock.models.layout import Layer, Layout, layout_of
 
 KvType = Literal["f32", "f16", "bf16", "q8_0", "q5_1", "q5_0", "q4_1", "q4_0", "iq4_nl"]
@@ -33,15 +34,16 @@ _F32, _MASK = 4, 2
 
 ENGINE_BYTES: Final = 32 * 2**20
 """The embedded engine's process without a model."""
-TOKEN_BYTES: Final = 400
-"""What the engine keeps in memory for each piece of a vocabulary."""
+PIECE_BYTES, MERGE_BYTES = 230, 360
+"""What the engine keeps in memory for each piece of a vocabulary, and for each pair that its tokenizer joins."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Load:
     """How a model is to be loaded, as far as memory goes. Contexts are in tokens, one for each slot.
 
-    `prompt_cache_bytes` is what the engine may keep of prompts that left their slot. `has_full_window` keeps the whole
+    `prompt_cache_bytes` is what the engine may keep of prompts that left their slot, `checkpoints` how many copies of
+    each slot's state and windows, to go back to. `has_full_window` keeps the whole
     context in sliding layers too; `is_shared` lets all slots share one context of the sum of theirs.
     """
 
@@ -52,6 +54,7 @@ class Load:
     batch_tokens: int = 512
     projector_bytes: int = 0
     prompt_cache_bytes: int = 0
+    checkpoints: int = 0
     has_full_window: bool = False
     is_shared: bool = False
 
@@ -66,6 +69,7 @@ class Memory:
     compute_bytes: int
     projector_bytes: int
     prompt_cache_bytes: int
+    checkpoint_bytes: int
     overhead_bytes: int
     doubts: tuple[str, ...] = ()
 
@@ -79,6 +83,7 @@ class Memory:
             + self.compute_bytes
             + self.projector_bytes
             + self.prompt_cache_bytes
+            + self.checkpoint_bytes
             + self.overhead_bytes
         )
 
@@ -96,16 +101,27 @@ def estimate(header: GgufHeader, load: Load) -> Memory:
     kv_bytes = sum(
         streams * (window if layer.is_sliding else cells) * token_bytes(header, layer, load) for layer in layout.layers
     )
+    # Keys and values that are all there can be cut back to any place; the others only to a copy.
+    windows = sum(load.slots * window * token_bytes(header, layer, load) for layer in layout.layers if layer.is_sliding)
+    states = sum(state_bytes(layer, load) for layer in layout.layers)
     return Memory(
         weights_bytes=header.size_bytes,
         kv_bytes=kv_bytes,
-        recurrent_bytes=sum(state_bytes(layer, load) for layer in layout.layers),
+        recurrent_bytes=states,
         compute_bytes=compute_bytes(header, layout, load),
         projector_bytes=load.projector_bytes,
         prompt_cache_bytes=load.prompt_cache_bytes,
-        overhead_bytes=ENGINE_BYTES + TOKEN_BYTES * (header.vocabulary_size or 0),
+        checkpoint_bytes=load.checkpoints * (states + (0 if load.has_full_window else windows)),
+        overhead_bytes=overhead_bytes(header),
         doubts=layout.doubts,
     )
+
+
+def overhead_bytes(header: GgufHeader) -> int:
+    """The engine's process and its tokenizer."""
+    merges = header.metadata.get("tokenizer.ggml.merges")
+    pairs = merges.count if isinstance(merges, LargeArray) else 0
+    return ENGINE_BYTES + PIECE_BYTES * (header.vocabulary_size or 0) + MERGE_BYTES * pairs
 
 
 def cells_of(load: Load) -> int:

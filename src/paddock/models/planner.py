@@ -3,8 +3,9 @@
 Covered: main memory, GPUs with memory of their own, GPUs that share the main memory, a projector. Not covered: what a
 driver takes for itself beyond `DEVICE_RESERVE_BYTES`, and memory that other programs take later.
 
-Where the wish leaves a choice, this gives way, in this order, and each step is told: the context is halved, down to
-`LEAST_CONTEXT_TOKENS`; then the next kind of KV is taken; then there is one slot. What the wish fixes stays.
+Where the wish leaves a choice, this gives way, in this order, and each step is told: copies of state to go back to,
+down to `LEAST_CHECKPOINTS`; the context is halved, down to `LEAST_CONTEXT_TOKENS`; then the next kind of KV is taken;
+then there is one slot. What the wish fixes stays.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ Verdict = Literal["fits", "tight", "does not fit"]
 
 DEFAULT_CONTEXT_TOKENS = 16384
 LEAST_CONTEXT_TOKENS = 2048
+MOST_CHECKPOINTS, LEAST_CHECKPOINTS = 32, 2
 DEFAULT_SLOTS = 2
 # Chosen, not measured: what is left to the system and other programs, and to a driver on each GPU.
 RESERVE_BYTES = 512 * 2**20
@@ -35,13 +37,15 @@ class Wish:
     """What is asked of a plan; None leaves it to the planner. The context is of one slot.
 
     `kv_types` are the kinds to choose from, the best first; one alone is fixed. `gpu_layers` counts as the engine does:
-    the layers, and one more for what is behind them.
+    the layers, and one more for what is behind them. `checkpoints` are copies of a slot's state and windows, which only
+    recurrent layers and sliding windows need.
     """
 
     context_tokens: int | None = None
     slots: int | None = None
     kv_types: tuple[KvType, ...] = ("f16",)
     gpu_layers: int | None = None
+    checkpoints: int | None = None
     batch_tokens: int = 512
     projector_bytes: int = 0
     prompt_cache_bytes: int = 0
@@ -114,13 +118,15 @@ def plan(
     """
     devices = _Devices(memory=memory, accelerators=accelerators, wish=wish, measured=measured)
     first: Plan | None = None
+    load = Load(context_tokens=0)
     for load, changes in _rungs(header, wish, has_gpus=bool(devices.gpus)):
         placed = replace(devices.place(header, load), changes=changes)
         if placed.verdict != "does not fit":
             return placed
         first = first or placed
     assert first is not None
-    return replace(first, fitting_context_tokens=_fitting_context(devices, header, first.load))
+    least = replace(first.load, checkpoints=load.checkpoints)
+    return replace(first, fitting_context_tokens=_fitting_context(devices, header, least))
 
 
 def default_context(header: GgufHeader) -> int:
@@ -133,6 +139,7 @@ def _rungs(header: GgufHeader, wish: Wish, *, has_gpus: bool) -> Iterator[tuple[
     asked = wish.context_tokens or default_context(header)
     context = min(asked, header.trained_context_tokens or asked)
     slots = wish.slots or DEFAULT_SLOTS
+    checkpoints = MOST_CHECKPOINTS if wish.checkpoints is None else wish.checkpoints
     kind: KvType = wish.kv_types[0]
     changes: dict[str, str] = {}
     if context < asked:
@@ -141,9 +148,17 @@ def _rungs(header: GgufHeader, wish: Wish, *, has_gpus: bool) -> Iterator[tuple[
         changes["gpus"] = "No GPU can be used here: every layer stays with the processor."
 
     def rung() -> tuple[Load, tuple[str, ...]]:
-        return _load(header, wish, context=context, slots=slots, kind=kind), tuple(changes.values())
+        load = _load(header, wish, context=context, slots=slots, kind=kind)
+        return replace(load, checkpoints=checkpoints), tuple(changes.values())
 
     yield rung()
+    if wish.checkpoints is None and any(layer.is_sliding or layer.state_numbers for layer in layout_of(header).layers):
+        while checkpoints > LEAST_CHECKPOINTS:
+            checkpoints //= 4
+            changes["checkpoints"] = (
+                f"Of each slot's state {checkpoints} copies are kept rather than {MOST_CHECKPOINTS}."
+            )
+            yield rung()
     if wish.context_tokens is None:
         wished = context
         while context > LEAST_CONTEXT_TOKENS:

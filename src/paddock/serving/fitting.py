@@ -99,7 +99,7 @@ def _told(found: Plan) -> dict[str, Any]:
         name: getattr(memory, name)
         for name in (
             "weights_bytes", "kv_bytes", "recurrent_bytes", "compute_bytes", "projector_bytes", "prompt_cache_bytes",
-            "overhead_bytes", "total_bytes",
+            "checkpoint_bytes",            "overhead_bytes", "total_bytes",
         )
     }  # fmt: skip
     return {
@@ -107,6 +107,7 @@ def _told(found: Plan) -> dict[str, Any]:
         "context_length": load.context_tokens,
         "slots": load.slots,
         "kv_type": load.key_type,
+        "checkpoints": load.checkpoints,
         "memory": parts,
         "needed_bytes": found.needed_bytes,
         "free_bytes": found.free_bytes,
