@@ -27,7 +27,7 @@ async def test_a_model_s_fit_is_told_in_numbers_and_words(tmp_path: Path) -> Non
         assert told["memory"]["total_bytes"] == told["needed_bytes"] == expected.total_bytes + 256 * 2**20
         assert told["needed_bytes"] <= told["free_bytes"]
         assert told["explanation"][-1] == "It fits."
-        assert rig.studio.pool.engine is None
+        assert not rig.studio.pool.residents
 
 
 async def test_a_slot_is_told_to_get_no_more_than_the_model_was_trained_for(tmp_path: Path) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 from paddock.config import Settings
 from paddock.hardware import Accelerator, Memory, find_accelerators, read_memory
@@ -13,6 +13,7 @@ from paddock.models.explaining import explain
 from paddock.models.fit import KvType
 from paddock.models.gguf import read_header
 from paddock.models.planner import Plan, Wish, plan
+from paddock.models.saved import ModelSettings, Saved
 
 # What every engine of ours may keep of prompts that left their slot (`engine/embedded.py`).
 PROMPT_CACHE_BYTES = 256 * 2**20
@@ -36,15 +37,15 @@ class Answer:
     on_gpus: Plan | None
 
 
-def wish_of(model: Model, settings: Settings, question: Question | None = None) -> Wish:
-    """What is fixed by a person, here or in the settings, and what the planner may choose."""
+def wish_of(model: Model, settings: Settings, saved: ModelSettings, question: Question | None = None) -> Wish:
+    """What is fixed by a person, here, for this model or in the settings, and what the planner may choose."""
     asked = question or Question()
     is_slots_set = settings.sources.get("slots", "default") != "default"
     return Wish(
-        context_tokens=asked.context_tokens or settings.context_tokens or None,
-        slots=asked.slots or (settings.slots if is_slots_set else None),
-        kv_types=(asked.kv_type or "f16",),
-        batch_tokens=settings.batch_tokens,
+        context_tokens=asked.context_tokens or saved.context_tokens or settings.context_tokens or None,
+        slots=asked.slots or saved.slots or (settings.slots if is_slots_set else None),
+        kv_types=(asked.kv_type or cast("KvType | None", saved.kv_type) or "f16",),
+        batch_tokens=saved.batch_tokens or settings.batch_tokens,
         projector_bytes=os.stat(model.projector_path).st_size if model.projector_path and model.task == "text" else 0,
         prompt_cache_bytes=PROMPT_CACHE_BYTES,
     )
@@ -64,7 +65,8 @@ def answered(
     model: Model, settings: Settings, question: Question, *, memory: Memory, accelerators: tuple[Accelerator, ...]
 ) -> Answer:
     """The same for given devices."""
-    header, wish = read_header(model.path), wish_of(model, settings, question)
+    saved = Saved(settings.home).get(model.id)
+    header, wish = read_header(model.path), wish_of(model, settings, saved, question)
     usable = [one for one in accelerators if one.free_bytes]
     # One engine computes with the GPUs of one maker: those that have the most free.
     room = {one.api: sum(other.free_bytes or 0 for other in usable if other.api == one.api) for one in usable}
