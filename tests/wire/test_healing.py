@@ -31,7 +31,7 @@ async def test_a_leaked_call_is_a_call_whole_and_streamed_and_that_is_told(rig: 
 @pytest.mark.rule("answer-one-call")
 async def test_a_second_call_is_left_out_where_the_request_wants_one_and_that_is_told(rig: Rig) -> None:
     deltas = [says(f"{LEAK}\n{LEAK}")]
-    await rig.script(plain(whole_of(deltas)), pieces(stream(deltas)))
+    await rig.script(plain(whole_of(deltas)), pieces(stream(deltas)), plain(whole_of(deltas)))
     whole = await rig.chat(tools=[TOOL], parallel_tool_calls=False)
     assert len(whole.json()["choices"][0]["message"]["tool_calls"]) == 1
     told = "parallel_tool_calls false: 1 further call left out"

@@ -128,7 +128,7 @@ async def test_what_a_killed_paddock_left_has_failed_whatever_is_asked_first(tmp
 
 
 async def test_a_background_response_that_finds_no_room_leaves_nothing(tmp_path: Path) -> None:
-    async with scripted_studio(tmp_path) as rig:
+    async with scripted_studio(tmp_path, queue_most=100) as rig:
         await rig.script(LONG)
         answers: list[httpx.Response] = []
 
