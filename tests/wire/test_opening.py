@@ -79,6 +79,21 @@ async def test_a_cold_request_without_stream_waits_for_its_real_status(tmp_path:
         assert (await rig.chat()).status_code == 400
 
 
+@pytest.mark.rule("opens-checked")
+async def test_a_prompt_that_does_not_fit_is_told_before_the_stream_opens_also_while_no_slot_is_free(
+    tmp_path: Path,
+) -> None:
+    flags: dict[str, Any] = {"slots": 1, "context_tokens": 256, "status_deadline_s": 0.05}
+    async with scripted_studio(tmp_path, **flags) as rig:
+        await rig.script(pieces(WORDS, DONE, gap_s=HANG_GUARD_S))
+        async with opened(rig):
+            long = {"role": "user", "content": "word " * 400}
+            refused = await rig.post({**STREAM, "messages": [long]})
+    assert refused.status_code == 400
+    assert refused.json()["error"]["code"] == "context_length_exceeded"
+    assert "256" in refused.json()["error"]["message"]
+
+
 @pytest.mark.rule("opens-late-failure")
 async def test_a_cold_stream_that_fails_later_ends_with_one_error_frame(tmp_path: Path) -> None:
     failing = slow_start(then="exit", code=1, stderr=["ggml: failed to allocate 99 GiB"])

@@ -20,12 +20,21 @@ from starlette.types import Receive, Scope, Send
 
 from paddock.engine.pool import Pool
 from paddock.engine.resident import Lease, Place
-from paddock.errors import BadRequest, EngineNotConnected, EngineTimeout, EngineUnreachable, PaddockError, TooBusy
+from paddock.errors import (
+    BadRequest,
+    ContextOverflow,
+    EngineNotConnected,
+    EngineTimeout,
+    EngineUnreachable,
+    PaddockError,
+    TooBusy,
+)
 from paddock.log import named
 from paddock.protocol.heard import Heard
 from paddock.protocol.sse import comment
 from paddock.serving import choice, images
 from paddock.serving.amendments import Amendments
+from paddock.serving.counting import count
 from paddock.serving.images import INTAKE, Intake
 from paddock.serving.inspecting import note_prompt
 from paddock.serving.passage import EVENTS, Passage
@@ -290,6 +299,8 @@ class Relay:
             engine, endpoint = lease.resident.engine, lease.endpoint
             try:
                 prepared = await self._fitted(lease)
+                if prepared.streamed and lease.resident.leases > lease.resident.plan.flags.slots:
+                    await _refuse_overflow(lease, prepared)
                 body = prepared.encoded()
                 if self._recording:
                     self._recording.upstream(prepared.path, body)
@@ -333,6 +344,20 @@ class Relay:
                 param="tools",
             )
         return await choice.force(prepared, lease) if prepared.forces_call else prepared
+
+
+async def _refuse_overflow(lease: Lease, prepared: Prepared) -> None:
+    """Say now what an engine whose slots are all taken would say later, in a stream that is open by then.
+
+    Raises:
+        ContextOverflow: the prompt does not fit.
+    """
+    context_tokens = lease.abilities.context_tokens
+    if prepared.path != "/v1/chat/completions":
+        return
+    tokens = await count(lease, prepared.body, has_images=prepared.has_images)
+    if tokens >= context_tokens:
+        raise ContextOverflow(prompt_tokens=tokens, context_tokens=context_tokens)
 
 
 def _note_headers(prepared: Prepared) -> list[tuple[bytes, bytes]]:
