@@ -94,7 +94,7 @@ async def running(settings: Settings, *, engine_program: Sequence[str] = EMBEDDE
     try:
         keys = Keys(database, settings.home)
         await anyio.to_thread.run_sync(_refuse_keyless, settings, keys)
-        shelf = await anyio.to_thread.run_sync(lambda: Shelf(Catalog(settings.home), settings))
+        shelf = await anyio.to_thread.run_sync(lambda: Shelf(Catalog.of(settings), settings))
         async with _serving(settings, shelf, database, keys, engine_program) as studio:
             yield studio
     finally:

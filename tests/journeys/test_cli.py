@@ -175,9 +175,9 @@ def test_a_model_is_imported_listed_shown_served_and_removed(env: dict[str, str]
     with serving(env, "--model", "mine") as process:
         line_of(process)
         assert ask(line_of(process))["model"] == "mine"
-    assert run(env, "models", "rm", "mine").returncode == 0
+    assert run(env, "models", "rm", "mine", "--yes").returncode == 0
     assert [model["id"] for model in json.loads(run(env, "models", "list", "--json").stdout)["models"]] == ["pocket-v0"]
-    again = run(env, "models", "rm", "mine")
+    again = run(env, "models", "rm", "mine", "--yes")
     assert (again.returncode, again.stdout) == (1, "")
     assert again.stderr.startswith("Error: There is no model 'mine'.")
 
@@ -232,7 +232,7 @@ def test_a_pull_that_was_stopped_goes_on_where_it_stopped(env: dict[str, str], t
     listed = json.loads(run(env, "models", "list", "--json").stdout)
     assert [model["origin"] for model in listed["models"]] == ["bundled", "pulled"]
     assert run(env, "chat", "--model", "org/tiny:Q8_0", "Hello!").returncode == 0
-    assert run(env, "models", "rm", "org/tiny:Q8_0").stdout == "org/tiny:Q8_0 is removed.\n"
+    assert run(env, "models", "rm", "org/tiny:Q8_0", "--yes").stdout == "org/tiny:Q8_0 is removed.\n"
 
 
 def test_the_doctor_tries_the_engine_for_real(env: dict[str, str]) -> None:

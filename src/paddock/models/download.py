@@ -10,6 +10,7 @@ Blocking; call it from a worker thread.
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable, Generator
 from contextlib import ExitStack, contextmanager, suppress
@@ -20,25 +21,28 @@ from typing import Any
 
 from paddock import __version__
 from paddock.errors import BadRequest, HubUnavailable, ModelUnusable
-from paddock.models.gguf import read_header
-from paddock.models.hub_cache import Place, cached_file, cached_plan, check_space, is_checksum
+from paddock.models.facts import ModelFacts, Unusable, read_facts
+from paddock.models.hub_cache import Place, cache_folder, cached_file, cached_plan, check_space, is_checksum
 from paddock.models.hub_choice import HubFile, Plan, Spec, choose, parse_spec
 from paddock.models.hub_errors import hub_errors, is_about_the_network
 from paddock.models.records import (
     PulledFile,
     PulledRecord,
     fetched_before,
-    forget,
     note_fetched,
     record_path,
+    records_in,
     write_record,
 )
+from paddock.models.removal import of_pulled
 from paddock.models.transfer import Source, fetch, matches_digest
 from paddock.paths import Home
 
 _CALLER = {"library_name": "paddock", "library_version": __version__}
 ASK_TIMEOUT_S = 10.0
 LOCK_TIMEOUT_S = 0.5
+
+_NO_MODEL = "'{}' is the projector of a model, and no model of its own. Name the model's quantisation."
 
 Progress = Callable[[int, int], None]
 
@@ -60,7 +64,7 @@ class Hub:
     @property
     def folder(self) -> Path:
         """Where the cache is."""
-        return self.cache or Path(_library().constants.HF_HUB_CACHE)
+        return self.cache or cache_folder(os.environ)
 
 
 def pull(
@@ -71,6 +75,7 @@ def pull(
     announce: Callable[[Plan], None] | None = None,
     progress: Progress | None = None,
     is_cancelled: Callable[[], bool] = lambda: False,
+    spoken_for_bytes: int = 0,
 ) -> PulledRecord:
     """Fetch a model; the catalogue has it afterwards. What the cache holds already is checked and not fetched again.
 
@@ -81,6 +86,7 @@ def pull(
         announce: told what was chosen, before the first byte.
         progress: told the bytes that are there and the bytes in all.
         is_cancelled: asked between blocks; True ends the pull and keeps what was fetched for the next one.
+        spoken_for_bytes: what other downloads have yet to write to that disk.
 
     Raises:
         BadRequest: the spec cannot be read, or names several models.
@@ -94,17 +100,36 @@ def pull(
     if announce is not None:
         announce(plan)
     home.ensure()
+    check_space(hub.folder, plan, spoken_for_bytes=spoken_for_bytes)
     files = _fetch_all(plan, home, hub, progress or (lambda done, total: None), is_cancelled)
-    record = PulledRecord(id=plan.id, repo=plan.repo, revision=plan.revision, pulled_s=int(time.time()), files=files)
-    try:
-        read_header(Path(files[0].path))
-    except ModelUnusable:
-        forget(home.models, record_path(home.models, plan.id).name, record)
-        note_fetched(home.models, plan.id, ())
-        raise
+    count = len(plan.choice.files)
+    record = PulledRecord(
+        id=plan.id,
+        repo=plan.repo,
+        revision=plan.revision,
+        pulled_s=int(time.time()),
+        files=files[:count],
+        projector=files[count] if files[count:] else None,
+    )
+    facts = read_facts(Path(files[0].path))
+    if not isinstance(facts, ModelFacts):
+        discard(record, home)
+        raise ModelUnusable(facts.reason if isinstance(facts, Unusable) else _NO_MODEL.format(plan.id))
     write_record(home.models, record)
     note_fetched(home.models, plan.id, ())
     return record
+
+
+def discard(record: PulledRecord, home: Home) -> None:
+    """Take away what was fetched for a model that is not kept; files that something else needs stay.
+
+    Raises:
+        HomeUnusable: the files cannot be removed.
+    """
+    others = [other for other in records_in(home.models) if other.id != record.id]
+    with hub_errors(record.repo, "the hub"):
+        of_pulled(record, record_path(home.models, record.id), others).carry_out()
+    note_fetched(home.models, record.id, ())
 
 
 def look_up(spec: str, *, hub: Hub | None = None) -> Plan:
@@ -156,10 +181,9 @@ def _fetch_all(
 ) -> tuple[PulledFile, ...]:
     """Every file of the plan, in the hub's cache and checked."""
     ours = fetched_before(home.models, plan.id)
-    check_space(hub.folder, plan)
     files: list[PulledFile] = []
     done_bytes = 0
-    for file in plan.choice.files:
+    for file in plan.files:
         with hub_errors(plan.repo, hub.host):
             cached = cached_file(hub.folder, plan, file)
             path = cached or _fetch_one(plan, file, hub, _from(done_bytes, plan, progress), is_cancelled)
