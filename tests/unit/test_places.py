@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from paddock.config import load
-from paddock.errors import BadRequest, ModelUnusable
+from paddock.errors import BadRequest, ModelUnknown, ModelUnusable
 from paddock.models.catalog import Catalog
 from paddock.models.entries import Origin
 from paddock.models.facts import FactsCache
@@ -173,6 +173,19 @@ def test_missing_parts_are_told_wherever_they_are_missing(home: Home, folder: Pa
     assert "without part 1 of 3" in reasons["first"]
     assert "middle-00002-of-00003.gguf" in reasons["middle"]
     assert listed(catalog) == {}
+
+
+def test_a_model_that_was_listed_before_is_found_as_it_is_now(home: Home, folder: Path) -> None:
+    (folder / "tiny.gguf").write_bytes(ONE)
+    catalog = Catalog(home, [Place(origin="folder", folder=folder)])
+    assert catalog.find("tiny").origin == "folder"
+    (home.models / "tiny.gguf").write_bytes(TWO)
+    assert catalog.find("tiny").origin == "imported"
+    (home.models / "tiny.gguf").unlink()
+    assert catalog.find("tiny").origin == "folder"
+    (folder / "tiny.gguf").unlink()
+    with pytest.raises(ModelUnknown):
+        catalog.find("tiny")
 
 
 def test_the_same_file_is_told_once_and_answers_to_all_its_names(home: Home, tmp_path: Path) -> None:

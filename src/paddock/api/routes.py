@@ -17,6 +17,7 @@ from paddock.api import (
     chat,
     completions,
     doctor,
+    downloads,
     guard,
     messages,
     metrics,
@@ -33,7 +34,7 @@ from paddock.api.edge import Edge
 from paddock.api.recording import Recorded
 from paddock.errors import PaddockError
 
-_ROOMS = (chat, completions, messages, responses, models, native, ollama, requests)
+_ROOMS = (chat, completions, messages, responses, models, native, ollama, requests, downloads)
 
 
 def application(edge: Edge) -> ASGIApp:

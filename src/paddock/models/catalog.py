@@ -86,6 +86,7 @@ class Catalog:
         self._places = tuple(places)
         self._named_files: dict[str, Path] = {}
         self._facts = FactsCache(home.scanned)
+        self._remembered: dict[str, Entry] = {}
 
     @classmethod
     def of(cls, settings: Settings) -> Catalog:
@@ -107,6 +108,9 @@ class Catalog:
             ModelUnknown: there is none; carries what there is, and the nearest name.
             ModelUnusable: there is one, and its file cannot be loaded.
         """
+        remembered = self._remembered_as(name)
+        if remembered is not None:
+            return self._load(remembered)
         entries, wanted = self._entries(), name.casefold()
         exact = [entry for entry in entries if entry.id == name]
         alike = [entry for entry in entries if entry.id.casefold() == wanted]
@@ -226,7 +230,22 @@ class Catalog:
     def _entries(self) -> list[Entry]:
         """Every model's place, under an id of its own: a file named on the command line hides what has its id."""
         elsewhere = (entry for place in self._places for entry in place.entries())
-        return told_once([*self._own(), *elsewhere])
+        found = told_once([*self._own(), *elsewhere])
+        self._remembered = {entry.id: entry for entry in found}
+        return found
+
+    def _remembered_as(self, name: str) -> Entry | None:
+        """The entry of exactly that id as it was last seen, if its file is still there and nothing new hides it.
+
+        Requests name models all day; thousands of files are not listed for each.
+        """
+        entry = self._remembered.get(name)
+        if entry is None or not os.path.exists(entry.path):
+            return None
+        own = next((one for one in self._own() if one.id == name), None)
+        # Another place's model is hidden by one of ours of its name; ours may be gone, or pulled anew.
+        is_as_it_was = entry.path == own.path if own else entry.origin in _REMOVED_ELSEWHERE
+        return entry if is_as_it_was else None
 
     def _own(self) -> Iterator[Entry]:
         named = [Entry(id=model_id, path=path, origin="file") for model_id, path in self._named_files.copy().items()]

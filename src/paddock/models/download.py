@@ -17,7 +17,7 @@ from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, replace
 from importlib import import_module
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from paddock import __version__
 from paddock.errors import BadRequest, HubUnavailable, ModelUnusable
@@ -32,6 +32,7 @@ from paddock.models.records import (
     note_fetched,
     record_path,
     records_in,
+    unfinished,
     write_record,
 )
 from paddock.models.removal import of_pulled
@@ -49,11 +50,14 @@ Progress = Callable[[int, int], None]
 
 @dataclass(frozen=True, kw_only=True)
 class Hub:
-    """Which hub, which cache, whose token. None takes the library's own: HF_ENDPOINT, HF_HOME, HF_TOKEN and so on."""
+    """Which hub, which cache, whose token. None takes the library's own: HF_ENDPOINT, HF_HOME, HF_TOKEN and so on.
+
+    False is no token at all.
+    """
 
     endpoint: str | None = None
     cache: Path | None = None
-    token: str | None = None
+    token: str | Literal[False] | None = None
 
     @property
     def host(self) -> str:
@@ -75,6 +79,7 @@ def pull(
     announce: Callable[[Plan], None] | None = None,
     progress: Progress | None = None,
     is_cancelled: Callable[[], bool] = lambda: False,
+    revision: str | None = None,
     spoken_for_bytes: int = 0,
 ) -> PulledRecord:
     """Fetch a model; the catalogue has it afterwards. What the cache holds already is checked and not fetched again.
@@ -86,6 +91,7 @@ def pull(
         announce: told what was chosen, before the first byte.
         progress: told the bytes that are there and the bytes in all.
         is_cancelled: asked between blocks; True ends the pull and keeps what was fetched for the next one.
+        revision: the commit to fetch; the newest if None.
         spoken_for_bytes: what other downloads have yet to write to that disk.
 
     Raises:
@@ -96,7 +102,7 @@ def pull(
         ModelUnusable: what the hub holds under this name is no model that can be loaded.
     """
     hub = hub or Hub()
-    plan = look_up(spec, hub=hub)
+    plan = look_up(spec, hub=hub, revision=revision)
     if announce is not None:
         announce(plan)
     home.ensure()
@@ -132,7 +138,41 @@ def discard(record: PulledRecord, home: Home) -> None:
     note_fetched(home.models, record.id, ())
 
 
-def look_up(spec: str, *, hub: Hub | None = None) -> Plan:
+def abandon(plan: Plan, home: Home, *, hub: Hub | None = None) -> None:
+    """Take away what a pull left that is not to be finished: files in part, and whole ones that nothing else needs.
+
+    A model that another pull finished meanwhile stays, and so does what another program is writing.
+
+    Raises:
+        HomeUnusable: the files cannot be removed.
+    """
+    hub = hub or Hub()
+    if any(record.id == plan.id for record in records_in(home.models)):
+        return
+    for file in plan.files:
+        place = Place.of(hub.folder, plan.repo, file)
+        with hub_errors(plan.repo, hub.host), suppress(HubUnavailable), _only_one(place.lock, file):
+            place.partial.unlink(missing_ok=True)
+    fetched = [
+        PulledFile(path=path, size_bytes=0, digest="", fetched=True) for path in unfinished(home.models, plan.id)
+    ]
+    discard(PulledRecord(id=plan.id, repo=plan.repo, revision=plan.revision, pulled_s=0, files=tuple(fetched)), home)
+
+
+def list_files(repo: str, *, hub: Hub | None = None) -> tuple[str, str, list[HubFile]]:
+    """A repository in the hub's own spelling, its newest commit, and its files.
+
+    Raises:
+        BadRequest, HubUnavailable: as `pull` does.
+    """
+    hub = hub or Hub()
+    asked = parse_spec(repo)
+    with hub_errors(asked.repo, hub.host):
+        spelled, revision, files = _listing(asked, hub)
+    return spelled.repo, revision, files
+
+
+def look_up(spec: str, *, hub: Hub | None = None, revision: str | None = None) -> Plan:
     """What `pull` would fetch, without fetching it. Without a network, what the cache holds already.
 
     Raises as `pull` does.
@@ -141,7 +181,7 @@ def look_up(spec: str, *, hub: Hub | None = None) -> Plan:
     asked = parse_spec(spec)
     try:
         with hub_errors(asked.repo, hub.host):
-            asked, revision, files = _listing(asked, hub)
+            asked, commit, files = _listing(asked, hub, revision)
     except HubUnavailable as error:
         plan = None
         if is_about_the_network(error):
@@ -150,14 +190,14 @@ def look_up(spec: str, *, hub: Hub | None = None) -> Plan:
         if plan is None:
             raise
         return plan
-    return Plan(spec=asked, revision=revision, choice=choose(asked, files))
+    return Plan(spec=asked, revision=commit, choice=choose(asked, files))
 
 
-def _listing(asked: Spec, hub: Hub) -> tuple[Spec, str, list[HubFile]]:
-    """What was asked in the hub's own spelling, the newest commit, and its files. ValueError: a senseless answer."""
+def _listing(asked: Spec, hub: Hub, revision: str | None = None) -> tuple[Spec, str, list[HubFile]]:
+    """What was asked in the hub's own spelling, the commit, and its files. ValueError: a senseless answer."""
     api = _library().HfApi(endpoint=hub.endpoint, token=hub.token, **_CALLER)
     try:
-        info = api.model_info(asked.repo, files_metadata=True, timeout=ASK_TIMEOUT_S)
+        info = api.model_info(asked.repo, revision=revision, files_metadata=True, timeout=ASK_TIMEOUT_S)
         listed: list[Any] = info.siblings or []
         files = [HubFile(name=file.rfilename, size_bytes=int(file.size or 0), digest=_digest(file)) for file in listed]
     except (AttributeError, KeyError, TypeError) as error:

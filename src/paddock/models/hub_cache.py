@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from paddock.errors import HomeUnusable
+from paddock.errors import DiskTooFull
 from paddock.models.entries import Entry, first_parts, is_gguf
 from paddock.models.hub_choice import HubFile, Plan, Spec, choose, names_of_variants
 from paddock.models.transfer import digest_name, matches_digest
@@ -150,7 +150,7 @@ def check_space(cache: Path, plan: Plan, *, spoken_for_bytes: int = 0) -> None:
         spoken_for_bytes: what other downloads have yet to write there.
 
     Raises:
-        HomeUnusable: says how much is missing.
+        DiskTooFull: says how much is missing.
     """
     there_bytes = 0
     for file in plan.files:
@@ -162,7 +162,7 @@ def check_space(cache: Path, plan: Plan, *, spoken_for_bytes: int = 0) -> None:
     free_bytes = max(0, shutil.disk_usage(folder).free - spoken_for_bytes)
     needed_bytes = plan.size_bytes - there_bytes
     if free_bytes < needed_bytes:
-        raise HomeUnusable(
+        raise DiskTooFull(
             f"'{plan.id}' needs {needed_bytes / 1e9:.2f} GB more, and the hub's cache has {free_bytes / 1e9:.2f} GB "
             "free. Free space, or move the cache with HF_HOME."
         )

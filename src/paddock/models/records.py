@@ -116,7 +116,9 @@ def note_fetched(folder: Path, model_id: str, files: Sequence[PulledFile]) -> No
     note = record_path(folder, model_id).with_suffix(".unfinished")
     try:
         if files:
-            note.write_text(json.dumps([file.path for file in files if file.fetched]), "utf-8")
+            draft = note.with_name(f".{note.name}.{os.getpid()}.draft")
+            draft.write_text(json.dumps([file.path for file in files if file.fetched]), "utf-8")
+            draft.replace(note)
         else:
             note.unlink(missing_ok=True)
     except OSError as error:
@@ -125,13 +127,18 @@ def note_fetched(folder: Path, model_id: str, files: Sequence[PulledFile]) -> No
         ) from error
 
 
+def unfinished(folder: Path, model_id: str) -> tuple[str, ...]:
+    """The files that an unfinished pull of this model put into the cache."""
+    with contextlib.suppress(OSError, ValueError, TypeError):
+        raw: Any = json.loads(record_path(folder, model_id).with_suffix(".unfinished").read_text("utf-8"))
+        return tuple(str(entry) for entry in cast("list[object]", raw))
+    return ()
+
+
 def fetched_before(folder: Path, model_id: str) -> frozenset[str]:
     """The files that paddock put into the cache: finished pulls of any model, and unfinished ones of this."""
     paths = [file.path for record in records_in(folder) for file in record.all_files if file.fetched]
-    with contextlib.suppress(OSError, ValueError, TypeError):
-        raw: Any = json.loads(record_path(folder, model_id).with_suffix(".unfinished").read_text("utf-8"))
-        paths += [str(entry) for entry in cast("list[object]", raw)]
-    return frozenset(paths)
+    return frozenset((*paths, *unfinished(folder, model_id)))
 
 
 def _is_sound(record: PulledRecord) -> bool:
