@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, cast
 
@@ -102,10 +103,16 @@ def remove(
     catalog = _catalog()
     for model in models:
         _tell(catalog.removal(model))
-        if not yes:
-            typer.confirm(f"Remove {printing.clean(model)}?", abort=True, err=True)
+        if not yes and not _agrees(f"Remove {model}? Type y to do it."):
+            raise typer.Abort
         catalog.remove(model)
         print(f"{printing.clean(model)} is removed.")
+
+
+def _agrees(question: str) -> bool:
+    """Whether the person says yes; who is not there does not."""
+    printing.say(question)
+    return sys.stdin.readline().strip().lower() in ("y", "yes")
 
 
 def _tell(removal: Removal) -> None:

@@ -79,7 +79,8 @@ class Downloads:
         self._sweeping.cancel()
         for download_id in [*self._running]:
             await self._end_work(download_id)
-        self._ownership.release()
+        async with self._deciding:
+            self._ownership.release()
 
     async def listed(self) -> list[Download]:
         """Every download, the oldest first."""
