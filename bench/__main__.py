@@ -10,7 +10,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT / "src")]
 
-from bench import clients, counting, dialects, relaying, report, resting, rivals, stopping  # noqa: E402
+from bench import busy, clients, counting, dialects, relaying, report, resting, rivals, stopping  # noqa: E402
 from bench.figures import Figure  # noqa: E402
 
 _PAGE = ROOT / "docs" / "benchmarks.md"
@@ -26,6 +26,7 @@ MEASUREMENTS: dict[str, Callable[[bool], list[Figure]]] = {
     "counting": counting.counting,
     "prefixes": counting.prefixes,
     "rivals": rivals.rivals,
+    "busy": busy.busy,
     "clients": clients.compare,
 }
 # Takes the test set's packages and decides nothing anew; docs/adr/0002-http-client.md holds its outcome.

@@ -28,6 +28,7 @@ from paddock.models.downloads import Downloads
 from paddock.models.hub_process import HubProcess
 from paddock.recorder.recorder import Recorder
 from paddock.serving.responses import Responses
+from paddock.serving.room import limits_of
 from paddock.serving.runs import Runs
 from paddock.serving.shelf import Shelf
 from paddock.store.db import Database
@@ -111,7 +112,8 @@ async def _serving(
     with contextlib.closing(_listen(settings)) as listener:
         async with anyio.create_task_group() as tasks:
             pool = Pool(
-                flags_for=shelf.flags_for,
+                plan_for=shelf.plan_for,
+                limits=lambda: limits_of(settings),
                 tasks=tasks,
                 load_timeout_s=settings.load_timeout_s,
                 program=engine_program,

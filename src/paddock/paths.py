@@ -43,6 +43,16 @@ class Home:
         return self.root / "aliases.json"
 
     @property
+    def model_settings(self) -> Path:
+        """What was set for single models."""
+        return self.root / "model-settings.json"
+
+    @property
+    def templates(self) -> Path:
+        """Chat templates that take the place of models' own."""
+        return self.root / "templates"
+
+    @property
     def database(self) -> Path:
         """The database, where no other was named."""
         return self.root / "paddock.db"

@@ -352,7 +352,10 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--embeddings", action="store_true")
     parser.add_argument("--reranking", action="store_true")
-    parser.add_argument("--mmproj")
+    for word in ("mmproj", "chat-template-file", "cache-type-k", "cache-type-v", "flash-attn", "rope-freq-base"):
+        parser.add_argument(f"--{word}")
+    for word in ("rope-freq-scale", "model-draft", "spec-type"):
+        parser.add_argument(f"--{word}")
     return parser.parse_args()
 
 

@@ -85,6 +85,14 @@ def test_a_file_that_is_not_there_is_left_out() -> None:
     assert EngineFlags.from_argv(with_eyes.to_argv()) == with_eyes
 
 
+def test_numbers_with_a_point_and_choices_survive_the_way() -> None:
+    chosen = dataclasses.replace(
+        FLAGS, rope_freq_base=1e6, rope_freq_scale=0.25, kv_type_k="q8_0", flash_attention="on", speculation="ngram-mod"
+    )
+    assert EngineFlags.from_argv(chosen.to_argv()) == chosen
+    assert "--rope-freq-scale" not in FLAGS.to_argv()
+
+
 def test_what_has_a_default_may_be_left_out() -> None:
     argv = FLAGS.to_argv()
     at = argv.index("--threads")

@@ -31,7 +31,7 @@ _PACKAGE = Path(__file__).parents[1]
 
 app = typer.Typer(
     name="paddock",
-    help="A local studio for language models: run them, and serve them through the OpenAI API.",
+    help="A local studio for language models: run them, and serve them to the tools people use.",
     add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,

@@ -17,7 +17,7 @@ from paddock.config import Settings
 from paddock.errors import BadRequest, HomeUnusable, ModelUnknown, ModelUnusable
 from paddock.models import removal
 from paddock.models.entries import Copy, Entry, Origin, first_parts, id_of_file, told_once
-from paddock.models.facts import FactsCache, ModelFacts, Projector, state_of
+from paddock.models.facts import FactsCache, ModelFacts, Projector, State, state_of
 from paddock.models.gguf import GgufHeader, Task, read_header
 from paddock.models.importing import How, Progress, check_name, import_files, parts_beside
 from paddock.models.places import Place, places_of
@@ -87,6 +87,7 @@ class Catalog:
         self._named_files: dict[str, Path] = {}
         self._facts = FactsCache(home.scanned)
         self._remembered: dict[str, Entry] = {}
+        self._headers: dict[Path, tuple[State | None, GgufHeader]] = {}
 
     @classmethod
     def of(cls, settings: Settings) -> Catalog:
@@ -208,12 +209,16 @@ class Catalog:
             ) from error
 
     def header(self, model: Model) -> GgufHeader:
-        """Everything the file says of itself, read anew.
+        """Everything the file says of itself, read once for each of its states.
 
         Raises:
             ModelUnusable: the file changed since and cannot be loaded any more.
         """
-        return read_header(model.path)
+        seen = self._headers.get(model.path)
+        if seen is None or state_of(seen[1].files) != seen[0]:
+            header = read_header(model.path)
+            seen = self._headers[model.path] = (state_of(header.files), header)
+        return seen[1]
 
     def _looked_into(self) -> list[Model | BrokenModel]:
         looked: list[Model | BrokenModel] = list(self._damaged_records())

@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import Any
 
 import anyio.to_thread
 
 from paddock.config import Settings
 from paddock.engine.flags import EngineFlags
+from paddock.engine.plan import EnginePlan
 from paddock.errors import ModelUnknown
 from paddock.hardware import usable_cores
+from paddock.models.advice import Advice, advise
 from paddock.models.aliases import Aliases
 from paddock.models.catalog import Catalog, Model
 from paddock.models.control_texts import control_texts
+from paddock.models.saved import ModelSettings, Saved
+from paddock.serving.room import memory_bytes
 
 # Without --ctx: enough for an agent's first turns, small enough for any machine that holds the model.
 _CONTEXT_TOKENS_MOST = 16384
@@ -31,6 +36,8 @@ class Shelf:
         self._found: dict[str, Model] = {}
         self._seen_ns = -1
         self._control_texts: dict[tuple[Path, int, int], tuple[str, ...]] = {}
+        self._advice: dict[tuple[Path, int, int], Advice] = {}
+        self.saved = Saved(settings.home)
 
     @property
     def default(self) -> Model:
@@ -72,30 +79,64 @@ class Shelf:
             self._control_texts[key] = await anyio.to_thread.run_sync(control_texts, model.path)
         return self._control_texts[key]
 
+    async def advice(self, model: Model) -> Advice:
+        """What this model is best asked with, by what is set for it, by its file and by its family."""
+        key = (model.path, model.size_bytes, model.created_s)
+        saved, known = self.saved.get(model.id), self._advice.get(key)
+        if known is None or known.saved != saved:
+            header = await anyio.to_thread.run_sync(self._catalog.header, model)
+            known = self._advice[key] = advise(header, model.id, saved)
+        return known
+
     def context_tokens(self, model: Model) -> int:
         """The context that each slot of this model gets when it is loaded."""
         trained = model.trained_context_tokens or _CONTEXT_TOKENS_MOST
-        return min(self._settings.context_tokens or _CONTEXT_TOKENS_MOST, trained)
+        wanted = self.saved.get(model.id).context_tokens or self._settings.context_tokens
+        return min(wanted or _CONTEXT_TOKENS_MOST, trained)
 
-    def flags_for(self, model_id: str) -> EngineFlags:
-        """How a model is loaded under the present settings. Raises ModelUnknown or ModelUnusable."""
+    def plan_for(self, model_id: str) -> EnginePlan:
+        """How a model is loaded under the present settings. Reads the disk. Raises ModelUnknown or ModelUnusable."""
         model = self._default if model_id == self._default.id else self._catalog.find(model_id)
-        settings = self._settings
-        context_tokens = self.context_tokens(model)
+        flags = self._flags_of(model)
+        projector_bytes = os.stat(flags.projector_path).st_size if flags.projector_path else 0
+        needed_bytes = memory_bytes(self._catalog.header(model), flags, projector_bytes=projector_bytes)
+        return EnginePlan(flags=flags, memory_bytes=needed_bytes)
+
+    def _flags_of(self, model: Model) -> EngineFlags:
+        settings, saved = self._settings, self.saved.get(model.id)
+        context_tokens, slots = self.context_tokens(model), saved.slots or settings.slots
         # Only a model that answers in text may read its input in parts.
-        batch_tokens = min(settings.batch_tokens, context_tokens) if model.task == "text" else context_tokens
+        most = saved.batch_tokens or settings.batch_tokens
+        batch_tokens = min(most, context_tokens) if model.task == "text" else context_tokens
+        threads = settings.threads if saved.threads is None else saved.threads
         return EngineFlags(
             model_path=str(model.path),
             alias=model.id,
-            context_tokens=context_tokens * settings.slots,
-            slots=settings.slots,
+            context_tokens=context_tokens * slots,
+            slots=slots,
             batch_tokens=batch_tokens,
             ubatch_tokens=batch_tokens,
-            threads=settings.threads or _cores_if_limited(),
+            threads=threads or _cores_if_limited(),
             embeddings=model.task == "embedding",
             reranking=model.task == "ranking",
             projector_path=str(model.projector_path) if model.projector_path and model.task == "text" else None,
+            **self._chosen(saved),
         )
+
+    def _chosen(self, saved: ModelSettings) -> dict[str, Any]:
+        """The engine's flags for what was set for one model alone. Raises ModelUnknown or ModelUnusable."""
+        template = self.saved.template_path(saved)
+        draft = self._catalog.find(saved.draft_model) if saved.draft_model else None
+        return {
+            "template_path": str(template) if template else None,
+            "kv_type_k": saved.kv_type,
+            "kv_type_v": saved.kv_type,
+            "flash_attention": saved.flash_attention,
+            "rope_freq_base": saved.rope_freq_base,
+            "rope_freq_scale": saved.rope_freq_scale,
+            "draft_path": str(draft.path) if draft else None,
+            "speculation": "draft-simple" if draft else "ngram-mod" if saved.ngram_speculation else None,
+        }
 
     def _forget_if_changed(self) -> None:
         try:
