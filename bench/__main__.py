@@ -10,7 +10,18 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT / "src")]
 
-from bench import busy, clients, counting, dialects, relaying, report, resting, rivals, stopping  # noqa: E402
+from bench import (  # noqa: E402
+    busy,
+    clients,
+    counting,
+    dialects,
+    fitting,
+    relaying,
+    report,
+    resting,
+    rivals,
+    stopping,
+)
 from bench.figures import Figure  # noqa: E402
 
 _PAGE = ROOT / "docs" / "benchmarks.md"
@@ -25,6 +36,7 @@ MEASUREMENTS: dict[str, Callable[[bool], list[Figure]]] = {
     "dialects": dialects.dialects,
     "counting": counting.counting,
     "prefixes": counting.prefixes,
+    "fit": fitting.fit,
     "rivals": rivals.rivals,
     "busy": busy.busy,
     "clients": clients.compare,

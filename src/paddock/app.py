@@ -28,7 +28,6 @@ from paddock.models.downloads import Downloads
 from paddock.models.hub_process import HubProcess
 from paddock.recorder.recorder import Recorder
 from paddock.serving.responses import Responses
-from paddock.serving.room import limits_of
 from paddock.serving.runs import Runs
 from paddock.serving.shelf import Shelf
 from paddock.store.db import Database
@@ -113,7 +112,7 @@ async def _serving(
         async with anyio.create_task_group() as tasks:
             pool = Pool(
                 plan_for=shelf.plan_for,
-                limits=lambda: limits_of(settings),
+                limits=lambda: shelf.room.limits,
                 tasks=tasks,
                 load_timeout_s=settings.load_timeout_s,
                 program=engine_program,

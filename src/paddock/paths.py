@@ -53,6 +53,11 @@ class Home:
         return self.root / "templates"
 
     @property
+    def measured(self) -> Path:
+        """How much memory models were seen to need."""
+        return self.root / "measured.json"
+
+    @property
     def database(self) -> Path:
         """The database, where no other was named."""
         return self.root / "paddock.db"

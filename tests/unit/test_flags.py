@@ -32,7 +32,7 @@ def test_every_flag_has_a_spelling_of_its_own_and_a_help_text() -> None:
 def test_flags_are_written_as_llama_server_reads_them() -> None:
     assert FLAGS.to_argv() == [
         "--model", "/models/x.gguf", "--alias", "x", "--ctx-size", "8192", "--parallel", "2", "--batch-size", "128",
-        "--ubatch-size", "128", "--threads", "0",
+        "--ubatch-size", "128", "--ctx-checkpoints", "32", "--threads", "0",
     ]  # fmt: skip
 
 

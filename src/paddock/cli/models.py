@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
 
-from paddock.cli import aliases, loaded, model_settings, printing
+from paddock.cli import aliases, fit, loaded, model_settings, printing
 from paddock.config import load
 
 if TYPE_CHECKING:
@@ -178,6 +178,7 @@ def _written(key: str, value: object) -> str:
 
 
 app.command("loaded")(loaded.loaded)
+app.command("fit")(fit.fit)
 app.command("alias")(aliases.alias)
 app.command("aliases")(aliases.aliases)
 app.command("unalias")(aliases.unalias)

@@ -63,6 +63,7 @@ def _parameters(xllamacpp: Any, flags: EngineFlags, api_key: str) -> Any:
     params.n_parallel = flags.slots
     params.n_batch = flags.batch_tokens
     params.n_ubatch = flags.ubatch_tokens
+    params.n_ctx_checkpoints = flags.checkpoints
     params.embedding = flags.embeddings or flags.reranking
     if flags.reranking:
         params.pooling_type = xllamacpp.llama_pooling_type.LLAMA_POOLING_TYPE_RANK

@@ -26,6 +26,7 @@ class EngineFlags:
     slots: int = _flag("--parallel", "requests worked on at once")
     batch_tokens: int = _flag("--batch-size", "prompt tokens handed to the engine in one go")
     ubatch_tokens: int = _flag("--ubatch-size", "prompt tokens computed in one go")
+    checkpoints: int = _flag("--ctx-checkpoints", "copies of a slot's state to go back to, where it has one", 32)
     threads: int = _flag("--threads", "CPU threads; 0 takes one per core", 0)
     embeddings: bool = _flag("--embeddings", "serve embeddings instead of text", False)
     reranking: bool = _flag("--reranking", "serve scores of documents instead of text", False)

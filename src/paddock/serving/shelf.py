@@ -17,11 +17,11 @@ from paddock.models.advice import Advice, advise
 from paddock.models.aliases import Aliases
 from paddock.models.catalog import Catalog, Model
 from paddock.models.control_texts import control_texts
+from paddock.models.fit import Load
+from paddock.models.planner import DEFAULT_CONTEXT_TOKENS, plan
 from paddock.models.saved import ModelSettings, Saved
-from paddock.serving.room import memory_bytes
-
-# Without --ctx: enough for an agent's first turns, small enough for any machine that holds the model.
-_CONTEXT_TOKENS_MOST = 16384
+from paddock.serving.fitting import wish_of
+from paddock.serving.room import Room
 
 
 class Shelf:
@@ -38,6 +38,7 @@ class Shelf:
         self._control_texts: dict[tuple[Path, int, int], tuple[str, ...]] = {}
         self._advice: dict[tuple[Path, int, int], Advice] = {}
         self.saved = Saved(settings.home)
+        self.room = Room(settings)
 
     @property
     def default(self) -> Model:
@@ -89,33 +90,35 @@ class Shelf:
         return known
 
     def context_tokens(self, model: Model) -> int:
-        """The context that each slot of this model gets when it is loaded."""
-        trained = model.trained_context_tokens or _CONTEXT_TOKENS_MOST
+        """The context that each slot of this model gets when it is loaded, if memory allows it."""
+        trained = model.trained_context_tokens or DEFAULT_CONTEXT_TOKENS
         wanted = self.saved.get(model.id).context_tokens or self._settings.context_tokens
-        return min(wanted or _CONTEXT_TOKENS_MOST, trained)
+        return min(wanted or DEFAULT_CONTEXT_TOKENS, trained)
 
     def plan_for(self, model_id: str) -> EnginePlan:
-        """How a model is loaded under the present settings. Reads the disk. Raises ModelUnknown or ModelUnusable."""
-        model = self._default if model_id == self._default.id else self._catalog.find(model_id)
-        flags = self._flags_of(model)
-        projector_bytes = os.stat(flags.projector_path).st_size if flags.projector_path else 0
-        needed_bytes = memory_bytes(self._catalog.header(model), flags, projector_bytes=projector_bytes)
-        return EnginePlan(flags=flags, memory_bytes=needed_bytes)
+        """How a model is loaded under the present settings, within the budget of memory. Reads the disk.
 
-    def _flags_of(self, model: Model) -> EngineFlags:
-        settings, saved = self._settings, self.saved.get(model.id)
-        context_tokens, slots = self.context_tokens(model), saved.slots or settings.slots
-        # Only a model that answers in text may read its input in parts.
-        most = saved.batch_tokens or settings.batch_tokens
-        batch_tokens = min(most, context_tokens) if model.task == "text" else context_tokens
-        threads = settings.threads if saved.threads is None else saved.threads
+        What nobody fixed gives way until it fits. One that does not even so is planned as wished; the pool refuses it.
+
+        Raises:
+            ModelUnknown, ModelUnusable: there is no such model, or it cannot be loaded.
+        """
+        model = self._default if model_id == self._default.id else self._catalog.find(model_id)
+        saved = self.saved.get(model.id)
+        wish = wish_of(model, self._settings, saved)
+        found = plan(self._catalog.header(model), wish, memory=self.room.memory)
+        return EnginePlan(flags=self._flags_of(model, found.load, saved), memory_bytes=found.needed_bytes)
+
+    def _flags_of(self, model: Model, load: Load, saved: ModelSettings) -> EngineFlags:
+        threads = self._settings.threads if saved.threads is None else saved.threads
         return EngineFlags(
             model_path=str(model.path),
             alias=model.id,
-            context_tokens=context_tokens * slots,
-            slots=slots,
-            batch_tokens=batch_tokens,
-            ubatch_tokens=batch_tokens,
+            context_tokens=load.context_tokens * load.slots,
+            slots=load.slots,
+            batch_tokens=load.batch_tokens,
+            ubatch_tokens=load.batch_tokens,
+            checkpoints=load.checkpoints,
             threads=threads or _cores_if_limited(),
             embeddings=model.task == "embedding",
             reranking=model.task == "ranking",
