@@ -74,7 +74,7 @@ def errors_page() -> str:
         name, code = f"`{cls.__name__}`", f"`{fault.openai_code}`" if fault.openai_code else ""
         over_http.append([name, status, f"`{fault.openai_type}`", code, f"`{fault.anthropic_type}`", words])
     heads = ("error", "status", "OpenAI type", "OpenAI code", "Anthropic type", "meaning")
-    at_home = [[f"`{cls.__name__}`", meaning(cls)] for cls in every if cls not in TABLE and len(subclasses(cls)) == 1]
+    at_home = [[f"`{cls.__name__}`", meaning(cls)] for cls in every if cls not in (*TABLE, errors.EngineError)]
     return (
         f"{HEAD}\n# Errors\n\nA message is one sentence that names the value and the next step.\n\n"
         "## Over HTTP\n\n"

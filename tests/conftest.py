@@ -18,6 +18,7 @@ GUARDED = {"wire", "journeys"}
 
 for _name in [name for name in os.environ if name.startswith("PADDOCK_") and name != "PADDOCK_CACHE"]:
     del os.environ[_name]  # the settings of whoever runs the tests are no part of them
+os.environ["PADDOCK_SCAN_OTHERS"] = "0"  # nor are their models
 leaks.mark_session()
 
 

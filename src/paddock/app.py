@@ -24,6 +24,8 @@ from paddock.config import Settings
 from paddock.engine.pool import EMBEDDED, Pool
 from paddock.errors import PortBusy, SettingInvalid
 from paddock.models.catalog import Catalog
+from paddock.models.downloads import Downloads
+from paddock.models.hub_process import HubProcess
 from paddock.recorder.recorder import Recorder
 from paddock.serving.responses import Responses
 from paddock.serving.runs import Runs
@@ -94,7 +96,7 @@ async def running(settings: Settings, *, engine_program: Sequence[str] = EMBEDDE
     try:
         keys = Keys(database, settings.home)
         await anyio.to_thread.run_sync(_refuse_keyless, settings, keys)
-        shelf = await anyio.to_thread.run_sync(lambda: Shelf(Catalog(settings.home), settings))
+        shelf = await anyio.to_thread.run_sync(lambda: Shelf(Catalog.of(settings), settings))
         async with _serving(settings, shelf, database, keys, engine_program) as studio:
             yield studio
     finally:
@@ -115,6 +117,12 @@ async def _serving(
                 load_timeout_s=settings.load_timeout_s,
                 program=engine_program,
             )
+            downloads = Downloads(
+                settings.home,
+                tasks,
+                HubProcess(settings.home, lends_token=settings.lend_hub_token),
+                most_at_once=settings.downloads_at_once,
+            )
             responses = Responses(ResponseStore(database), Runs(tasks), keep_days=settings.response_days)
             edge = Edge(
                 settings=settings,
@@ -123,16 +131,19 @@ async def _serving(
                 responses=responses,
                 recorder=Recorder.of(settings),
                 keys=keys,
+                downloads=downloads,
             )
             server = _server(application(edge))
             tasks.start_soon(server.serve, [listener])
             try:
                 await server.up.wait()
                 tasks.start_soon(pool.preload)
+                tasks.start_soon(downloads.restore)
                 yield Studio(url=_url(settings.host, listener), pool=pool)
             finally:
                 with anyio.CancelScope(shield=True):
                     server.should_exit = True
+                    await downloads.close()
                     with anyio.move_on_after(_GRACE_S):
                         await server.down.wait()
                     # What is still open now learns of the stop from its engine's end, in its own dialect.

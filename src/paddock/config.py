@@ -91,6 +91,18 @@ class Settings:
     fetch_images: bool = _setting(True, "Fetch images that a request names by a public http or https address.")
     image_most_bytes: int = _setting(20 * 2**20, "Largest image that is fetched or decoded.", low=1024, high=2**31)
     fetch_timeout_s: float = _setting(10.0, "Seconds that fetching one image may take.", low=0.1, high=600)
+    model_folders: str = _setting(
+        "", "Folders whose models are listed and served where they lie, separated by ':' (';' on Windows)."
+    )
+    scan_others: bool = _setting(
+        True, "List the models that the hub's cache, LM Studio and Ollama keep. Nothing is ever written there."
+    )
+    lmstudio_folder: str = _setting("", "LM Studio's folder of models; the usual ones if empty.")
+    ollama_folder: str = _setting("", "Ollama's folder of models; OLLAMA_MODELS or the usual ones if empty.")
+    downloads_at_once: int = _setting(2, "Downloads that run at once; further ones wait.", low=1, high=16)
+    lend_hub_token: bool = _setting(
+        False, "Use this server's own hub token (HF_TOKEN) for downloads that are asked for over the API."
+    )
     record: bool = _setting(False, "Keep every request in the flight recorder; `x-paddock-record: 1` keeps one.")
     record_most_bytes: int = _setting(
         256 * 2**20, "Space for recorded requests; the oldest leave first.", low=0, high=2**50

@@ -14,11 +14,16 @@
     ├── ModelUnusable             the file is not a model that can be loaded
     ├── ModelTooLarge             the model needs more memory than engines may take
     ├── HubUnavailable            the hub cannot be reached, or does not have what was asked for
+    │   ├── RepositoryUnknown     the hub has no such repository, or shows it to others only
+    │   └── RepositoryClosed      the hub holds the repository back until its terms are accepted, or a token is shown
+    ├── DownloadUnknown           no download of that id
+    ├── DownloadsElsewhere        another paddock works on the downloads of this data home
     ├── RequestUnknown            no recorded request of that id
     ├── StoreUnusable             the database cannot be opened, read or written
     ├── KeyUnknown                no key of that id
     ├── SettingInvalid            a setting has a value that cannot be used
     ├── HomeUnusable              the data home cannot be written
+    │   └── DiskTooFull           the disk cannot hold what is to be fetched
     ├── PortBusy                  another program listens there
     └── EngineError
         ├── EngineFailedToStart   the engine ended before it was ready; carries its last words
@@ -151,6 +156,29 @@ class HubUnavailable(PaddockError):
     """The hub cannot be reached, or does not have the repository or file."""
 
 
+class RepositoryUnknown(HubUnavailable):
+    """The hub has no such repository, or does not show it to this caller; the message says how to get access."""
+
+
+class RepositoryClosed(HubUnavailable):
+    """The repository is gated, or the account may not read it; the message says how to get access."""
+
+
+class DownloadUnknown(PaddockError):
+    """No download has that id."""
+
+    def __init__(self, download_id: str) -> None:
+        super().__init__(f"There is no download {shown(download_id)}. `paddock downloads list` shows what there is.")
+        self.download_id = download_id
+
+
+class DownloadsElsewhere(PaddockError):
+    """Another paddock on this data home works on its downloads."""
+
+    def __init__(self) -> None:
+        super().__init__("Another paddock on this data home works on its downloads. Ask that one, or stop it.")
+
+
 class RequestUnknown(PaddockError):
     """No recorded request has that id."""
 
@@ -175,6 +203,10 @@ class SettingInvalid(PaddockError):
 
 class HomeUnusable(PaddockError):
     """The data home cannot be made or written."""
+
+
+class DiskTooFull(HomeUnusable):
+    """The disk cannot hold what is to be fetched; the message says how much is missing."""
 
 
 class PortBusy(PaddockError):

@@ -28,6 +28,16 @@ class Home:
         return self.root / "models"
 
     @property
+    def scanned(self) -> Path:
+        """What the files of models said when they were last read."""
+        return self.root / "scanned.json"
+
+    @property
+    def downloads(self) -> Path:
+        """The state of each download."""
+        return self.root / "downloads"
+
+    @property
     def aliases(self) -> Path:
         """The other names of models."""
         return self.root / "aliases.json"

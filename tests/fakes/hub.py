@@ -26,13 +26,21 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any, Literal, TypedDict
 
+READ_BYTES = 64 * 2**10
+STALL_S = 60
 COMMIT = hashlib.sha1(b"the only commit").hexdigest()
 
 
 class Faults(TypedDict, total=False):
-    """How to misbehave. `cuts` of the next sendings end after `cut_after_bytes`; -1 is every one of them."""
+    """How to misbehave. `cuts` of the next sendings end after `cut_after_bytes`; -1 is every one of them.
+
+    `stalls` fall silent there with the connection open, `trickles` go on byte by byte; all others take `slow_s`.
+    """
 
     cuts: int
+    stalls: int
+    trickles: int
+    slow_s: float
     cut_after_bytes: int
     wrong_bytes: bool
     ignore_range: bool
@@ -65,7 +73,7 @@ class World:
         self.seen: list[Seen] = []
         self.lock = threading.Lock()
 
-    def take(self, name: Literal["cuts", "busy"]) -> bool:
+    def take(self, name: Literal["cuts", "busy", "stalls", "trickles"]) -> bool:
         """Whether a counted fault strikes this time."""
         with self.lock:
             left = self.faults.get(name, 0)
@@ -193,7 +201,24 @@ class Answers(BaseHTTPRequestHandler):
             self.wfile.flush()
             self.close_connection = True
             return
-        self.wfile.write(body)
+        if self.world.take("stalls"):
+            self._drip(body[: faults.get("cut_after_bytes", 0)], piece=READ_BYTES, gap_s=0)
+            time.sleep(STALL_S)
+        elif self.world.take("trickles"):
+            self._drip(body, piece=1, gap_s=0.1)
+        else:
+            self._drip(body, piece=READ_BYTES, gap_s=faults.get("slow_s", 0) * READ_BYTES / max(1, whole))
+
+    def _drip(self, body: bytes, *, piece: int, gap_s: float) -> None:
+        """Send in pieces, with gaps after them, until all is sent or the client has left."""
+        for start in range(0, len(body), piece):
+            try:
+                self.wfile.write(body[start : start + piece])
+                self.wfile.flush()
+            except OSError:
+                self.close_connection = True
+                return
+            time.sleep(gap_s)
 
     def _say(self, status: int, body: bytes, about: dict[str, str] | None = None) -> None:
         self.send_response(status)

@@ -50,7 +50,7 @@ async def serve(folder: Path) -> None:
     (models / f"{EMBEDDER}.gguf").write_bytes(gguf({**MODEL, **kind}))
     script = folder / "script.json"
     script.write_text(json.dumps(SCRIPT), "utf-8")
-    settings = load({"port": 0, "models_most": 1}, environ={"PADDOCK_HOME": str(folder / "home")})
+    settings = load({"port": 0, "models_most": 1, "scan_others": False}, environ={"PADDOCK_HOME": str(folder / "home")})
     log.set_up(settings.log_level)
     assert EMBEDDED[0] == sys.executable
     program = [sys.executable, str(FAKE), "--script", str(script)]

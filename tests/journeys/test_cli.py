@@ -163,6 +163,7 @@ def test_a_model_is_imported_listed_shown_served_and_removed(env: dict[str, str]
     imported = run(env, "models", "import", str(file), "--name", "mine", "--json")
     assert imported.returncode == 0, imported.stderr
     assert json.loads(imported.stdout)["id"] == "mine"
+    assert json.loads(imported.stdout)["kept_as"] in ("hard link", "symbolic link")
     listed = json.loads(run(env, "models", "list", "--json").stdout)
     assert [(model["id"], model["origin"]) for model in listed["models"]] == [
         ("pocket-v0", "bundled"),
@@ -176,9 +177,14 @@ def test_a_model_is_imported_listed_shown_served_and_removed(env: dict[str, str]
     with serving(env, "--model", "mine") as process:
         line_of(process)
         assert ask(line_of(process))["model"] == "mine"
-    assert run(env, "models", "rm", "mine").returncode == 0
+    for said in ("n\n", ""):
+        asked = run(env, "models", "rm", "mine", said=said)
+        assert (asked.returncode, asked.stdout) == (130, "")
+        assert asked.stderr.startswith("mine: 0 bytes will be free.\n  mine.gguf: removed, ")
+        assert asked.stderr.endswith("Remove mine? Type y to do it.\n")
+    assert run(env, "models", "rm", "mine", said="y\n").stdout == "mine is removed.\n"
     assert [model["id"] for model in json.loads(run(env, "models", "list", "--json").stdout)["models"]] == ["pocket-v0"]
-    again = run(env, "models", "rm", "mine")
+    again = run(env, "models", "rm", "mine", "--yes")
     assert (again.returncode, again.stdout) == (1, "")
     assert again.stderr.startswith("Error: There is no model 'mine'.")
 
@@ -233,7 +239,7 @@ def test_a_pull_that_was_stopped_goes_on_where_it_stopped(env: dict[str, str], t
     listed = json.loads(run(env, "models", "list", "--json").stdout)
     assert [model["origin"] for model in listed["models"]] == ["bundled", "pulled"]
     assert run(env, "chat", "--model", "org/tiny:Q8_0", "Hello!").returncode == 0
-    assert run(env, "models", "rm", "org/tiny:Q8_0").stdout == "org/tiny:Q8_0 is removed.\n"
+    assert run(env, "models", "rm", "org/tiny:Q8_0", "--yes").stdout == "org/tiny:Q8_0 is removed.\n"
 
 
 def test_the_fit_of_a_model_is_told_before_it_is_loaded(env: dict[str, str]) -> None:

@@ -207,9 +207,9 @@ def test_a_folder_is_named(catalog: Catalog, tiny: Path) -> None:
         catalog.resolve(str(tiny.parent))
 
 
-def test_an_imported_file_is_a_copy_of_its_own(catalog: Catalog, home: Home, tiny: Path) -> None:
+def test_an_import_that_copies_has_bytes_of_its_own(catalog: Catalog, home: Home, tiny: Path) -> None:
     told: list[tuple[int, int]] = []
-    model = catalog.import_file(tiny, progress=lambda done, total: told.append((done, total)))
+    model = catalog.import_file(tiny, progress=lambda done, total: told.append((done, total)), how="copy")
     assert (model.id, model.origin, model.path) == ("tiny", "imported", home.models / "tiny.gguf")
     assert told[-1] == (len(gguf()), len(gguf()))
     tiny.write_bytes(b"changed later")
@@ -261,7 +261,7 @@ def test_an_import_that_is_broken_off_leaves_nothing(catalog: Catalog, home: Hom
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        catalog.import_file(split(tmp_path, "big", 3)[0], "mine", progress=leave)
+        catalog.import_file(split(tmp_path, "big", 3)[0], "mine", progress=leave, how="copy")
     assert list(home.models.iterdir()) == []
     assert catalog.broken() == []
 
@@ -271,21 +271,23 @@ def test_a_file_that_grows_while_it_is_copied_is_refused(catalog: Catalog, home:
         tiny.write_bytes(gguf() + b"more")
 
     with pytest.raises(ModelUnusable, match="changed while it was copied"):
-        catalog.import_file(tiny, progress=grow)
+        catalog.import_file(tiny, progress=grow, how="copy")
     assert list(home.models.iterdir()) == []
 
 
 def test_a_home_that_cannot_be_written_is_named(tmp_path: Path, tiny: Path) -> None:
     (tmp_path / "file").write_bytes(b"")
-    with pytest.raises(HomeUnusable, match="cannot be copied into the data home"):
+    with pytest.raises(HomeUnusable, match="cannot be linked into the data home"):
         Catalog(Home(root=tmp_path / "file")).import_file(tiny)
+    with pytest.raises(HomeUnusable, match="cannot be copied into the data home"):
+        Catalog(Home(root=tmp_path / "file")).import_file(tiny, how="copy")
 
 
 def test_an_import_that_does_not_fit_is_refused_before_it_begins(catalog: Catalog, home: Home, tiny: Path) -> None:
     with tiny.open("r+b") as file:
         file.truncate(shutil.disk_usage(home.models).free + 2**34)
     with pytest.raises(HomeUnusable, match=r"The copy needs [\d.]+ GB and the data home has"):
-        catalog.import_file(tiny)
+        catalog.import_file(tiny, how="copy")
     assert list(home.models.iterdir()) == []
 
 

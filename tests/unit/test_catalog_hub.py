@@ -104,6 +104,23 @@ def test_a_file_without_a_quantisation_in_its_name_goes_by_its_stem() -> None:
     assert chosen("a/b:TINY", "tiny.gguf", "other.gguf").files[0].name == "tiny.gguf"
 
 
+@pytest.mark.parametrize(
+    ("names", "projector"),
+    [
+        (("m-Q8_0.gguf", "mmproj-F16.gguf", "mmproj-BF16.gguf", "mmproj-F32.gguf"), "mmproj-F16.gguf"),
+        (("Q8_0/m-Q8_0.gguf", "mmproj-model-f16.gguf"), "mmproj-model-f16.gguf"),
+        (("m-Q8_0.gguf", "m-Q4_0.gguf", "mmproj-m-f16.gguf"), "mmproj-m-f16.gguf"),
+        (("m-Q8_0.gguf", "other-Q4_0.gguf", "mmproj-F16.gguf"), None),
+        (("m-Q8_0.gguf", "mmproj-other-F16.gguf"), None),
+        (("m-Q8_0.gguf", "mmproj-1-F16.gguf", "mmproj-2-F16.gguf"), None),
+        (("m-Q8_0.gguf",), None),
+    ],
+)
+def test_a_projector_comes_along_where_one_is_certain(names: tuple[str, ...], projector: str | None) -> None:
+    found = chosen("a/b:Q8_0", *names).projector
+    assert (found.name if found else None) == projector
+
+
 def test_two_models_of_one_quantisation_need_a_name() -> None:
     with pytest.raises(BadRequest, match="holds several models: 'base-Q8_0', 'chat-Q8_0'"):
         chosen("a/b:Q8_0", "base-Q8_0.gguf", "chat-Q8_0.gguf")

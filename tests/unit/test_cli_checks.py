@@ -75,6 +75,7 @@ def test_settings_that_cannot_be_used_fail_and_the_rest_goes_on(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("PADDOCK_HOME", str(tmp_path))
+    monkeypatch.delenv("PADDOCK_SCAN_OTHERS")
     assert checks.settings_check()[1].detail == "all defaults"
     monkeypatch.setenv("PADDOCK_SLOTS", "3")
     assert checks.settings_check()[1].detail == "slots (environment)"

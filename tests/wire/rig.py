@@ -222,7 +222,7 @@ async def scripted_studio(
     folder: Path, *, script: Script | None = None, warm: bool = True, **flags: Value
 ) -> AsyncGenerator[Rig]:
     """Paddock before a scripted engine. `warm` loads the model first, so that the engine can be scripted."""
-    settings = load({"port": 0, **flags}, environ={"PADDOCK_HOME": str(folder / "home")})
+    settings = load({"port": 0, "scan_others": False, **flags}, environ={"PADDOCK_HOME": str(folder / "home")})
     async with (
         running(settings, engine_program=engine_program(folder, script)) as studio,
         client(studio.url) as http,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -13,6 +14,7 @@ from paddock.config import Settings
 from paddock.engine.pool import Pool
 from paddock.errors import BadRequest
 from paddock.models.catalog import Model
+from paddock.models.downloads import Downloads
 from paddock.models.gguf import Task
 from paddock.recorder.recorder import Recorder
 from paddock.serving.choice import force
@@ -41,9 +43,14 @@ _INSTEAD: dict[Task, str] = {
 _ROUTES: dict[Task, str] = {"text": "/v1/chat/completions", "embedding": "/v1/embeddings", "ranking": "/v1/rerank"}
 
 
+def nothing_to_say(size_bytes: int) -> str | None:
+    """The verdict on a model of that size where nobody judges sizes."""
+    return None
+
+
 @dataclass(frozen=True, kw_only=True)
 class Edge:
-    """One paddock as its routes see it."""
+    """One paddock as its routes see it. `fits` says in a word or two whether a model of that many bytes runs here."""
 
     settings: Settings
     shelf: Shelf
@@ -51,6 +58,8 @@ class Edge:
     responses: Responses
     recorder: Recorder
     keys: Keys
+    downloads: Downloads
+    fits: Callable[[int], str | None] = nothing_to_say
 
     async def body(self, request: Request) -> dict[str, Any]:
         """The request's body. Raises BodyTooLarge or BadRequest."""

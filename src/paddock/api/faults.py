@@ -65,6 +65,21 @@ TABLE: dict[type[PaddockError], Fault] = {
     errors.HubUnavailable: Fault(
         status=502, openai_type="api_error", openai_code="hub_unavailable", anthropic_type="api_error"
     ),
+    errors.RepositoryUnknown: Fault(
+        status=404, openai_type=_INVALID, openai_code="repository_not_found", anthropic_type="not_found_error"
+    ),
+    errors.RepositoryClosed: Fault(
+        status=403, openai_type="permission_error", openai_code="repository_closed", anthropic_type="permission_error"
+    ),
+    errors.DownloadUnknown: Fault(
+        status=404, openai_type=_INVALID, openai_code="download_not_found", anthropic_type="not_found_error"
+    ),
+    errors.DownloadsElsewhere: Fault(
+        status=409, openai_type=_INVALID, openai_code="downloads_elsewhere", anthropic_type=_INVALID
+    ),
+    errors.DiskTooFull: Fault(
+        status=507, openai_type="api_error", openai_code="disk_too_full", anthropic_type="api_error"
+    ),
     errors.EngineFailedToStart: Fault(
         status=502, openai_type="api_error", openai_code="engine_failed_to_start", anthropic_type="api_error"
     ),

@@ -71,6 +71,7 @@ _BODIES: dict[str, dict[str, Any]] = {
     "/api/chat": _OLLAMA_CHAT,
     "/api/generate": _object(("model",), model=_TEXT, prompt=_TEXT, stream={"type": "boolean"}),
     "/api/embed": _object(("model", "input"), model=_TEXT, input=_BLOCKS),
+    "/api/downloads": _object(("model",), model=_TEXT),
     "/api/show": _object(("model",), model=_TEXT),
 }
 _CHECKED = {

@@ -17,6 +17,7 @@ from paddock.api import (
     chat,
     completions,
     doctor,
+    downloads,
     fit,
     guard,
     loaded,
@@ -38,7 +39,20 @@ from paddock.engine.process import State as EngineState
 from paddock.errors import PaddockError
 
 _FURTHEST: tuple[EngineState, ...] = ("ready", "starting", "stopping", "failed")
-_ROOMS = (chat, completions, messages, responses, models, fit, loaded, model_settings, native, ollama, requests)
+_ROOMS = (
+    chat,
+    completions,
+    messages,
+    responses,
+    models,
+    fit,
+    loaded,
+    model_settings,
+    native,
+    ollama,
+    requests,
+    downloads,
+)
 
 
 def application(edge: Edge) -> ASGIApp:

@@ -24,7 +24,7 @@ from typing import Annotated
 import typer
 
 from paddock import __version__
-from paddock.cli import chat, config, connect, doctor, keys, models, printing, pull, requests, serve
+from paddock.cli import chat, config, connect, doctor, downloads, keys, models, printing, pull, requests, serve
 from paddock.errors import PaddockError, SettingInvalid
 
 _PACKAGE = Path(__file__).parents[1]
@@ -41,6 +41,7 @@ app.command("serve")(serve.serve)
 app.command("chat")(chat.chat)
 app.add_typer(models.app, name="models")
 app.command("pull")(pull.pull)
+app.add_typer(downloads.app, name="downloads")
 app.add_typer(doctor.app, name="doctor")
 app.add_typer(keys.app, name="keys")
 app.add_typer(requests.app, name="requests")

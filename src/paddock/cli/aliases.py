@@ -27,7 +27,7 @@ def alias(
     _check(pattern)
     settings = load()
     settings.home.ensure()
-    found = Catalog(settings.home).find(model)
+    found = Catalog.of(settings).find(model)
     Aliases(settings.home).set(pattern, found.id)
     print(f"{printing.clean(pattern)} is answered by {found.id}.")
 

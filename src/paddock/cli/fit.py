@@ -25,7 +25,7 @@ def fit(
     from paddock.serving.fitting import Question, entry, fitting, sentences
 
     settings = load()
-    found = Catalog(settings.home).resolve(model)
+    found = Catalog.of(settings).resolve(model)
     answer = fitting(found, settings, Question(context_tokens=context_tokens, slots=slots, kv_type=kv))
     if as_json:
         printing.data(entry(answer))

@@ -40,7 +40,7 @@ def set_(
     changes.update(dict.fromkeys(clear or ()))
     changes.update(_pair(text) for text in values or ())
     if isinstance(draft := changes.get("draft_model"), str):
-        Catalog(load().home).find(draft)
+        Catalog.of(load()).find(draft)
     try:
         settings = saved.update(found.id, changes) if changes else saved.get(found.id)
     except BadRequest as error:
@@ -120,15 +120,15 @@ def _model(name: str) -> tuple[Model, Saved]:
     from paddock.models.catalog import Catalog
     from paddock.models.saved import Saved
 
-    home = load().home
-    home.ensure()
-    return Catalog(home).resolve(name), Saved(home)
+    settings = load()
+    settings.home.ensure()
+    return Catalog.of(settings).resolve(name), Saved(settings.home)
 
 
 def _own_template(name: str) -> str:
     from paddock.models.catalog import Catalog
 
-    catalog = Catalog(load().home)
+    catalog = Catalog.of(load())
     return catalog.header(catalog.resolve(name)).chat_template or ""
 
 

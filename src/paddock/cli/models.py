@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, cast
 
@@ -12,6 +13,7 @@ from paddock.config import load
 
 if TYPE_CHECKING:
     from paddock.models.catalog import BrokenModel, Catalog, Model
+    from paddock.models.removal import Removal
 
 app = typer.Typer(help="The models on this machine: list, show, import, remove.")
 
@@ -75,29 +77,54 @@ def import_model(
     name: Annotated[
         str | None, typer.Option("--name", metavar="NAME", help="The id it gets; its file name if left out.")
     ] = None,
+    copy: Annotated[
+        bool, typer.Option("--copy/--link", help="Copy the bytes, so that no edit of the original changes the model.")
+    ] = False,
     as_json: Json = False,
 ) -> None:
-    """Copy a GGUF file into the data home, so that it can be served by its id."""
+    """Put a GGUF file into the data home, so that it can be served by its id; its bytes are linked, not copied."""
     from paddock.cli.progress import Progress
+    from paddock.models.importing import kept_as
 
     with Progress(file.name) as progress:
-        model = _catalog().import_file(file, name=name, progress=progress.advance_to)
+        model = _catalog().import_file(file, name=name, progress=progress.advance_to, how="copy" if copy else "link")
+    kept = kept_as(model.path)
     if as_json:
-        printing.data(entry(model))
+        printing.data({**entry(model), "kept_as": kept})
     else:
-        print(f"{model.id} is here. Serve it: paddock serve --model {model.id}")
+        print(f"{model.id} is here, as a {kept}. Serve it: paddock serve --model {model.id}")
 
 
 @app.command("rm")
 def remove(
     models: Annotated[list[str], typer.Argument(metavar="MODEL...", help="Ids from `paddock models list`.")],
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
 ) -> None:
-    """Remove models that were pulled or imported, and free their space."""
+    """Remove models that were pulled or imported: tell what goes and what stays, ask, and free their space."""
     catalog = _catalog()
     for model in models:
+        _tell(catalog.removal(model))
+        if not yes and not _agrees(f"Remove {model}? Type y to do it."):
+            raise typer.Abort
         catalog.remove(model)
         model_settings.forget(model)
         print(f"{printing.clean(model)} is removed.")
+
+
+def _agrees(question: str) -> bool:
+    """Whether the person says yes; who is not there does not."""
+    printing.say(question)
+    return sys.stdin.readline().strip().lower() in ("y", "yes")
+
+
+def _tell(removal: Removal) -> None:
+    """What a removal will do, on stderr."""
+    printing.say(f"{removal.id}: {printing.size(removal.frees_bytes)} will be free.")
+    for one in removal.going:
+        told = f"removed, {one.note}" if one.note else f"removed, {printing.size(one.frees_bytes)}"
+        printing.say(f"  {one.path.name}: {told}")
+    for one in removal.staying:
+        printing.say(f"  {one.path.name}: stays ({printing.size(one.size_bytes)}), since {one.reason}")
 
 
 def entry(model: Model) -> dict[str, object]:
@@ -115,6 +142,7 @@ def entry(model: Model) -> dict[str, object]:
         "path": str(model.path),
         "projector": model.projector_path.name if model.projector_path else None,
         "doubtful_projectors": list(model.doubtful_projectors),
+        "copies": [{"id": copy.id, "origin": copy.origin, "path": str(copy.path)} for copy in model.copies],
     }
 
 
@@ -125,7 +153,7 @@ def _broken_entry(file: BrokenModel) -> dict[str, object]:
 def _catalog() -> Catalog:
     from paddock.models.catalog import Catalog
 
-    return Catalog(load().home)
+    return Catalog.of(load())
 
 
 def _written(key: str, value: object) -> str:
@@ -135,6 +163,9 @@ def _written(key: str, value: object) -> str:
         return f"{value} ({printing.size(value)})"
     if key == "projector" and value is None:
         return "none"
+    if key == "copies":
+        found = cast("list[dict[str, str]]", value)
+        return ", ".join(f"{copy['id']} ({copy['origin']}, {copy['path']})" for copy in found) or "none"
     if isinstance(value, dict):
         pairs = cast("dict[str, object]", value)
         return (

@@ -40,4 +40,5 @@ def pull(
 def _announce(plan: Plan) -> None:
     others = [quant for quant in plan.choice.available if quant != plan.choice.quant]
     choice = f" The repository also has {', '.join(others)}." if others else ""
-    printing.say(f"Fetching {plan.id}, {printing.size(plan.size_bytes)}.{choice}")
+    eyes = " with the projector that lets it see" if plan.choice.projector else ""
+    printing.say(f"Fetching {plan.id}{eyes}, {printing.size(plan.size_bytes)}.{choice}")

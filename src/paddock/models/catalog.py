@@ -1,32 +1,41 @@
 """Owns which models there are and what they are called; refuses to load, serve or fetch any of them.
 
-Three places are looked at: the model that comes with paddock, the data home's folder of models (imported files, and
-records of what was pulled into the hub's cache), and files named on the command line. An id never holds a folder.
+Looked at are: the model that comes with paddock, the data home's folder of models (imported files, and records of what
+was pulled into the hub's cache), files named on the command line, and the places that were given: folders of the
+person's choice and of other programs, which are read and never written. An id never holds a folder.
 """
 
 from __future__ import annotations
 
 import difflib
 import os
-import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, TypeAlias
 
+from paddock.config import Settings
 from paddock.errors import BadRequest, HomeUnusable, ModelUnknown, ModelUnusable
-from paddock.models.gguf import GgufHeader, Task, part_of, read_header
-from paddock.models.importing import Progress, check_name, import_files, parts_beside
-from paddock.models.projectors import Beside, Projectors, match, projector_name
-from paddock.models.records import SUFFIX, PulledRecord, RecordDamaged, forget, read_record, record_path
+from paddock.models import removal
+from paddock.models.entries import Copy, Entry, Origin, first_parts, id_of_file, told_once
+from paddock.models.facts import FactsCache, ModelFacts, Projector, State, state_of
+from paddock.models.gguf import GgufHeader, Task, read_header
+from paddock.models.importing import How, Progress, check_name, import_files, parts_beside
+from paddock.models.places import Place, places_of
+from paddock.models.projectors import Beside, match, projector_name
+from paddock.models.records import SUFFIX, RecordDamaged, read_record, record_path, records_in
+from paddock.models.removal import Removal
 from paddock.paths import Home
 
-# Times and sizes of a model's files.
-_State: TypeAlias = tuple[tuple[int, int], ...]
-
-Origin = Literal["bundled", "imported", "pulled", "file"]
-
 BUNDLED: Mapping[str, Path] = {"pocket-v0": Path(__file__).parent / "bundled" / "pocket-v0-Q8_0.gguf"}
+_NO_MODEL = "'{}' is the projector of a model, which goes beside it. Name the model's own file."
+# How a model is removed that lies where paddock does not write.
+_REMOVED_ELSEWHERE: Mapping[Origin, str] = {
+    "file": "is a file of your own, served where it lies. Delete it there",
+    "folder": "is a file of your own, in one of model_folders. Delete it there",
+    "hub-cache": "was put into the hub's cache by another program. `hf cache rm` removes it",
+    "lmstudio": "belongs to LM Studio. Remove it there",
+    "ollama": "belongs to Ollama. `ollama rm` removes it",
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,7 +43,7 @@ class Model:
     """One model that can be loaded. `path` is its file, or the first part of several; `created_s` is unix time.
 
     `projector_path` is the file with its eyes. `doubtful_projectors` are names of files beside it that may be that,
-    where none is certain: none of them is used.
+    where none is certain: none of them is used. `copies` are the same bytes in other places.
     """
 
     id: str
@@ -50,39 +59,40 @@ class Model:
     task: Task
     projector_path: Path | None = None
     doubtful_projectors: tuple[str, ...] = ()
+    copies: tuple[Copy, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
 class BrokenModel:
-    """Something in the data home that was meant to be a model and cannot be loaded. `reason` is a sentence."""
+    """Something that was meant to be a model and cannot be loaded. `reason` is a sentence."""
 
     id: str
     origin: Origin
     reason: str
 
 
-@dataclass(frozen=True, kw_only=True)
-class Entry:
-    """A place where a model should be, before anyone looked into the file. `record` belongs to pulled ones."""
-
-    id: str
-    path: Path
-    origin: Origin
-    record: PulledRecord | None = None
-
-
 class Catalog:
-    """The models of one data home. Cheap to ask again: a header is read once for each state of its file.
+    """The models of one data home, and of other places. Cheap to ask again: a file is read once for each of its states.
 
     Every method blocks on the disk and may be called from any thread.
+
+    Args:
+        home: the data home.
+        places: where else models lie.
     """
 
-    def __init__(self, home: Home) -> None:
+    def __init__(self, home: Home, places: Sequence[Place] = ()) -> None:
         self._folder = home.models
+        self._places = tuple(places)
         self._named_files: dict[str, Path] = {}
-        self._seen: dict[Path, tuple[_State, GgufHeader | ModelUnusable]] = {}
-        self._projectors = Projectors()
-        self._lock = threading.Lock()
+        self._facts = FactsCache(home.scanned)
+        self._remembered: dict[str, Entry] = {}
+        self._headers: dict[Path, tuple[State | None, GgufHeader]] = {}
+
+    @classmethod
+    def of(cls, settings: Settings) -> Catalog:
+        """The catalogue under these settings."""
+        return cls(settings.home, places_of(settings))
 
     def models(self) -> list[Model]:
         """What can be loaded: the bundled model first, then by id."""
@@ -99,11 +109,16 @@ class Catalog:
             ModelUnknown: there is none; carries what there is, and the nearest name.
             ModelUnusable: there is one, and its file cannot be loaded.
         """
+        remembered = self._remembered_as(name)
+        if remembered is not None:
+            return self._load(remembered)
         entries, wanted = self._entries(), name.casefold()
         exact = [entry for entry in entries if entry.id == name]
         alike = [entry for entry in entries if entry.id.casefold() == wanted]
-        without_quant = [entry for entry in entries if entry.id.casefold().startswith(f"{wanted}:")]
-        for found in (exact, alike, without_quant):
+        other_names = [entry for entry in entries if wanted in _names_of(entry)]
+        begun = f"{wanted}:"
+        without_quant = [entry for entry in entries if any(one.startswith(begun) for one in _names_of(entry))]
+        for found in (exact, alike, other_names, without_quant):
             if len(found) == 1:
                 return self._load(found[0])
         known = [model.id for model in self.models()]
@@ -131,13 +146,16 @@ class Catalog:
         self._named_files[entry.id] = path
         return model
 
-    def import_file(self, path: Path, name: str | None = None, progress: Progress | None = None) -> Model:
-        """Copy a GGUF file (with all its parts, and its projector) into the data home, under `name` or its own name.
+    def import_file(
+        self, path: Path, name: str | None = None, progress: Progress | None = None, *, how: How = "link"
+    ) -> Model:
+        """Put a GGUF file (with all its parts, and its projector) into the data home, under `name` or its own name.
 
         Args:
             path: the file, or the first part of several.
             name: what to call it; letters, digits, '.', '-' and '_'.
-            progress: told the bytes copied and the bytes in all.
+            progress: told the bytes that are there and the bytes in all.
+            how: whether its bytes are linked or copied.
 
         Raises:
             BadRequest: the name is not allowed, or taken.
@@ -146,50 +164,61 @@ class Catalog:
         """
         _check_is_file(path)
         chosen = check_name(id_of_file(path.name) if name is None else name)
-        taken = {entry.id.casefold() for entry in self._entries() if entry.origin != "file"}
+        taken = {entry.id.casefold() for entry in self._own() if entry.origin != "file"}
         if chosen.casefold() in taken:
             raise BadRequest(f"There is a model '{chosen}' already. Choose another --name, or remove it.", param="name")
         source = self._load(Entry(id=chosen, path=path, origin="file"))
-        target = import_files(path, self._folder, chosen, progress, projector=source.projector_path)
+        target = import_files(path, self._folder, chosen, progress, projector=source.projector_path, how=how)
         return self._load(Entry(id=chosen, path=target, origin="imported"))
 
-    def remove(self, model_id: str) -> None:
-        """Remove a model and its bytes, loadable or not. What the hub's cache had before paddock pulled stays there.
+    def removal(self, model_id: str) -> Removal:
+        """What removing a model would take away and free, and what stays because something else needs it.
 
         Raises:
-            BadRequest: it comes with paddock, or lies outside the data home and is not ours to remove.
+            BadRequest: it comes with paddock, or lies where paddock does not write.
             ModelUnknown: there is none of exactly this id.
-            HomeUnusable: the files cannot be removed.
         """
         entry = next((entry for entry in self._entries() if entry.id == model_id), None)
         damaged = next((path for path in self._listed(SUFFIX) if path.name == model_id), None)
         if entry is None and damaged is None:
             raise ModelUnknown(model_id, known=[model.id for model in self.models()])
-        if entry is not None and entry.origin == "bundled":
+        if entry is None:
+            return Removal(id=model_id, record=damaged)
+        if entry.origin == "bundled":
             raise BadRequest(f"'{model_id}' comes with paddock and cannot be removed.", param="model")
-        if entry is not None and entry.origin == "file":
-            raise BadRequest(
-                f"'{model_id}' is a file of your own, served where it lies. Delete it there.", param="model"
-            )
+        if entry.origin in _REMOVED_ELSEWHERE:
+            raise BadRequest(f"'{model_id}' {_REMOVED_ELSEWHERE[entry.origin]}.", param="model")
+        if entry.record is not None:
+            others = [record for record in records_in(self._folder) if record.id != model_id]
+            return removal.of_pulled(entry.record, record_path(self._folder, model_id), others)
+        files = (*parts_beside(entry.path), entry.path.with_name(projector_name(entry.id)))
+        return removal.of_imported(model_id, files, entry.copies)
+
+    def remove(self, model_id: str) -> None:
+        """Remove a model and its bytes, loadable or not, as `removal` says.
+
+        Raises:
+            BadRequest, ModelUnknown: as `removal` does.
+            HomeUnusable: the files cannot be removed.
+        """
         try:
-            if entry is None or entry.record is not None:
-                name = record_path(self._folder, model_id).name if damaged is None else damaged.name
-                forget(self._folder, name, entry and entry.record)
-            else:
-                for file in (*parts_beside(entry.path), entry.path.with_name(projector_name(entry.id))):
-                    file.unlink(missing_ok=True)
+            self.removal(model_id).carry_out()
         except OSError as error:
             raise HomeUnusable(
                 f"'{model_id}' cannot be removed ({error.strerror}). Mend the rights of its file."
             ) from error
 
     def header(self, model: Model) -> GgufHeader:
-        """Everything the file says of itself.
+        """Everything the file says of itself, read once for each of its states.
 
         Raises:
             ModelUnusable: the file changed since and cannot be loaded any more.
         """
-        return self._header(model.path)
+        seen = self._headers.get(model.path)
+        if seen is None or state_of(seen[1].files) != seen[0]:
+            header = read_header(model.path)
+            seen = self._headers[model.path] = (state_of(header.files), header)
+        return seen[1]
 
     def _looked_into(self) -> list[Model | BrokenModel]:
         looked: list[Model | BrokenModel] = list(self._damaged_records())
@@ -198,37 +227,47 @@ class Catalog:
             try:
                 looked.append(self._load(entry, folders))
             except ModelUnusable as error:
-                if self._projectors.is_one(entry.path):
-                    continue
-                looked.append(BrokenModel(id=entry.id, origin=entry.origin, reason=error.message))
+                if not isinstance(self._facts.of(entry.path), Projector):
+                    looked.append(BrokenModel(id=entry.id, origin=entry.origin, reason=error.message))
+        self._facts.keep()
         return sorted(looked, key=lambda model: (model.origin != "bundled", model.id.casefold(), model.id))
 
     def _entries(self) -> list[Entry]:
-        """Every place to look at, one for each id: a file named on the command line hides what has its id."""
+        """Every model's place, under an id of its own: a file named on the command line hides what has its id."""
+        elsewhere = (entry for place in self._places for entry in place.entries())
+        found = told_once([*self._own(), *elsewhere])
+        self._remembered = {entry.id: entry for entry in found}
+        return found
+
+    def _remembered_as(self, name: str) -> Entry | None:
+        """The entry of exactly that id as it was last seen, if its file is still there and nothing new hides it.
+
+        Requests name models all day; thousands of files are not listed for each.
+        """
+        entry = self._remembered.get(name)
+        if entry is None or not os.path.exists(entry.path):
+            return None
+        own = next((one for one in self._own() if one.id == name), None)
+        # Another place's model is hidden by one of ours of its name; ours may be gone, or pulled anew.
+        is_as_it_was = entry.path == own.path if own else entry.origin in _REMOVED_ELSEWHERE
+        return entry if is_as_it_was else None
+
+    def _own(self) -> Iterator[Entry]:
         named = [Entry(id=model_id, path=path, origin="file") for model_id, path in self._named_files.copy().items()]
-        entries: dict[str, Entry] = {}
-        for entry in (*named, *self._bundled(), *self._imported(), *self._pulled()):
-            entries.setdefault(entry.id, entry)
-        return list(entries.values())
+        yield from (*named, *self._bundled(), *self._imported(), *self._pulled())
 
     def _bundled(self) -> Iterator[Entry]:
         for model_id, path in BUNDLED.items():
             yield Entry(id=model_id, path=path, origin="bundled")
 
     def _imported(self) -> Iterator[Entry]:
-        for path in self._listed(".gguf"):
-            part = part_of(path.name)
-            model_id = id_of_file(path.name)
-            if part is None or part[1] == 1:
-                yield Entry(id=model_id, path=path, origin="imported")
+        for path, defect in first_parts(self._listed(".gguf")):
+            yield Entry(id=id_of_file(path.name), path=path, origin="imported", defect=defect)
 
     def _pulled(self) -> Iterator[Entry]:
-        for path in self._listed(SUFFIX):
-            try:
-                record = read_record(path)
-            except RecordDamaged:
-                continue
-            yield Entry(id=record.id, path=Path(record.files[0].path), origin="pulled", record=record)
+        for record in records_in(self._folder):
+            eyes = Path(record.projector.path) if record.projector else None
+            yield Entry(id=record.id, path=Path(record.files[0].path), origin="pulled", record=record, projector=eyes)
 
     def _damaged_records(self) -> Iterator[BrokenModel]:
         for path in self._listed(SUFFIX):
@@ -246,73 +285,48 @@ class Catalog:
 
     def _load(self, entry: Entry, folders: dict[Path, Beside] | None = None) -> Model:
         """The model at a place. `folders` keeps what lies beside it for the next one."""
-        header = self._header(entry.path)
-        folders = {} if folders is None else folders
-        if entry.path.parent not in folders:
-            folders[entry.path.parent] = self._projectors.beside(entry.path)
-        eyes = match(entry.path, header.embedding_length, folders[entry.path.parent])
-        created_s = entry.record.pulled_s if entry.record else _changed_s(entry.path)
+        if entry.defect is not None:
+            raise ModelUnusable(entry.defect)
+        facts = self._facts.of(entry.path)
+        if not isinstance(facts, ModelFacts):
+            raise ModelUnusable(_NO_MODEL.format(entry.path.name) if isinstance(facts, Projector) else facts.reason)
+        eyes, doubtful = self._eyes(entry, facts, {} if folders is None else folders)
+        state = state_of((entry.path,))
+        changed_s = state[0][0] // 10**9 if state else 0
         return Model(
             id=entry.id,
             path=entry.path,
             origin=entry.origin,
-            size_bytes=header.size_bytes,
-            created_s=created_s,
-            architecture=header.architecture,
-            quantisation=header.quantisation,
-            parameter_count=header.parameter_count,
-            trained_context_tokens=header.trained_context_tokens,
-            has_chat_template=header.chat_template is not None,
-            task=header.task,
-            projector_path=eyes.path,
-            doubtful_projectors=eyes.doubtful,
+            size_bytes=facts.size_bytes,
+            created_s=entry.record.pulled_s if entry.record else changed_s,
+            architecture=facts.architecture,
+            quantisation=facts.quantisation,
+            parameter_count=facts.parameter_count,
+            trained_context_tokens=facts.trained_context_tokens,
+            has_chat_template=facts.has_chat_template,
+            task=facts.task,
+            projector_path=eyes,
+            doubtful_projectors=doubtful,
+            copies=entry.copies,
         )
 
-    def _header(self, path: Path) -> GgufHeader:
-        """The header, from memory while times and sizes of all its files stay."""
-        with self._lock:
-            seen = self._seen.get(path)
-        if seen is not None and seen[0] == _state(seen[1].files if isinstance(seen[1], GgufHeader) else (path,)):
-            return _unless_unusable(seen[1])
-        state = _state((path,))
-        if state is None:
-            raise ModelUnusable(f"'{path.name}' is gone. Fetch or import it again, or remove the model.")
-        try:
-            looked: GgufHeader | ModelUnusable = read_header(path)
-            state = _state(looked.files)
-        except ModelUnusable as error:
-            looked = error
-        with self._lock:
-            if state is not None and (isinstance(looked, GgufHeader) or part_of(path.name) is None):
-                self._seen[path] = (state, looked)
-        return _unless_unusable(looked)
+    def _eyes(
+        self, entry: Entry, facts: ModelFacts, folders: dict[Path, Beside]
+    ) -> tuple[Path | None, tuple[str, ...]]:
+        """The projector of a model, and the doubtful ones. What the place names is looked into all the same."""
+        if entry.projector is not None:
+            named = self._facts.of(entry.projector)
+            if isinstance(named, Projector) and (None in (named.width, facts.width) or named.width == facts.width):
+                return entry.projector, ()
+        if entry.path.parent not in folders:
+            folders[entry.path.parent] = self._facts.beside(entry.path)
+        found = match(entry.path, facts.width, folders[entry.path.parent], facts.kin)
+        return found.path, found.doubtful
 
 
-def _state(files: tuple[Path, ...]) -> _State | None:
-    """Times and sizes of files; None where one is missing."""
-    try:
-        return tuple((status.st_mtime_ns, status.st_size) for status in (file.stat() for file in files))
-    except OSError:
-        return None
-
-
-def _changed_s(path: Path) -> int:
-    state = _state((path,))
-    return state[0][0] // 10**9 if state else 0
-
-
-def _unless_unusable(looked: GgufHeader | ModelUnusable) -> GgufHeader:
-    if isinstance(looked, ModelUnusable):
-        # A new one each time: an exception that is raised twice grows its traceback.
-        raise ModelUnusable(looked.message)
-    return looked
-
-
-def id_of_file(name: str) -> str:
-    """The id that a file's name stands for: without `.gguf`, and without the part number of a split model."""
-    part = part_of(name)
-    stem = part[0] if part else name[: -len(".gguf")] if name.lower().endswith(".gguf") else name
-    return "".join(character if character.isprintable() else "_" for character in stem)
+def _names_of(entry: Entry) -> set[str]:
+    """What an entry may be called, in lower case: by its id, its lasting id, and those of the same bytes elsewhere."""
+    return {entry.id.casefold(), entry.marked_id.casefold(), *(copy.id.casefold() for copy in entry.copies)}
 
 
 def _check_is_file(path: Path) -> None:

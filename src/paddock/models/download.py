@@ -10,29 +10,32 @@ Blocking; call it from a worker thread.
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable, Generator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, replace
 from importlib import import_module
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from paddock import __version__
 from paddock.errors import BadRequest, HubUnavailable, ModelUnusable
-from paddock.models.gguf import read_header
-from paddock.models.hub_cache import Place, cached_file, cached_plan, check_space, is_checksum
+from paddock.models.facts import ModelFacts, Unusable, read_facts
+from paddock.models.hub_cache import Place, cache_folder, cached_file, cached_plan, check_space, is_checksum
 from paddock.models.hub_choice import HubFile, Plan, Spec, choose, parse_spec
 from paddock.models.hub_errors import hub_errors, is_about_the_network
 from paddock.models.records import (
     PulledFile,
     PulledRecord,
     fetched_before,
-    forget,
     note_fetched,
     record_path,
+    records_in,
+    unfinished,
     write_record,
 )
+from paddock.models.removal import of_pulled
 from paddock.models.transfer import Source, fetch, matches_digest
 from paddock.paths import Home
 
@@ -40,16 +43,21 @@ _CALLER = {"library_name": "paddock", "library_version": __version__}
 ASK_TIMEOUT_S = 10.0
 LOCK_TIMEOUT_S = 0.5
 
+_NO_MODEL = "'{}' is the projector of a model, and no model of its own. Name the model's quantisation."
+
 Progress = Callable[[int, int], None]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Hub:
-    """Which hub, which cache, whose token. None takes the library's own: HF_ENDPOINT, HF_HOME, HF_TOKEN and so on."""
+    """Which hub, which cache, whose token. None takes the library's own: HF_ENDPOINT, HF_HOME, HF_TOKEN and so on.
+
+    False is no token at all.
+    """
 
     endpoint: str | None = None
     cache: Path | None = None
-    token: str | None = None
+    token: str | Literal[False] | None = None
 
     @property
     def host(self) -> str:
@@ -60,7 +68,7 @@ class Hub:
     @property
     def folder(self) -> Path:
         """Where the cache is."""
-        return self.cache or Path(_library().constants.HF_HUB_CACHE)
+        return self.cache or cache_folder(os.environ)
 
 
 def pull(
@@ -71,6 +79,8 @@ def pull(
     announce: Callable[[Plan], None] | None = None,
     progress: Progress | None = None,
     is_cancelled: Callable[[], bool] = lambda: False,
+    revision: str | None = None,
+    spoken_for_bytes: int = 0,
 ) -> PulledRecord:
     """Fetch a model; the catalogue has it afterwards. What the cache holds already is checked and not fetched again.
 
@@ -81,6 +91,8 @@ def pull(
         announce: told what was chosen, before the first byte.
         progress: told the bytes that are there and the bytes in all.
         is_cancelled: asked between blocks; True ends the pull and keeps what was fetched for the next one.
+        revision: the commit to fetch; the newest if None.
+        spoken_for_bytes: what other downloads have yet to write to that disk.
 
     Raises:
         BadRequest: the spec cannot be read, or names several models.
@@ -90,24 +102,77 @@ def pull(
         ModelUnusable: what the hub holds under this name is no model that can be loaded.
     """
     hub = hub or Hub()
-    plan = look_up(spec, hub=hub)
+    plan = look_up(spec, hub=hub, revision=revision)
     if announce is not None:
         announce(plan)
     home.ensure()
+    check_space(hub.folder, plan, spoken_for_bytes=spoken_for_bytes)
     files = _fetch_all(plan, home, hub, progress or (lambda done, total: None), is_cancelled)
-    record = PulledRecord(id=plan.id, repo=plan.repo, revision=plan.revision, pulled_s=int(time.time()), files=files)
-    try:
-        read_header(Path(files[0].path))
-    except ModelUnusable:
-        forget(home.models, record_path(home.models, plan.id).name, record)
-        note_fetched(home.models, plan.id, ())
-        raise
+    count = len(plan.choice.files)
+    record = PulledRecord(
+        id=plan.id,
+        repo=plan.repo,
+        revision=plan.revision,
+        pulled_s=int(time.time()),
+        files=files[:count],
+        projector=files[count] if files[count:] else None,
+    )
+    facts = read_facts(Path(files[0].path))
+    if not isinstance(facts, ModelFacts):
+        discard(record, home)
+        raise ModelUnusable(facts.reason if isinstance(facts, Unusable) else _NO_MODEL.format(plan.id))
     write_record(home.models, record)
     note_fetched(home.models, plan.id, ())
     return record
 
 
-def look_up(spec: str, *, hub: Hub | None = None) -> Plan:
+def discard(record: PulledRecord, home: Home) -> None:
+    """Take away what was fetched for a model that is not kept; files that something else needs stay.
+
+    Raises:
+        HomeUnusable: the files cannot be removed.
+    """
+    others = [other for other in records_in(home.models) if other.id != record.id]
+    with hub_errors(record.repo, "the hub"):
+        of_pulled(record, record_path(home.models, record.id), others).carry_out()
+    note_fetched(home.models, record.id, ())
+
+
+def abandon(plan: Plan, home: Home, *, hub: Hub | None = None) -> None:
+    """Take away what a pull left that is not to be finished: files in part, and whole ones that nothing else needs.
+
+    A model that another pull finished meanwhile stays, and so does what another program is writing.
+
+    Raises:
+        HomeUnusable: the files cannot be removed.
+    """
+    hub = hub or Hub()
+    if any(record.id == plan.id for record in records_in(home.models)):
+        return
+    for file in plan.files:
+        place = Place.of(hub.folder, plan.repo, file)
+        with hub_errors(plan.repo, hub.host), suppress(HubUnavailable), _only_one(place.lock, file):
+            place.partial.unlink(missing_ok=True)
+    fetched = [
+        PulledFile(path=path, size_bytes=0, digest="", fetched=True) for path in unfinished(home.models, plan.id)
+    ]
+    discard(PulledRecord(id=plan.id, repo=plan.repo, revision=plan.revision, pulled_s=0, files=tuple(fetched)), home)
+
+
+def list_files(repo: str, *, hub: Hub | None = None) -> tuple[str, str, list[HubFile]]:
+    """A repository in the hub's own spelling, its newest commit, and its files.
+
+    Raises:
+        BadRequest, HubUnavailable: as `pull` does.
+    """
+    hub = hub or Hub()
+    asked = parse_spec(repo)
+    with hub_errors(asked.repo, hub.host):
+        spelled, revision, files = _listing(asked, hub)
+    return spelled.repo, revision, files
+
+
+def look_up(spec: str, *, hub: Hub | None = None, revision: str | None = None) -> Plan:
     """What `pull` would fetch, without fetching it. Without a network, what the cache holds already.
 
     Raises as `pull` does.
@@ -116,7 +181,7 @@ def look_up(spec: str, *, hub: Hub | None = None) -> Plan:
     asked = parse_spec(spec)
     try:
         with hub_errors(asked.repo, hub.host):
-            asked, revision, files = _listing(asked, hub)
+            asked, commit, files = _listing(asked, hub, revision)
     except HubUnavailable as error:
         plan = None
         if is_about_the_network(error):
@@ -125,14 +190,14 @@ def look_up(spec: str, *, hub: Hub | None = None) -> Plan:
         if plan is None:
             raise
         return plan
-    return Plan(spec=asked, revision=revision, choice=choose(asked, files))
+    return Plan(spec=asked, revision=commit, choice=choose(asked, files))
 
 
-def _listing(asked: Spec, hub: Hub) -> tuple[Spec, str, list[HubFile]]:
-    """What was asked in the hub's own spelling, the newest commit, and its files. ValueError: a senseless answer."""
+def _listing(asked: Spec, hub: Hub, revision: str | None = None) -> tuple[Spec, str, list[HubFile]]:
+    """What was asked in the hub's own spelling, the commit, and its files. ValueError: a senseless answer."""
     api = _library().HfApi(endpoint=hub.endpoint, token=hub.token, **_CALLER)
     try:
-        info = api.model_info(asked.repo, files_metadata=True, timeout=ASK_TIMEOUT_S)
+        info = api.model_info(asked.repo, revision=revision, files_metadata=True, timeout=ASK_TIMEOUT_S)
         listed: list[Any] = info.siblings or []
         files = [HubFile(name=file.rfilename, size_bytes=int(file.size or 0), digest=_digest(file)) for file in listed]
     except (AttributeError, KeyError, TypeError) as error:
@@ -156,10 +221,9 @@ def _fetch_all(
 ) -> tuple[PulledFile, ...]:
     """Every file of the plan, in the hub's cache and checked."""
     ours = fetched_before(home.models, plan.id)
-    check_space(hub.folder, plan)
     files: list[PulledFile] = []
     done_bytes = 0
-    for file in plan.choice.files:
+    for file in plan.files:
         with hub_errors(plan.repo, hub.host):
             cached = cached_file(hub.folder, plan, file)
             path = cached or _fetch_one(plan, file, hub, _from(done_bytes, plan, progress), is_cancelled)

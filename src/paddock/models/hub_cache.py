@@ -1,4 +1,4 @@
-"""Owns where the hub library's cache keeps the files of a repository; knows nothing of networks or records.
+"""Owns where the hub library's cache keeps the files of a repository, and which models it holds; knows no network.
 
 The layout is the library's documented one: `models--ORG--REPO/blobs/CHECKSUM` holds bytes, `snapshots/COMMIT/NAME`
 links to them, `refs/BRANCH` names a commit.
@@ -6,16 +6,64 @@ links to them, `refs/BRANCH` names a commit.
 
 from __future__ import annotations
 
+import os
 import shutil
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from paddock.errors import HomeUnusable
-from paddock.models.hub_choice import HubFile, Plan, Spec, choose
+from paddock.errors import DiskTooFull
+from paddock.models.entries import Entry, first_parts, is_gguf
+from paddock.models.hub_choice import HubFile, Plan, Spec, choose, names_of_variants
 from paddock.models.transfer import digest_name, matches_digest
 
 _HEX = frozenset("0123456789abcdef")
 _BRANCH = "main"
+_SHOWN_OF_A_COMMIT = 7
+_SHA256_CHARACTERS = 64
+
+
+def cache_folder(environ: Mapping[str, str]) -> Path:
+    """Where the hub library keeps its cache, by the variables that it reads; nothing is imported to find out."""
+    for name in ("HF_HUB_CACHE", "HUGGINGFACE_HUB_CACHE"):
+        if environ.get(name):
+            return Path(os.path.expandvars(environ[name])).expanduser().absolute()
+    cache = environ.get("XDG_CACHE_HOME") or "~/.cache"
+    home = os.path.expandvars(environ.get("HF_HOME") or os.path.join(cache, "huggingface"))
+    return Path(home).expanduser().absolute() / "hub"
+
+
+def cached_models(cache: Path) -> Iterator[Entry]:
+    """The models in the cache, whichever program put them there: those of the main branch first, then older ones."""
+    for folder in sorted(cache.glob("models--*")):
+        repo = folder.name.removeprefix("models--").replace("--", "/", 1)
+        for snapshot in _snapshots(folder):
+            files = (path for path in snapshot.rglob("*") if is_gguf(path.name) and path.is_file())
+            found = list(first_parts(files))
+            quants = names_of_variants([path.name for path, _ in found])
+            for path, defect in found:
+                blob = path.resolve().name
+                yield Entry(
+                    id=f"{repo}:{quants[path.name]}",
+                    path=path,
+                    origin="hub-cache",
+                    digest=blob if is_checksum(blob) and len(blob) == _SHA256_CHARACTERS else None,
+                    defect=defect,
+                    mark=snapshot.name[:_SHOWN_OF_A_COMMIT],
+                )
+
+
+def _snapshots(folder: Path) -> list[Path]:
+    """The commits of a repository that the cache holds, the main branch's first, then the newest."""
+    try:
+        main = (folder / "refs" / _BRANCH).read_text("ascii").strip()
+    except (OSError, ValueError):
+        main = ""
+    try:
+        found = [(path.name != main, -path.stat().st_mtime, path) for path in (folder / "snapshots").iterdir()]
+    except OSError:
+        return []
+    return [path for _, _, path in sorted(found)]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -93,22 +141,28 @@ def is_checksum(text: object) -> bool:
     return isinstance(text, str) and len(text) in (40, 64) and _HEX.issuperset(text)
 
 
-def check_space(cache: Path, plan: Plan) -> None:
+def check_space(cache: Path, plan: Plan, *, spoken_for_bytes: int = 0) -> None:
     """Refuse a plan that the disk under the cache cannot hold.
 
+    Args:
+        cache: the cache's folder.
+        plan: what is to be fetched.
+        spoken_for_bytes: what other downloads have yet to write there.
+
     Raises:
-        HomeUnusable: says how much is missing.
+        DiskTooFull: says how much is missing.
     """
     there_bytes = 0
-    for file in plan.choice.files:
+    for file in plan.files:
         place = Place.of(cache, plan.repo, file)
         there_bytes += sum(path.stat().st_size for path in (place.blob, place.partial) if path.is_file())
     folder = next((folder for folder in (cache, *cache.parents) if folder.is_dir()), None)
     if folder is None:
         return
-    free_bytes, needed_bytes = shutil.disk_usage(folder).free, plan.size_bytes - there_bytes
+    free_bytes = max(0, shutil.disk_usage(folder).free - spoken_for_bytes)
+    needed_bytes = plan.size_bytes - there_bytes
     if free_bytes < needed_bytes:
-        raise HomeUnusable(
+        raise DiskTooFull(
             f"'{plan.id}' needs {needed_bytes / 1e9:.2f} GB more, and the hub's cache has {free_bytes / 1e9:.2f} GB "
             "free. Free space, or move the cache with HF_HOME."
         )

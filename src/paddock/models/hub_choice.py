@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 
 from paddock.errors import BadRequest, HubUnavailable
 from paddock.models.gguf import part_of
+from paddock.models.projectors import Beside, Projector, match
 
 # What to fetch when nothing was asked for: small and close to the full model first.
 PREFERRED = ("Q4_K_M", "Q8_0", "Q5_K_M", "Q4_K_S", "Q6_K", "Q4_0", "IQ4_XS", "IQ4_NL", "MXFP4", "Q3_K_M", "BF16", "F16")
@@ -19,7 +21,7 @@ _QUANT = re.compile(
     r"(?:^|[-_.])((?:UD-)?(?:I?Q\d|TQ\d|MXFP\d|NVFP\d|BF16|FP?16|FP?32)(?:_[A-Z0-9]+)*)$", re.IGNORECASE
 )
 # Files beside a model that are GGUF files and no models.
-_COMPANIONS = ("mmproj", "imatrix")
+_COMPANIONS = ("imatrix",)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,12 +42,35 @@ class HubFile:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Variant:
+    """One model of a repository: its quantisation, or its name where several have that; the first part comes first.
+
+    `projector` is the file with its eyes, where one is certain.
+    """
+
+    quant: str
+    files: tuple[HubFile, ...]
+    projector: HubFile | None = None
+
+    @property
+    def all_files(self) -> tuple[HubFile, ...]:
+        """What is fetched for it."""
+        return (*self.files, self.projector) if self.projector else self.files
+
+    @property
+    def size_bytes(self) -> int:
+        """All files together."""
+        return sum(file.size_bytes for file in self.all_files)
+
+
+@dataclass(frozen=True, kw_only=True)
 class Choice:
     """The files of one quantisation, the first part first, and what else there was to choose from."""
 
     quant: str
     files: tuple[HubFile, ...]
     available: tuple[str, ...]
+    projector: HubFile | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,9 +92,15 @@ class Plan:
         return f"{self.spec.repo}:{self.choice.quant}"
 
     @property
+    def files(self) -> tuple[HubFile, ...]:
+        """What is fetched: the model's files, and its projector after them."""
+        projector = self.choice.projector
+        return (*self.choice.files, projector) if projector else self.choice.files
+
+    @property
     def size_bytes(self) -> int:
         """All files together."""
-        return sum(file.size_bytes for file in self.choice.files)
+        return sum(file.size_bytes for file in self.files)
 
 
 def parse_spec(text: str) -> Spec:
@@ -89,50 +120,77 @@ def parse_spec(text: str) -> Spec:
 
 
 def choose(spec: Spec, files: Sequence[HubFile]) -> Choice:
-    """The files of the quantisation that was named, or of the best one by `PREFERRED`.
-
-    A name is compared without regard to case; a file's own stem is accepted where quantisations are not enough.
+    """The files to fetch.
 
     Raises:
         HubUnavailable: the repository holds no GGUF model, or not this quantisation; the message lists what it holds.
         BadRequest: it holds several models of this quantisation.
     """
-    groups = _models(files)
-    if not groups:
+    found = variants(files)
+    if not found:
         raise HubUnavailable(f"'{spec.repo}' holds no GGUF model. {_holds(files)} Look for its GGUF conversion.")
-    available = tuple(sorted({label for label, _ in groups}))
+    available = tuple(sorted({_label(one.files[0].name) for one in found}))
     if spec.quant is None:
-        wanted = next((quant for quant in PREFERRED if quant in available), None) or _smallest(groups)
+        wanted = next((quant for quant in PREFERRED if quant in available), None) or _smallest(found)
     else:
         wanted = spec.quant.upper()
-    matching = [group for label, group in groups if label.upper() == wanted.upper()]
-    matching = matching or [group for _, group in groups if _stem(group[0].name).upper() == wanted.upper()]
+    matching = [one for one in found if _label(one.files[0].name).upper() == wanted.upper()]
+    matching = matching or [one for one in found if _stem(one.files[0].name).upper() == wanted.upper()]
     if not matching:
         listed = ", ".join(available)
         raise HubUnavailable(f"'{spec.repo}' has no quantisation '{spec.quant}'. It has: {listed}. Choose one of them.")
     if len(matching) > 1:
-        stems = ", ".join(f"'{_stem(group[0].name)}'" for group in matching[:8])
+        stems = ", ".join(f"'{_stem(one.files[0].name)}'" for one in matching[:8])
         raise BadRequest(f"'{spec.repo}' holds several models: {stems}. Name one after ':'.", param="spec")
-    found = matching[0]
-    label = next(label for label, group in groups if group is found)
-    is_only_one = sum(label == other for other, _ in groups) == 1
-    return Choice(quant=label if is_only_one else _stem(found[0].name), files=tuple(found), available=available)
+    (one,) = matching
+    return Choice(quant=one.quant, files=one.files, available=available, projector=one.projector)
 
 
-def _models(files: Iterable[HubFile]) -> list[tuple[str, list[HubFile]]]:
-    """The GGUF models among the files with their quantisations; the parts of a split model are one model."""
+def variants(files: Sequence[HubFile]) -> list[Variant]:
+    """The GGUF models among a repository's files, each with its parts and, where one is certain, its projector."""
+    groups = _models(files)
+    quants = names_of_variants([group[0].name for group in groups])
+    eyes = [file for file in files if _is_projector(file.name)]
+    return [
+        Variant(quant=quants[group[0].name], files=tuple(group), projector=_projector_of(group[0], groups, eyes))
+        for group in groups
+    ]
+
+
+def names_of_variants(names: Sequence[str]) -> dict[str, str]:
+    """What each model of a repository is called after `:`, by the name of its first file."""
+    counts = Counter(_label(name) for name in names)
+    return {name: _label(name) if counts[_label(name)] == 1 else _stem(name) for name in names}
+
+
+def _projector_of(first: HubFile, groups: Sequence[Sequence[HubFile]], eyes: Sequence[HubFile]) -> HubFile | None:
+    """The projector of a model by the rules that hold for a folder, with names alone to go by."""
+    by_path = {Path(file.name): file for file in eyes}
+    beside = Beside(
+        projectors=tuple(Projector(path=path, quantisation=_label(path.name), width=None) for path in by_path),
+        others=tuple(Path(group[0].name) for group in groups),
+    )
+    found = match(Path(first.name), None, beside).path
+    return by_path[found] if found else None
+
+
+def _is_projector(name: str) -> bool:
+    return name.lower().endswith(".gguf") and "mmproj" in PurePosixPath(name).name.lower()
+
+
+def _models(files: Iterable[HubFile]) -> list[list[HubFile]]:
+    """The GGUF models among the files; the parts of a split model are one model."""
     parts: dict[str, dict[int, HubFile]] = {}
     counts: dict[str, int] = {}
     for file in sorted(files, key=lambda file: file.name):
         name = PurePosixPath(file.name).name
-        if not name.lower().endswith(".gguf") or name.lower().startswith(_COMPANIONS) or "mmproj" in name.lower():
+        if not name.lower().endswith(".gguf") or name.lower().startswith(_COMPANIONS) or _is_projector(name):
             continue
         part = part_of(name)
         key = str(PurePosixPath(file.name).parent / (f"{part[0]}-of-{part[2]}" if part else name))
         parts.setdefault(key, {})[part[1] if part else 1] = file
         counts[key] = part[2] if part else 1
-    whole = [[parts[key][number] for number in sorted(parts[key])] for key in parts if len(parts[key]) == counts[key]]
-    return [(_label(group[0].name), group) for group in whole]
+    return [[parts[key][number] for number in sorted(parts[key])] for key in parts if len(parts[key]) == counts[key]]
 
 
 def _label(name: str) -> str:
@@ -148,11 +206,11 @@ def _label(name: str) -> str:
 def _stem(name: str) -> str:
     base = PurePosixPath(name).name
     part = part_of(base)
-    return part[0] if part else base[: -len(".gguf")]
+    return part[0] if part else base[: -len(".gguf")] if base.lower().endswith(".gguf") else base
 
 
-def _smallest(groups: Sequence[tuple[str, Sequence[HubFile]]]) -> str:
-    return min(groups, key=lambda pair: sum(file.size_bytes for file in pair[1]))[0]
+def _smallest(found: Sequence[Variant]) -> str:
+    return _label(min(found, key=lambda one: sum(file.size_bytes for file in one.files)).files[0].name)
 
 
 def _holds(files: Sequence[HubFile]) -> str:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Generator
 from contextlib import contextmanager
 
-from paddock.errors import HomeUnusable, HubUnavailable, PaddockError
+from paddock.errors import HomeUnusable, HubUnavailable, PaddockError, RepositoryClosed, RepositoryUnknown
 
 _NEXT = "Check the connection (and HF_ENDPOINT, proxies), then pull again; what was fetched so far is kept."
 
@@ -20,6 +20,7 @@ def hub_errors(repo: str, host: str) -> Generator[None]:
 
     Raises:
         HubUnavailable: the hub cannot be reached, refuses, or does not have it.
+        RepositoryUnknown, RepositoryClosed: of these, what an account or a token may change.
         HomeUnusable: the disk under the hub's cache is full or cannot be written.
     """
     import httpx2
@@ -58,12 +59,12 @@ def _translated(error: Exception, repo: str, host: str) -> PaddockError:
     if isinstance(error, errors.OfflineModeIsEnabled):
         return HubUnavailable("HF_HUB_OFFLINE is set, so the hub is not asked. Unset it and pull again.")
     if isinstance(error, errors.GatedRepoError):
-        return HubUnavailable(
+        return RepositoryClosed(
             f"'{repo}' is gated. Accept its terms on {host} with your account, set HF_TOKEN to a token of that account "
             "and pull again."
         )
     if isinstance(error, errors.HfHubHTTPError):
-        return HubUnavailable(_refusal(error.response.status_code, repo, host))
+        return _refusal(error.response.status_code, repo, host)
     if isinstance(error, (errors.LocalEntryNotFoundError, httpx2.TransportError, httpx2.TooManyRedirects)):
         return HubUnavailable(f"The hub at {host} cannot be reached. {_NEXT}")
     if isinstance(error, errors.EntryNotFoundError):
@@ -76,14 +77,15 @@ def _translated(error: Exception, repo: str, host: str) -> PaddockError:
     return HubUnavailable(f"What answers at {host} does not speak like the hub. {_NEXT}")
 
 
-def _refusal(status: int, repo: str, host: str) -> str:
+def _refusal(status: int, repo: str, host: str) -> HubUnavailable:
     if status in (401, 404):
-        return (
+        return RepositoryUnknown(
             f"There is no repository '{repo}' on {host}, or it is private. Check its name; for a private one set "
             "HF_TOKEN to a token that may read it."
         )
     if status == 403:
-        return f"{host} does not let this account read '{repo}'. Set HF_TOKEN to a token that may."
+        return RepositoryClosed(f"{host} does not let this account read '{repo}'. Set HF_TOKEN to a token that may.")
     if status == 429:
-        return f"{host} asks to wait: too many requests. Wait some minutes, or set HF_TOKEN; then pull again."
-    return f"{host} answered with status {status} for '{repo}'. Try again later."
+        words = "asks to wait: too many requests. Wait some minutes, or set HF_TOKEN; then pull again."
+        return HubUnavailable(f"{host} {words}")
+    return HubUnavailable(f"{host} answered with status {status} for '{repo}'. Try again later.")

@@ -1,7 +1,7 @@
 """Owns putting a GGUF file into the data home, whole or not at all; refuses files that cannot be loaded.
 
-The bytes are copied. A link would be quicker, but a later edit of the original would silently change the model here;
-who wants no copy serves the file where it lies (`paddock serve --model PATH`).
+The bytes are linked: a hard link where the disk is the same, which outlives the removal of the original, else a
+symbolic one. A link takes no space, but an edit of the original changes the model here too; who fears that copies.
 """
 
 from __future__ import annotations
@@ -14,17 +14,20 @@ import time
 import uuid
 from collections.abc import Callable
 from pathlib import Path
+from typing import Literal
 
 from paddock.errors import BadRequest, HomeUnusable, ModelUnusable
 from paddock.models.gguf import part_of, read_header
 from paddock.models.projectors import projector_name
 
 Progress = Callable[[int, int], None]
+How = Literal["link", "copy"]
 
 COPY_BYTES = 4 * 2**20
 MAX_NAME_CHARACTERS = 120
 STALE_DRAFT_S = 24 * 3600
 _DRAFT = ".draft"
+_DONE: dict[How, str] = {"link": "linked", "copy": "copied"}
 _NAME = re.compile(r"\w[\w.+ @=,()\[\]-]*")
 # Names that Windows keeps for devices, with or without an ending.
 _RESERVED = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?", re.IGNORECASE)
@@ -49,16 +52,23 @@ def check_name(name: str) -> str:
 
 
 def import_files(
-    source: Path, folder: Path, name: str, progress: Progress | None = None, *, projector: Path | None = None
+    source: Path,
+    folder: Path,
+    name: str,
+    progress: Progress | None = None,
+    *,
+    projector: Path | None = None,
+    how: How = "link",
 ) -> Path:
-    """Copy a model, with all its parts, into `folder` under `name`. Returns where it (its first part) lies then.
+    """Put a model, with all its parts, into `folder` under `name`. Returns where it (its first part) lies then.
 
     Args:
         source: the GGUF file, or the first part of several.
         folder: the data home's folder of models.
         name: a checked name that no model has yet.
         progress: told the bytes copied and the bytes in all, from the calling thread; what it raises ends the import.
-        projector: the file with the model's eyes, copied under the name that makes it this model's.
+        projector: the file with the model's eyes, put there under the name that makes it this model's.
+        how: whether the bytes are linked or copied.
 
     Raises:
         ModelUnusable: the file cannot be loaded, or changed while it was copied.
@@ -66,12 +76,10 @@ def import_files(
     """
     header = read_header(source)
     files = [*header.files, *([projector] if projector else [])]
-    targets = [folder / _target_name(file.name, name) for file in header.files]
-    if projector:
-        targets.append(folder / projector_name(name))
+    names = [*(_target_name(file.name, name) for file in header.files), projector_name(name)]
+    targets = [folder / target for target in names[: len(files)]]
     drafts = [folder / f".{target.name}.{uuid.uuid4().hex[:8]}{_DRAFT}" for target in targets]
-    size_bytes = header.size_bytes
-    done_bytes = 0
+    size_bytes, done_bytes = header.size_bytes, 0
 
     def advance(count: int) -> None:
         nonlocal done_bytes
@@ -83,9 +91,11 @@ def import_files(
         size_bytes += projector.stat().st_size if projector else 0
         folder.mkdir(parents=True, exist_ok=True)
         _sweep(folder)
-        _check_space(folder, size_bytes)
+        if how == "copy":
+            _check_space(folder, size_bytes)
+        put = _copy if how == "copy" else _link
         for file, draft in zip(files, drafts, strict=True):
-            _copy(file, draft, advance)
+            put(file, draft, advance)
         # The first part comes last: with it, the model is there.
         for draft, target in reversed(list(zip(drafts, targets, strict=True))):
             draft.replace(target)
@@ -93,7 +103,7 @@ def import_files(
     except OSError as error:
         reason = error.strerror or type(error).__name__
         raise HomeUnusable(
-            f"'{source.name}' cannot be copied into the data home ({reason}). "
+            f"'{source.name}' cannot be {_DONE[how]} into the data home ({reason}). "
             "Free space or mend its rights, then repeat."
         ) from error
     finally:
@@ -101,6 +111,13 @@ def import_files(
             with contextlib.suppress(OSError):
                 draft.unlink(missing_ok=True)
     return targets[0]
+
+
+def kept_as(path: Path) -> str:
+    """How an imported file is kept, in words: as a symbolic link, a hard link, or bytes of its own."""
+    if path.is_symlink():
+        return "symbolic link"
+    return "hard link" if path.stat().st_nlink > 1 else "copy"
 
 
 def parts_beside(path: Path) -> list[Path]:
@@ -121,8 +138,18 @@ def _check_space(folder: Path, size_bytes: int) -> None:
     if free_bytes < size_bytes:
         raise HomeUnusable(
             f"The copy needs {size_bytes / 1e9:.2f} GB and the data home has {free_bytes / 1e9:.2f} GB free. "
-            "Free space, or serve the file where it lies with --model."
+            "Free space, or link the file with --link."
         )
+
+
+def _link(source: Path, draft: Path, advance: Callable[[int], None]) -> None:
+    """Give the file itself another name; a link to it where that cannot be, as on another disk."""
+    file = source.resolve()
+    try:
+        os.link(file, draft)
+    except OSError:
+        draft.symlink_to(file)
+    advance(file.stat().st_size)
 
 
 def _copy(source: Path, draft: Path, advance: Callable[[int], None]) -> None:
@@ -157,5 +184,5 @@ def _flush_folder(folder: Path) -> None:
 def _sweep(folder: Path) -> None:
     """Remove what an import left that was killed long ago."""
     for draft in folder.glob(f".*{_DRAFT}"):
-        if time.time() - draft.stat().st_mtime > STALE_DRAFT_S:
+        if time.time() - draft.lstat().st_mtime > STALE_DRAFT_S:
             draft.unlink(missing_ok=True)

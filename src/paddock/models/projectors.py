@@ -1,18 +1,20 @@
 """Owns which projector (the eyes of a model, a GGUF file of its own) belongs to a model; refuses to load either.
 
 An engine that is given a projector of another model fails to start, so a doubtful one is not taken but named.
-Only the model's own folder is looked at. Covered: the width of new projectors, names of families, folders that hold one
+Only the model's own folder is looked at. Covered: what both files say of themselves (the model's name, the repository
+it was made from, the width of new projectors); where they say nothing, names of families, and folders that hold one
 model and a projector without a family in its name. Not covered: whether an old projector's width fits.
 """
 
 from __future__ import annotations
 
-import os
 import re
 import stat
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
+from typing import TypeGuard
 
 from paddock.models.gguf import part_of
 from paddock.models.gguf_layout import MAGIC, QUANTISATIONS
@@ -27,15 +29,20 @@ _QUANT = re.compile(
 _KIND = re.compile(r"(?:^|[-_. ])(?:mmproj|projector|model|vision|clip)(?=$|[-_. ])", re.IGNORECASE)
 # Files that lie beside models and are none, damaged projectors among them.
 _COMPANION = re.compile("mmproj|imatrix", re.IGNORECASE)
+_NO_NAMES = frozenset({"model", "models", "mmproj", "clip", "vision", "projector", "unknown", "untitled", "tmp", "hf"})
 
 
 @dataclass(frozen=True, kw_only=True)
 class Projector:
-    """A projector file. `width` is that of the model it was made for, where the file says so for certain."""
+    """A projector file. `width` is that of the model it was made for, where the file says so for certain.
+
+    `kin` are the names by which the file tells of its model.
+    """
 
     path: Path
     quantisation: str
     width: int | None
+    kin: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,6 +51,11 @@ class Beside:
 
     projectors: tuple[Projector, ...]
     others: tuple[Path, ...]
+
+    @cached_property
+    def families(self) -> frozenset[tuple[str, ...]]:
+        """The families of what may be models there."""
+        return frozenset(family_of(other.name) for other in self.others if not _COMPANION.search(other.name))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,67 +85,49 @@ def read_projector(path: Path) -> Projector | None:
     file_type = raw.metadata.get("general.file_type")
     named = QUANTISATIONS.get(file_type) if isinstance(file_type, int) else None
     largest = max(raw.bytes_by_kind, key=lambda kind: raw.bytes_by_kind[kind], default="unknown")
-    return Projector(path=path, quantisation=named or largest, width=_width(raw))
+    return Projector(path=path, quantisation=named or largest, width=_width(raw), kin=kin_of(raw.metadata))
 
 
-class Projectors:
-    """What lies in folders, each file read once for each of its states. Blocks; may be called from any thread."""
+def kin_of(metadata: Mapping[str, object]) -> tuple[str, ...]:
+    """The names by which a file tells of its model: its own, and the repository that it was made from.
 
-    def __init__(self) -> None:
-        self._seen: dict[str, tuple[tuple[int, int], Projector | None]] = {}
-
-    def is_one(self, path: Path) -> bool:
-        """Whether a file is a projector, and so no model that is broken."""
-        try:
-            return self._look(str(path), os.stat(path)) is not None
-        except OSError:
-            return False
-
-    def beside(self, path: Path) -> Beside:
-        """The GGUF files in the folder of a file, this one too."""
-        projectors: list[Projector] = []
-        others: list[Path] = []
-        try:
-            with os.scandir(path.parent) as found:
-                files = [file for file in found if file.name.lower().endswith(".gguf") and file.name[0] != "."]
-            for file in files:
-                projector = self._look(file.path, file.stat())
-                if projector is not None:
-                    projectors.append(projector)
-                else:
-                    others.append(Path(file.path))
-        except OSError:
-            # What cannot be listed has no projector for anybody; the model itself tells what is wrong with it.
-            return Beside(projectors=(), others=(path,))
-        return Beside(projectors=tuple(projectors), others=tuple(others))
-
-    def _look(self, path: str, status: os.stat_result) -> Projector | None:
-        state = (status.st_mtime_ns, status.st_size)
-        seen = self._seen.get(path)
-        if seen is None or seen[0] != state:
-            seen = self._seen[path] = (state, read_projector(Path(path)))
-        return seen[1]
+    A model and its projector are converted from one folder of weights, so the converter writes the same into both.
+    Words that converters write for want of a name do not count.
+    """
+    told = [metadata.get("general.name"), metadata.get("general.base_model.0.repo_url")]
+    names = ["".join(character for character in one.casefold() if character.isalnum()) for one in told if _is_text(one)]
+    return tuple(name for name in names if name and name not in _NO_NAMES)
 
 
-def match(model: Path, width: int | None, beside: Beside) -> Match:
-    """The projector of a model among those in its folder: of its own name, else of its family, else the folder's only.
+def _is_text(value: object) -> TypeGuard[str]:
+    return isinstance(value, str)
+
+
+def match(model: Path, width: int | None, beside: Beside, kin: Sequence[str] = ()) -> Match:
+    """The projector of a model among those in its folder.
+
+    In this order: of the model's very own name; whose file tells of the same model; named for the model's family; the
+    only one of a folder that holds one family.
 
     Args:
         model: the model's file, or its first part.
         width: the model's embedding length, if its file says it.
         beside: what lies in its folder.
+        kin: the names by which the model's file tells of it.
     """
     fitting = [one for one in beside.projectors if None in (one.width, width) or one.width == width]
     family = family_of(model.name)
     own = [one for one in fitting if one.path.name == projector_name(stem_of(model.name))]
+    related = [one for one in fitting if set(one.kin) & set(kin)]
+    if related and not own:
+        return _best(related)
     namesakes = [one for one in fitting if (words := family_of(one.path.name)) and family[: len(words)] == words]
     if own or namesakes:
         # The longest name says most: of "big" and "big-7b", big-7b-instruct belongs to the latter.
         longest = max((len(family_of(one.path.name)) for one in namesakes), default=0)
         return _best(own or [one for one in namesakes if len(family_of(one.path.name)) == longest])
     nameless = [one for one in fitting if not family_of(one.path.name)]
-    models = [other.name for other in beside.others if not _COMPANION.search(other.name)]
-    if any(family_of(name) != family for name in models):
+    if beside.families - {family}:
         return Match(doubtful=_names(nameless))
     return _best(nameless) if nameless else Match(doubtful=_names(fitting))
 

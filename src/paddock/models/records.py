@@ -8,7 +8,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, cast
@@ -33,13 +33,22 @@ class PulledFile:
 
 @dataclass(frozen=True, kw_only=True)
 class PulledRecord:
-    """A downloaded model: its id (`ORG/REPO:QUANT`), the commit it came from, and its files, the first part first."""
+    """A downloaded model: its id (`ORG/REPO:QUANT`), the commit it came from, and its files, the first part first.
+
+    `projector` is the file with its eyes.
+    """
 
     id: str
     repo: str
     revision: str
     pulled_s: int
     files: tuple[PulledFile, ...]
+    projector: PulledFile | None = None
+
+    @property
+    def all_files(self) -> tuple[PulledFile, ...]:
+        """Its files and its projector."""
+        return (*self.files, self.projector) if self.projector else self.files
 
 
 class RecordDamaged(Exception):
@@ -82,7 +91,8 @@ def read_record(path: Path) -> PulledRecord:
     try:
         raw: Any = json.loads(path.read_text("utf-8"))
         files = tuple(PulledFile(**entry) for entry in cast("list[dict[str, Any]]", raw.pop("files")))
-        record = PulledRecord(files=files, **raw)
+        eyes = raw.pop("projector", None)
+        record = PulledRecord(files=files, projector=PulledFile(**eyes) if eyes else None, **raw)
     except (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
         raise RecordDamaged("cannot be read as the record of a pulled model. Remove it, then pull again.") from error
     if not _is_sound(record) or record_path(path.parent, record.id).name != path.name:
@@ -90,16 +100,11 @@ def read_record(path: Path) -> PulledRecord:
     return record
 
 
-def forget(folder: Path, record_name: str, record: PulledRecord | None) -> None:
-    """Remove a record, and before it those of its files that paddock fetched into the hub's cache.
-
-    Only files inside the cache's own folder of that repository are touched, whatever the record says.
-    OSError is left to the caller.
-    """
-    for file in record.files if record else ():
-        if file.fetched and record is not None:
-            _remove_cached(Path(file.path), "models--" + record.repo.replace("/", "--"))
-    (folder / record_name).unlink(missing_ok=True)
+def records_in(folder: Path) -> Iterator[PulledRecord]:
+    """Every record that can be read, by its file's name."""
+    for path in sorted(folder.glob(f"*{SUFFIX}")):
+        with contextlib.suppress(RecordDamaged):
+            yield read_record(path)
 
 
 def note_fetched(folder: Path, model_id: str, files: Sequence[PulledFile]) -> None:
@@ -111,7 +116,9 @@ def note_fetched(folder: Path, model_id: str, files: Sequence[PulledFile]) -> No
     note = record_path(folder, model_id).with_suffix(".unfinished")
     try:
         if files:
-            note.write_text(json.dumps([file.path for file in files if file.fetched]), "utf-8")
+            draft = note.with_name(f".{note.name}.{os.getpid()}.draft")
+            draft.write_text(json.dumps([file.path for file in files if file.fetched]), "utf-8")
+            draft.replace(note)
         else:
             note.unlink(missing_ok=True)
     except OSError as error:
@@ -120,33 +127,23 @@ def note_fetched(folder: Path, model_id: str, files: Sequence[PulledFile]) -> No
         ) from error
 
 
-def fetched_before(folder: Path, model_id: str) -> frozenset[str]:
-    """The files that earlier pulls of this model, finished or not, put into the cache."""
-    path = record_path(folder, model_id)
-    paths: list[str] = []
-    with contextlib.suppress(RecordDamaged):
-        paths += [file.path for file in read_record(path).files if file.fetched]
+def unfinished(folder: Path, model_id: str) -> tuple[str, ...]:
+    """The files that an unfinished pull of this model put into the cache."""
     with contextlib.suppress(OSError, ValueError, TypeError):
-        raw: Any = json.loads(path.with_suffix(".unfinished").read_text("utf-8"))
-        paths += [str(entry) for entry in cast("list[object]", raw)]
-    return frozenset(paths)
+        raw: Any = json.loads(record_path(folder, model_id).with_suffix(".unfinished").read_text("utf-8"))
+        return tuple(str(entry) for entry in cast("list[object]", raw))
+    return ()
 
 
-def _remove_cached(pointer: Path, repo_folder_name: str) -> None:
-    """A file of the cache is a link in `snapshots/COMMIT` to bytes in `blobs`, which other commits may share."""
-    repo_folder = next((parent for parent in pointer.parents if parent.name == repo_folder_name), None)
-    if repo_folder is None or not pointer.resolve().is_relative_to(repo_folder.resolve()):
-        return
-    bytes_file = pointer.resolve()
-    pointer.unlink(missing_ok=True)
-    others = (path for path in (repo_folder / "snapshots").rglob("*") if path.is_symlink())
-    if not any(other.resolve() == bytes_file for other in others):
-        bytes_file.unlink(missing_ok=True)
+def fetched_before(folder: Path, model_id: str) -> frozenset[str]:
+    """The files that paddock put into the cache: finished pulls of any model, and unfinished ones of this."""
+    paths = [file.path for record in records_in(folder) for file in record.all_files if file.fetched]
+    return frozenset((*paths, *unfinished(folder, model_id)))
 
 
 def _is_sound(record: PulledRecord) -> bool:
-    texts: list[object] = [record.id, record.repo, record.revision, *(file.path for file in record.files)]
-    numbers: list[object] = [record.pulled_s, *(file.size_bytes for file in record.files)]
+    texts: list[object] = [record.id, record.repo, record.revision, *(file.path for file in record.all_files)]
+    numbers: list[object] = [record.pulled_s, *(file.size_bytes for file in record.all_files)]
     return (
         len(record.files) > 0
         and all(type(text) is str and text for text in texts)

@@ -21,6 +21,8 @@ TRIES_WITHOUT_PROGRESS = 4
 FIRST_PAUSE_S = 0.5
 PAUSE_STEP_S = 0.05
 READ_BYTES = 2**20
+# Fewer bytes than this within the read timeout are a stalled connection, which is given up and made anew.
+STALLED_BYTES = 1024
 OK, PARTIAL_CONTENT, RANGE_NOT_SATISFIABLE = 200, 206, 416
 _TRANSIENT_STATUSES = frozenset({408, 425, 429, 500, 502, 503, 504})
 
@@ -87,10 +89,15 @@ def fetch(
 
 def _take(came: _Came, source: Source, is_cancelled: Callable[[], bool]) -> None:
     """One request's worth of bytes."""
+    looked_s, looked_bytes = time.monotonic(), came.size_bytes
     try:
         with closing(_blocks(source, came.size_bytes)) as blocks:
             for block in blocks:
                 came.add(block)
+                if time.monotonic() - looked_s > source.timeout_s:
+                    if came.size_bytes - looked_bytes < min(STALLED_BYTES, came.file.size_bytes - looked_bytes):
+                        break
+                    looked_s, looked_bytes = time.monotonic(), came.size_bytes
                 if is_cancelled():
                     raise HubUnavailable(came.kept("The pull was cancelled"))
                 if came.size_bytes >= came.file.size_bytes:

@@ -1,0 +1,100 @@
+"""Owns the program that talks to the hub for a server: one question on stdin, answers as lines of JSON on stdout.
+
+It is a process of its own so that a transfer ends at once when it is to end, whatever it waits for, and so that the
+hub's library is not part of the server. It ends when stdin does, which is when its parent dies, however that came.
+
+    {"do": "list", "repo": …}                        → {"repo", "revision", "files"}
+    {"do": "fetch", "model": …, "home": …, …}        → {"done_bytes", "size_bytes"} …, {"model"}
+    {"do": "abandon", "model": …, "home": …, …}      → {"model"}
+
+and instead of any of them `{"error": {"kind", "message"}}`.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+from paddock.errors import PaddockError, RepositoryClosed, RepositoryUnknown
+from paddock.models import download
+from paddock.models.download import Hub
+from paddock.models.hub_choice import Choice, HubFile, Plan, parse_spec
+from paddock.paths import Home
+
+_TELL_EVERY_S = 0.25
+_NO_TOKEN = (
+    " What is asked for over the API is fetched without this server's token, unless the setting lend_hub_token says "
+    "otherwise; `paddock pull` uses yours."
+)
+
+
+def main() -> None:
+    """Answer one question."""
+    question: dict[str, Any] = json.loads(sys.stdin.readline())
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    hub = Hub(token=None if question["lends_token"] else False)
+    try:
+        _tell(_answered(question, hub))
+    except (RepositoryClosed, RepositoryUnknown) as error:
+        _tell_error(error, "" if question["lends_token"] else _NO_TOKEN)
+    except PaddockError as error:
+        _tell_error(error)
+
+
+def _answered(question: dict[str, Any], hub: Hub) -> dict[str, Any]:
+    if question["do"] == "list":
+        repo, revision, files = download.list_files(question["repo"], hub=hub)
+        return {"repo": repo, "revision": revision, "files": [vars(file) for file in files]}
+    home = Home(root=Path(question["home"]))
+    if question["do"] == "abandon":
+        files = tuple(HubFile(**file) for file in question["files"])
+        spec = parse_spec(question["model"])
+        choice = Choice(quant=str(spec.quant), files=files, available=())
+        download.abandon(Plan(spec=spec, revision=question["revision"], choice=choice), home, hub=hub)
+        return {"model": question["model"]}
+    record = download.pull(
+        question["model"],
+        home,
+        hub=hub,
+        progress=_Progress().tell,
+        revision=question["revision"],
+        spoken_for_bytes=question["spoken_for_bytes"],
+    )
+    return {"model": record.id}
+
+
+class _Progress:
+    """Tells how far a transfer is, now and then."""
+
+    def __init__(self) -> None:
+        self._told_s = 0.0
+
+    def tell(self, done_bytes: int, size_bytes: int) -> None:
+        now_s = time.monotonic()
+        if now_s - self._told_s >= _TELL_EVERY_S or done_bytes == size_bytes:
+            self._told_s = now_s
+            _tell({"done_bytes": done_bytes, "size_bytes": size_bytes})
+
+
+def _tell(line: dict[str, Any]) -> None:
+    sys.stdout.write(json.dumps(line) + "\n")
+    sys.stdout.flush()
+
+
+def _tell_error(error: PaddockError, more: str = "") -> None:
+    _tell({"error": {"kind": type(error).__name__, "message": error.message + more}})
+
+
+def _end_with_parent() -> None:
+    while sys.stdin.read(1):
+        pass
+    os._exit(1)
+
+
+if __name__ == "__main__":
+    main()

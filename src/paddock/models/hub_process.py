@@ -1,0 +1,132 @@
+"""Owns asking the hub from a server: starts the program that does it, and turns its lines into answers and errors.
+
+Refuses to know what is fetched, or why.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import AsyncGenerator, Mapping
+from contextlib import aclosing, asynccontextmanager
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import anyio
+from anyio.abc import Process
+from anyio.streams.text import TextReceiveStream
+
+from paddock import errors
+from paddock.errors import HubUnavailable, PaddockError
+from paddock.models.hub_cache import cache_folder
+from paddock.models.hub_choice import HubFile, Plan
+from paddock.paths import Home
+
+_PROGRAM = (sys.executable, "-P", "-m", "paddock.models.fetching")
+# The library's own deadlines are shorter; this one holds for what it forgets.
+ASK_TIMEOUT_S = 60.0
+_REAP_TIMEOUT_S = 5.0
+_TOKENS = ("HF_TOKEN", "HUGGING_FACE_HUB_TOKEN")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Listing:
+    """What a repository holds at its newest commit."""
+
+    repo: str
+    revision: str
+    files: tuple[HubFile, ...]
+
+
+class HubProcess:
+    """The hub as a server asks it. Nothing is running between questions.
+
+    Args:
+        home: where records of what was fetched go.
+        lends_token: whether this server's own token is shown to the hub.
+        environ: what tells hub, cache and token; this process's own if None.
+    """
+
+    def __init__(self, home: Home, *, lends_token: bool, environ: Mapping[str, str] | None = None) -> None:
+        self._home = home
+        self._lends_token = lends_token
+        self._environ = dict(os.environ if environ is None else environ)
+        self.cache = cache_folder(self._environ)
+
+    async def files_of(self, repo: str) -> Listing:
+        """The newest commit of a repository.
+
+        Raises:
+            BadRequest: this is no repository's name.
+            HubUnavailable: the hub cannot be reached, refuses, or has no such repository.
+        """
+        answer = await self._one_answer({"do": "list", "repo": repo})
+        files = tuple(HubFile(**file) for file in answer["files"])
+        return Listing(repo=answer["repo"], revision=answer["revision"], files=files)
+
+    async def fetch(self, model_id: str, revision: str, *, spoken_for_bytes: int) -> AsyncGenerator[tuple[int, int]]:
+        """Fetch a model at a commit, and tell the bytes that are there and those in all. Closing it ends it at once.
+
+        Raises:
+            PaddockError: as `download.pull` does.
+        """
+        question = {"do": "fetch", "model": model_id, "revision": revision, "spoken_for_bytes": spoken_for_bytes}
+        async with self._asked(question) as process, aclosing(_lines(process)) as lines:
+            async for line in lines:
+                if "model" in line:
+                    return
+                yield line["done_bytes"], line["size_bytes"]
+        raise HubUnavailable(f"The program that fetches '{model_id}' ended without a word. Resume the download.")
+
+    async def abandon(self, plan: Plan) -> None:
+        """Take away what an unfinished fetch left. Raises HomeUnusable."""
+        files = [asdict(file) for file in plan.files]
+        await self._one_answer({"do": "abandon", "model": plan.id, "revision": plan.revision, "files": files})
+
+    async def _one_answer(self, question: dict[str, Any]) -> dict[str, Any]:
+        with anyio.move_on_after(ASK_TIMEOUT_S):
+            async with self._asked(question) as process, aclosing(_lines(process)) as lines:
+                async for line in lines:
+                    return line
+        raise HubUnavailable("The hub gave no answer. Check the connection (and HF_ENDPOINT, proxies), then try again.")
+
+    @asynccontextmanager
+    async def _asked(self, question: dict[str, Any]) -> AsyncGenerator[Process]:
+        environ = self._environ
+        if not self._lends_token:
+            environ = {name: value for name, value in environ.items() if name not in _TOKENS}
+        process = await anyio.open_process(
+            _PROGRAM, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=None, env=environ, start_new_session=True
+        )
+        try:
+            assert process.stdin is not None
+            whole = {**question, "home": str(self._home.root), "lends_token": self._lends_token}
+            await process.stdin.send(json.dumps(whole).encode() + b"\n")
+            yield process
+        finally:
+            # What came is on the disk; nothing that it could still do is worth waiting for.
+            with anyio.CancelScope(shield=True, deadline=anyio.current_time() + _REAP_TIMEOUT_S):
+                if process.returncode is None:
+                    process.kill()
+                await process.aclose()
+
+
+async def _lines(process: Process) -> AsyncGenerator[dict[str, Any]]:
+    """The program's answers. Raises the error that it tells."""
+    assert process.stdout is not None
+    rest = ""
+    async for text in TextReceiveStream(process.stdout):
+        *whole, rest = (rest + text).split("\n")
+        for line in whole:
+            answer: dict[str, Any] = json.loads(line)
+            if "error" in answer:
+                raise _error_of(answer["error"])
+            yield answer
+
+
+def _error_of(told: dict[str, str]) -> PaddockError:
+    """The error that the program told, as it was raised there."""
+    kind: Any = getattr(errors, told["kind"], PaddockError)
+    return kind(told["message"])
