@@ -157,7 +157,7 @@ def test_what_a_repository_holds_is_told_with_sizes(env: dict[str, str], hub: Fa
         assert (held["repo"], held["usual"]) == ("ours/seer", "Q4_K_M")
         small, large = sorted(held["variants"], key=lambda variant: variant["model"], reverse=True)
         assert (small["model"], small["quantization"]) == ("ours/seer:Q8_0", "Q8_0")
-        assert (small["verdict"], small["is_here"], small["download"]) == (None, False, None)
+        assert (small["verdict"], small["is_here"], small["download"]) == ("fits", False, None)
         assert small["size_bytes"] == len(gguf()) + len(projector())
         assert small["projector"] == "mmproj-F16.gguf"
         done = paddock.ended(paddock.start("ours/seer:Q8_0"))

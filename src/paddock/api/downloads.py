@@ -8,6 +8,7 @@ from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import aclosing, suppress
 from typing import Any
 
+import anyio.to_thread
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
@@ -118,6 +119,9 @@ async def _held(edge: Edge, repo: str) -> dict[str, Any]:
     spec = parse_spec(repo)
     listing = await edge.downloads.files_of(spec.repo)
     here = {model.id for model in await edge.shelf.models()}
+    room = edge.shelf.room
+    # Looked at once, beside the loop.
+    await anyio.to_thread.run_sync(lambda: room.limits)
     under_way = {one.model: one for one in await edge.downloads.listed()}
 
     def told(variant: Variant) -> dict[str, Any]:
@@ -129,7 +133,7 @@ async def _held(edge: Edge, repo: str) -> dict[str, Any]:
             "size_bytes": variant.size_bytes,
             "files": [file.name for file in variant.all_files],
             "projector": variant.projector.name if variant.projector else None,
-            "verdict": edge.fits(variant.size_bytes),
+            "verdict": room.verdict(variant.size_bytes),
             "is_here": model_id in here,
             "download": {"id": download.id, "state": download.state} if download else None,
         }

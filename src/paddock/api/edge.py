@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -43,14 +42,9 @@ _INSTEAD: dict[Task, str] = {
 _ROUTES: dict[Task, str] = {"text": "/v1/chat/completions", "embedding": "/v1/embeddings", "ranking": "/v1/rerank"}
 
 
-def nothing_to_say(size_bytes: int) -> str | None:
-    """The verdict on a model of that size where nobody judges sizes."""
-    return None
-
-
 @dataclass(frozen=True, kw_only=True)
 class Edge:
-    """One paddock as its routes see it. `fits` says in a word or two whether a model of that many bytes runs here."""
+    """One paddock as its routes see it."""
 
     settings: Settings
     shelf: Shelf
@@ -59,7 +53,6 @@ class Edge:
     recorder: Recorder
     keys: Keys
     downloads: Downloads
-    fits: Callable[[int], str | None] = nothing_to_say
 
     async def body(self, request: Request) -> dict[str, Any]:
         """The request's body. Raises BodyTooLarge or BadRequest."""

@@ -29,7 +29,8 @@ DEFAULT_SLOTS = 2
 # Chosen, not measured: what is left to the system and other programs, and to a driver on each GPU.
 RESERVE_BYTES = 512 * 2**20
 DEVICE_RESERVE_BYTES = 512 * 2**20
-_ROOMY = 0.85
+# Of what is free, a model that takes more than this leaves little to whatever else needs memory.
+TIGHT_SHARE = 0.85
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -249,7 +250,7 @@ class _Devices:
             load=load,
             memory=needs,
             layers=len(units),
-            verdict="fits" if fullest <= _ROOMY else "tight" if fullest <= 1 else "does not fit",
+            verdict="fits" if fullest <= TIGHT_SHARE else "tight" if fullest <= 1 else "does not fit",
             needed_bytes=needed,
             free_bytes=free,
             shares=shares,

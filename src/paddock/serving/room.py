@@ -8,6 +8,7 @@ from paddock import hardware
 from paddock.config import Settings
 from paddock.engine.policy import Limits
 from paddock.hardware import Memory
+from paddock.models.planner import TIGHT_SHARE, Verdict
 
 # Of the memory that is free before any model is loaded; the rest is for paddock, for buffers and for other programs.
 _SHARE = 0.8
@@ -31,6 +32,11 @@ class Room:
             queue_patience_s=settings.queue_patience_s,
             idle_unload_s=settings.idle_unload_s,
         )
+
+    def verdict(self, size_bytes: int) -> Verdict:
+        """Whether a model of this size fits, as far as its file alone tells: keys and values come on top."""
+        share = size_bytes / max(1, self.limits.memory_budget_bytes)
+        return "fits" if share <= TIGHT_SHARE else "tight" if share <= 1 else "does not fit"
 
     @property
     def memory(self) -> Memory:
