@@ -71,6 +71,11 @@ class Settings:
     fetch_images: bool = _setting(True, "Fetch images that a request names by a public http or https address.")
     image_most_bytes: int = _setting(20 * 2**20, "Largest image that is fetched or decoded.", low=1024, high=2**31)
     fetch_timeout_s: float = _setting(10.0, "Seconds that fetching one image may take.", low=0.1, high=600)
+    engine: str = _setting(
+        "",
+        "Engine: a build of `paddock engine list`, a llama-server's path, or `embedded`; empty: the active one.",
+    )
+    engine_mirror: str = _setting("", "Address that serves llama.cpp's releases in place of GitHub.")
     record: bool = _setting(False, "Keep every request in the flight recorder; `x-paddock-record: 1` keeps one.")
     record_most_bytes: int = _setting(
         256 * 2**20, "Space for recorded requests; the oldest leave first.", low=0, high=2**50

@@ -10,12 +10,13 @@ import pytest
 
 from paddock.app import Studio, running
 from paddock.config import load
+from tests.engine import environ
 
 
 @pytest.fixture
 async def studio(anyio_backend: str, tmp_path: Path) -> AsyncGenerator[Studio]:
     """Paddock with the real engine."""
-    settings = load({"port": 0, "context_tokens": 4096, "threads": 1}, environ={"PADDOCK_HOME": str(tmp_path / "home")})
+    settings = load({"port": 0, "context_tokens": 4096, "threads": 1}, environ=environ(tmp_path / "home"))
     async with running(settings) as studio:
         yield studio
 

@@ -49,6 +49,8 @@ def serve(
     fetch_images: Annotated[bool | None, _switch("fetch_images")] = None,
     image_most_bytes: Annotated[str | None, _flag("image_most_bytes", "BYTES")] = None,
     fetch_timeout_s: Annotated[str | None, _flag("fetch_timeout_s", "SECONDS")] = None,
+    engine: Annotated[str | None, _flag("engine", "BUILD")] = None,
+    engine_mirror: Annotated[str | None, _flag("engine_mirror", "URL")] = None,
     record: Annotated[bool | None, _switch("record")] = None,
     record_most_bytes: Annotated[str | None, _flag("record_most_bytes", "BYTES")] = None,
     record_days: Annotated[str | None, _flag("record_days", "DAYS")] = None,
