@@ -73,7 +73,10 @@ def test_what_could_not_be_checked_is_not_offered(more: dict[str, Any]) -> None:
     assert made.offers == ()
 
 
-@pytest.mark.parametrize("said", [None, [], "x", {}, {"tag_name": "b7"}, {"tag_name": "b7", "assets": [{}]}])
+NO_RELEASES: list[object] = [None, [], "x", {}, {"tag_name": "b7"}, {"tag_name": "b7", "assets": [{}]}]
+
+
+@pytest.mark.parametrize("said", NO_RELEASES)
 def test_what_describes_no_release_is_refused(said: object) -> None:
     with pytest.raises(BuildRefused, match="does not describe"):
         of_release(said, "b7")

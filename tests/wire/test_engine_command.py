@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import platform
@@ -15,11 +16,12 @@ from typing import Any
 
 import pytest
 
-from paddock.install.manifest import shipped
+from paddock.install.manifest import read, shipped
 from tests.fakes.release_server import Releases, running_releases
 from tests.fakes.scripted_llama_server import Behaviour, lay_out, tar
 from tests.wire.rig import HANG_GUARD_S
 
+ROOT = Path(__file__).resolve().parents[2]
 TAG = shipped().tag
 NAME = f"ubuntu-{'arm64' if platform.machine() == 'aarch64' else 'x64'}"
 PAD = b"#" * 300_000
@@ -177,6 +179,23 @@ def test_an_active_build_that_vanished_keeps_paddock_from_starting_and_says_why(
     done = subprocess.run(command, env=env, capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 6
     assert "paddock engine use embedded" in done.stderr
+
+
+def test_a_checkout_makes_the_manifest_of_a_release(env: dict[str, str], releases: Releases) -> None:
+    put(releases)
+    command = [sys.executable, "dev.py", "engine-manifest", TAG]
+    done = subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 0, done.stderr
+    made = read(done.stdout)
+    file = releases.root / TAG / f"llama-{TAG}-bin-{NAME}.tar.gz"
+    (offer,) = made.offers
+    assert offer.archive.sha256 == hashlib.sha256(file.read_bytes()).hexdigest()
+    assert offer.archive.size_bytes == file.stat().st_size
+    assert made.sources == shipped().sources
+    command[-1] = "b0"
+    refused = subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True, timeout=120, check=False)
+    assert refused.returncode == 1
+    assert "has no release 'b0'" in refused.stderr
 
 
 def told_failing(env: dict[str, str]) -> Any:
