@@ -10,7 +10,18 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT / "src")]
 
-from bench import clients, counting, dialects, relaying, report, resting, rivals, stopping  # noqa: E402
+from bench import (  # noqa: E402
+    busy,
+    clients,
+    counting,
+    dialects,
+    fitting,
+    relaying,
+    report,
+    resting,
+    rivals,
+    stopping,
+)
 from bench.figures import Figure  # noqa: E402
 
 _PAGE = ROOT / "docs" / "benchmarks.md"
@@ -25,7 +36,9 @@ MEASUREMENTS: dict[str, Callable[[bool], list[Figure]]] = {
     "dialects": dialects.dialects,
     "counting": counting.counting,
     "prefixes": counting.prefixes,
+    "fit": fitting.fit,
     "rivals": rivals.rivals,
+    "busy": busy.busy,
     "clients": clients.compare,
 }
 # Takes the test set's packages and decides nothing anew; docs/adr/0002-http-client.md holds its outcome.

@@ -6,26 +6,36 @@ import json
 import sys
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import replace
+from itertools import pairwise
 from typing import Any
 
 from bench import recorded
 from bench.figures import Figure
-from bench.processes import Served, Target, paddock
-from bench.wire import Kept, request_bytes
+from bench.processes import STEADY, Served, Target, paddock
+from bench.wire import Kept, Lost, open_stream, request_bytes, until
 
 _CONTEXT_TOKENS = 65536
 _COUNT = "/v1/messages/count_tokens"
 _COUNT_GOAL = 1.15
 _AGAIN_GOAL_MS = 10.0
 _CACHED_GOAL = 0.95
+_AT_ONCE = 16
+_PER_S = 100
+_STREAM_S = 3
+_SAID = {"messages": [{"role": "user", "content": "hello"}]}
 _MORE = {"role": "user", "content": "Thank you. Say it once more."}
 Body = dict[str, Any]
 _CLAUDE = "Claude Code"
 
 
 def counting(quick: bool) -> list[Figure]:
-    """Time to count Claude Code's largest recorded request beside the engine's own route, and one message later."""
+    """Time to count Claude Code's largest recorded request beside the engine's own route, and one message later.
+
+    Also what many such counts at once do to a stream.
+    """
     if not recorded.are_here():
         return []
     runs = 3 if quick else 40
@@ -62,7 +72,57 @@ def counting(quick: bool) -> list[Figure]:
             total=True,
             goal=_AGAIN_GOAL_MS,
         ),
+        _beside(body, runs=2 if quick else 9),
     ]
+
+
+def _beside(body: Body, *, runs: int) -> Figure:
+    """The longest gap of a steady stream while many counts run at once, and of the same stream alone.
+
+    The engine is the steady one, which counts at no cost: the delay is what paddock's own part of the counts causes.
+    """
+    alone: list[float] = []
+    beside: list[float] = []
+    with paddock(program=STEADY) as served:
+        counter = replace(served.paddock, path=_COUNT)
+        for run in range(runs + 1):
+            alone.append(_longest_gap_ms(served.paddock, []))
+            asks = [
+                request_bytes(counter, recorded.for_counting(body, f"{time.monotonic_ns()} {run} {place}"))
+                for place in range(_AT_ONCE)
+            ]
+            beside.append(_longest_gap_ms(served.paddock, [(counter, ask) for ask in asks]))
+    return Figure(
+        name=f"stream of {_PER_S} chunks a second, {_AT_ONCE} counts at once beside it: longest gap",
+        unit="ms",
+        runs=(*beside[1:],),  # The first round only warms up.
+        engine_runs=(*alone[1:],),
+        against="the same stream alone",
+        total=True,
+    )
+
+
+def _longest_gap_ms(target: Target, counts: list[tuple[Target, bytes]]) -> float:
+    """Milliseconds of the longest gap between two reads of a steady stream, while these counts are asked for."""
+    bench = {"chunks": _PER_S * _STREAM_S, "per_s": _PER_S}
+    times: list[float] = []
+    with closing(open_stream(target, {**_SAID, "bench": bench})) as sock, ThreadPoolExecutor(_AT_ONCE) as threads:
+        until(sock, b"sent_s")
+        asked = [threads.submit(_count_once, counter, ask) for counter, ask in counts]
+        data = b""
+        while b"[DONE]" not in data:
+            data = sock.recv(65536)
+            if not data:
+                raise Lost("the stream broke off")
+            times.append(time.perf_counter())
+        for one in asked:
+            one.result()
+    return max(after - before for before, after in pairwise(times)) * 1000
+
+
+def _count_once(counter: Target, ask: bytes) -> None:
+    with Kept(counter) as kept:
+        kept.ask(ask)
 
 
 def prefixes(quick: bool) -> list[Figure]:

@@ -53,7 +53,7 @@ def memory(quick: bool) -> list[Figure]:
 
 def _slow_streams_kb(wish: dict[str, Any]) -> tuple[float, float]:
     """KB of paddock and KB of its engine for each of the streams, over the same process with a few of them."""
-    with paddock(program=STEADY) as served, ExitStack() as open_sockets:
+    with paddock(program=STEADY, queue_most=2 * _SLOW_STREAMS) as served, ExitStack() as open_sockets:
         assert served.engine_process
         processes = (served.process, served.engine_process)
 
@@ -188,7 +188,7 @@ def _real_engine() -> list[Any]:
 
     settings = load()
     shelf = Shelf(Catalog(settings.home), settings)
-    return [EMBEDDED, *shelf.flags_for(shelf.default.id).to_argv()]
+    return [EMBEDDED, *shelf.plan_for(shelf.default.id).flags.to_argv()]
 
 
 def cold(quick: bool) -> list[Figure]:

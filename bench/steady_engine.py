@@ -6,6 +6,9 @@ in the field `bench`, which paddock passes on like any unknown field:
     {"chunks": N, "per_s": R}     N frames, R a second, each with the time at which it was sent
     {…, "timed": false}           the same without the time: byte for byte what the real engine writes
     {"flood_bytes": N}            N bytes of frames as fast as the peer takes them, then silence
+
+`POST /left` tells when each connection was closed that was still being streamed to, on the machine's monotonic clock.
+Tokens are counted at no cost, so that what is left of a count is paddock's.
 """
 
 from __future__ import annotations
@@ -43,6 +46,10 @@ _PROPS: dict[str, Any] = {
 }
 
 
+_LEFT_S: list[float] = []
+_BYTES_A_TOKEN = 4
+
+
 class Connection(asyncio.Protocol):
     """One peer; its requests are answered one after another."""
 
@@ -77,6 +84,8 @@ class Connection(asyncio.Protocol):
             self._answer(path, rest[:length])
 
     def connection_lost(self, exc: Exception | None) -> None:
+        if self._streaming:
+            _LEFT_S.append(time.monotonic())
         self._streaming = False
 
     def pause_writing(self) -> None:
@@ -90,6 +99,14 @@ class Connection(asyncio.Protocol):
     def _answer(self, path: bytes, body: bytes) -> None:
         if path == b"/props":
             self._json(_PROPS)
+        elif path == b"/left":
+            self._json({"left_s": _LEFT_S})
+        elif path.endswith(b"/input_tokens"):
+            self._json({"input_tokens": len(body) // _BYTES_A_TOKEN})
+        elif path == b"/tokenize":
+            self._json({"tokens": [0] * (len(body) // _BYTES_A_TOKEN)})
+        elif path == b"/apply-template" and b"paddock_probe_call" not in body:
+            self._json({"prompt": body.decode()})
         elif path == b"/apply-template":
             # Two renderings from which paddock learns how this template begins a call.
             before = '<call>{"name": "' if b'"tool_calls"' in body else ""

@@ -1,4 +1,4 @@
-"""Owns how soon the real engine is idle after a client has left, as the engine's own log tells it.
+"""Owns how soon an engine is left and the real one is idle after a client has left, as the engines themselves tell it.
 
 The engine is not asked (`/slots`): asking it more often than once a second keeps it from noticing a closed connection.
 """
@@ -11,16 +11,18 @@ import socket
 import subprocess
 import threading
 import time
+from dataclasses import replace
 from typing import Any
 
 from bench.figures import Figure
-from bench.processes import Target, paddock
-from bench.wire import connect, request_bytes
+from bench.processes import STEADY, Target, paddock
+from bench.wire import Kept, connect, request_bytes
 
 _PROMPT_TOKENS = 45_000
 # The bundled model's tokenizer reads six digits and a blank one by one.
 _TOKENS_A_NUMBER = 7
 _MOST_S = 60.0
+_CLOSED_GOAL_MS = 100.0
 
 
 class _Told:
@@ -66,9 +68,12 @@ def _leave(target: Target, body: dict[str, Any], after_s: float) -> float:
 
 
 def stop(quick: bool) -> list[Figure]:
-    """Time from a client's leaving to an idle slot, within a 45,000-token prompt and while generating."""
+    """Time from a client's leaving to a closed connection to the engine, and to an idle slot.
+
+    The slot's is taken within a 45,000-token prompt and while generating.
+    """
     runs = 1 if quick else 3
-    rows: list[Figure] = []
+    rows = [_closing(runs=2 if quick else 9, leaves=5 if quick else 20)]
     with paddock(tell=True, context_tokens=49152, slots=1) as served:
         told = _Told(served.told)
         for streamed in (True, False):
@@ -92,6 +97,41 @@ def stop(quick: bool) -> list[Figure]:
                     )
                 )
     return rows
+
+
+def _closing(*, runs: int, leaves: int) -> Figure:
+    """Time from a client's leaving a running stream to the end of paddock's connection to the engine, the slowest."""
+    body = {"stream": True, "messages": [{"role": "user", "content": "hello"}], "bench": {"chunks": 10**6, "per_s": 50}}
+    slowest_ms: list[float] = []
+    with paddock(program=STEADY) as served:
+        teller = replace(served.engine, path="/left")
+        seen = 0
+        for run in range(runs + 1):
+            times_ms: list[float] = []
+            for _ in range(leaves):
+                left_s = _leave(served.paddock, body, 0.1)
+                times_ms.append((_closed_s(teller, seen) - left_s) * 1000)
+                seen += 1
+            if run:  # The first round only warms up.
+                slowest_ms.append(max(times_ms))
+    return Figure(
+        name=f"client leaves a running stream: connection to the engine closed, slowest of {leaves}",
+        unit="ms",
+        runs=(*slowest_ms,),
+        goal=_CLOSED_GOAL_MS,
+    )
+
+
+def _closed_s(teller: Target, seen: int) -> float:
+    """When the steady engine's connection number `seen` was closed under its stream. Raises TimeoutError if never."""
+    end_s = time.monotonic() + _MOST_S
+    while time.monotonic() < end_s:
+        with Kept(teller) as kept:
+            closed_s = json.loads(kept.ask(request_bytes(teller, {})))["left_s"]
+        if len(closed_s) > seen:
+            return float(closed_s[seen])
+        time.sleep(0.005)
+    raise TimeoutError(f"the engine's connection was not closed within {_MOST_S:.0f} s")
 
 
 def _as_sent(body: dict[str, Any]) -> dict[str, Any]:

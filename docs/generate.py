@@ -8,7 +8,7 @@ from __future__ import annotations
 import inspect
 import json
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -18,6 +18,8 @@ from docs import coverage
 from paddock import errors
 from paddock.api.faults import TABLE
 from paddock.config import NAMES, Settings, describe
+from paddock.models import saved
+from paddock.models.families import families
 from tests.wire_table import BEYOND, ROWS
 
 REFERENCE = ROOT / "docs" / "reference"
@@ -93,6 +95,46 @@ def wire_page() -> str:
     return head + coverage.page(ROWS, BEYOND)
 
 
+def families_page() -> str:
+    """Every family of models with what is recommended for it, and who says so."""
+
+    def told(numbers: Mapping[str, float]) -> str:
+        return ", ".join(f"{name} {value:g}" for name, value in numbers.items())
+
+    rows: dict[bool, list[list[str]]] = {True: [], False: []}
+    for family in families():
+        thinking = family.thinking
+        if family.thinks_from_parameters:
+            thinking += f", off below {family.thinks_from_parameters / 1e9:g} billion parameters"
+        about = [family.title, f"`{family.pattern.pattern}`", told(family.sampling), thinking]
+        source = [f"{family.source}: “{family.says}”"] if family.verified else []
+        rows[family.verified].append([*about, told(family.thinking_sampling), *source])
+    heads = ("family", "name", "sampling", "thinking", "sampling with thinking")
+    return (
+        f"{HEAD}\n# Families of models\n\n[Sampling](../sampling.md) tells how this is used. `thinking` is none, "
+        "always, or what a request gets that says nothing.\n\n## Applied\n\nSomebody read the source of each of "
+        "these rows.\n\n" + table((*heads, "source"), rows[True]) + "\n## Offered\n\nNobody read a source for "
+        "these: they were written down from memory, are shown and not applied.\n\n" + table(heads, rows[False])
+    )
+
+
+def model_settings_page() -> str:
+    """Every setting of a single model with its range, meaning and when it takes effect."""
+    rows: list[list[str]] = []
+    for name in saved.NAMES:
+        about = saved.spec_of(name).metadata
+        extent = ", ".join(f"`{choice}`" for choice in about["choices"])
+        if about["low"] is not None:
+            extent = f"{about['low']:,} to {about['high']:,}"
+        when = {"request": "the next request", "load": "the next load"}[about["when"]]
+        rows.append([f"`{name}`", about["kind"].__name__, extent, when, about["help"]])
+    return (
+        f"{HEAD}\n# Settings of a model\n\n`paddock models set MODEL NAME=VALUE` and "
+        "`PUT /api/models/{id}/settings` set these for one model alone.\n\n"
+        + table(("name", "kind", "range", "holds from", "meaning"), rows)
+    )
+
+
 def with_coverage(text: str) -> str:
     """The text of docs/api.md with its table of coverage written anew."""
     before, begin, rest = text.partition(COVERAGE_BEGINS)
@@ -102,7 +144,13 @@ def with_coverage(text: str) -> str:
     return f"{before}{begin}\n\n{coverage.summary(ROWS, BEYOND)}\n{end}{after}"
 
 
-PAGES: dict[str, Callable[[], str]] = {"settings.md": settings_page, "errors.md": errors_page, "wire.md": wire_page}
+PAGES: dict[str, Callable[[], str]] = {
+    "settings.md": settings_page,
+    "errors.md": errors_page,
+    "wire.md": wire_page,
+    "families.md": families_page,
+    "model-settings.md": model_settings_page,
+}
 
 
 def main() -> None:

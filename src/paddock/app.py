@@ -111,7 +111,8 @@ async def _serving(
     with contextlib.closing(_listen(settings)) as listener:
         async with anyio.create_task_group() as tasks:
             pool = Pool(
-                flags_for=shelf.flags_for,
+                plan_for=shelf.plan_for,
+                limits=lambda: shelf.room.limits,
                 tasks=tasks,
                 load_timeout_s=settings.load_timeout_s,
                 program=engine_program,

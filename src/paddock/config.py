@@ -55,7 +55,27 @@ class Settings:
         low=0.1,
         high=86400,
     )
+    answer_tokens_most: int = _setting(
+        0, "Most tokens of an answer whose request sets no bound; 0 lets it go on to the end of the context.",
+        low=0, high=2**24,
+    )  # fmt: skip
     load_timeout_s: float = _setting(600.0, "Seconds a model may take to load.", low=0.1, high=86400)
+    memory_budget_bytes: int = _setting(
+        0,
+        "Memory that loaded models may take together; 0 takes 80 % of what is free at the start.",
+        low=0,
+        high=2**50,
+    )
+    models_most: int = _setting(0, "Models loaded at once; 0 is as many as fit into memory.", low=0, high=1024)
+    queue_most: int = _setting(
+        48, "Requests that may wait, for a model or for a slot of one; a further one is refused.", low=0, high=10000
+    )
+    queue_patience_s: float = _setting(
+        5.0, "Seconds after which a request that waits for room stops new ones to models in its way.", low=0, high=86400
+    )
+    idle_unload_s: float = _setting(
+        0.0, "Seconds after which a model that nobody uses is unloaded; 0 is never.", low=0, high=31536000
+    )
     max_body_bytes: int = _setting(64 * 2**20, "Largest request body that is read.", low=1024, high=2**40)
     allowed_origins: str = _setting(
         "", "Web origins, separated by commas, whose pages may call paddock, such as `http://localhost:3000`."
@@ -150,16 +170,27 @@ def _from_file(path: Path) -> dict[str, Any]:
 def _checked(name: str, raw: object, where: str) -> Value:
     """`raw` as the setting's own type, within its range."""
     spec = Settings.__dataclass_fields__[name]
-    convert = _CONVERTERS[type(spec.default)]
-    try:
-        value = convert(raw)
-    except (TypeError, ValueError) as error:
-        raise SettingInvalid(f"{where} is {raw!r}, which is not {_KINDS[type(spec.default)]}.") from error
-    low, high = spec.metadata["low"], spec.metadata["high"]
-    if low is not None and isinstance(value, (int, float)) and not low <= value <= high:
-        raise SettingInvalid(f"{where} is {value}; it must lie between {low} and {high}.")
+    default: Value = spec.default
+    value = converted(type(default), raw, where, low=spec.metadata["low"], high=spec.metadata["high"])
     if name == "log_level" and value not in _LOG_LEVELS:
         raise SettingInvalid(f"{where} is {value!r}; it must be one of {', '.join(_LOG_LEVELS)}.")
+    return value
+
+
+def converted(
+    kind: type[Value], raw: object, where: str, *, low: float | None = None, high: float | None = None
+) -> Value:
+    """`raw`, perhaps typed as text, as a bool, int, float or str within a range. `where` names it in an error.
+
+    Raises:
+        SettingInvalid: it is not of that kind, or lies outside the range.
+    """
+    try:
+        value = _CONVERTERS[kind](raw)
+    except (TypeError, ValueError) as error:
+        raise SettingInvalid(f"{where} is {raw!r}, which is not {_KINDS[kind]}.") from error
+    if low is not None and high is not None and isinstance(value, (int, float)) and not low <= value <= high:
+        raise SettingInvalid(f"{where} is {value}; it must lie between {low} and {high}.")
     return value
 
 

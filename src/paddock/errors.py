@@ -12,6 +12,7 @@
     ├── ResponseUnknown           no stored response of that id
     ├── ModelUnknown              no model of that name
     ├── ModelUnusable             the file is not a model that can be loaded
+    ├── ModelTooLarge             the model needs more memory than engines may take
     ├── HubUnavailable            the hub cannot be reached, or does not have what was asked for
     ├── RequestUnknown            no recorded request of that id
     ├── StoreUnusable             the database cannot be opened, read or written
@@ -136,6 +137,21 @@ class ModelUnknown(PaddockError):
 
 class ModelUnusable(PaddockError):
     """The file is not a GGUF model that this engine can load (truncated, newer, empty, of another kind)."""
+
+
+class ModelTooLarge(PaddockError):
+    """The model needs more memory than engines may take, or than pinned models leave of that. Sizes are in bytes."""
+
+    def __init__(self, model_id: str, *, need_bytes: int, budget_bytes: int, pinned: Sequence[str]) -> None:
+        need, budget = (f"{size / 2**20:,.1f} MiB" for size in (need_bytes, budget_bytes))
+        held = f", and {', '.join(pinned)} {'is' if len(pinned) == 1 else 'are'} pinned" if pinned else ""
+        advice = "Unpin a model" if pinned else "Choose a smaller model or context"
+        super().__init__(
+            f"The model '{model_id}' needs {need} of memory; the models together may take {budget}{held}. "
+            f"{advice}, or raise memory_budget_bytes or models_most."
+        )
+        self.need_bytes = need_bytes
+        self.budget_bytes = budget_bytes
 
 
 class HubUnavailable(PaddockError):

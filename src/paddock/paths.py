@@ -35,6 +35,21 @@ class Home:
         return self.root / "aliases.json"
 
     @property
+    def model_settings(self) -> Path:
+        """What was set for single models."""
+        return self.root / "model-settings.json"
+
+    @property
+    def templates(self) -> Path:
+        """Chat templates that take the place of models' own."""
+        return self.root / "templates"
+
+    @property
+    def measured(self) -> Path:
+        """How much memory models were seen to need."""
+        return self.root / "measured.json"
+
+    @property
     def database(self) -> Path:
         """The database, where no other was named."""
         return self.root / "paddock.db"

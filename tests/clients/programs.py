@@ -98,7 +98,8 @@ def _codex(place: Place) -> Command:
     provider = f'name = "paddock"\nbase_url = "{place.url}/v1"\nwire_api = "responses"\nenv_key = "PADDOCK_API_KEY"\n'
     settings = f'model = "{MODEL}"\nmodel_provider = "paddock"\nmodel_context_window = {place.context_tokens}\n'
     (home / "config.toml").write_text(f"{settings}\n[model_providers.paddock]\n{provider}", "utf-8")
-    command = [str(NODE / "codex"), "exec", "--skip-git-repo-check", "--sandbox", "danger-full-access", TASK]
+    sandbox = "danger-full-access" if place.lets_it_act else "read-only"
+    command = [str(NODE / "codex"), "exec", "--skip-git-repo-check", "--sandbox", sandbox, TASK]
     return command, {"CODEX_HOME": str(home), "PADDOCK_API_KEY": "not-needed"}
 
 

@@ -32,13 +32,19 @@ COMPLAINTS = re.compile(
 )
 REFUSED = re.compile(r'paddock_requests_total\{.*status="[45]\d\d".*')
 COUNTED = re.compile(r'"prompt_tokens":\s*(\d+).*?"cached_tokens":\s*(\d+)')
+# How each dialect tells of a fault in a stream that has already opened with 200.
+BROKEN = re.compile(r'^(?:event: (?:error|response\.failed)\b.*|data: \{"error".*|\{"error".*)', re.MULTILINE)
 
 
 @pytest.fixture
 async def studio(anyio_backend: str, tmp_path: Path) -> AsyncGenerator[Studio]:
-    """Paddock with the real engine, a context that holds Claude Code's prompt, and the flight recorder on."""
+    """Paddock with the real engine, a context that holds Claude Code's prompt, and the flight recorder on.
+
+    Some programs set no bound for an answer, and a small model may then write until its context is full.
+    """
     settings = load(
-        {"port": 0, "context_tokens": 65536, "record": True}, environ={"PADDOCK_HOME": str(tmp_path / "paddock")}
+        {"port": 0, "context_tokens": 65536, "record": True, "answer_tokens_most": 512},
+        environ={"PADDOCK_HOME": str(tmp_path / "paddock")},
     )
     async with running(settings) as studio:
         yield studio
@@ -54,6 +60,23 @@ async def recorded(http: httpx.AsyncClient) -> list[dict[str, Any]]:
     found = [(await http.get(f"/api/requests/{record['id']}")).json() for record in listed]
     await http.delete("/api/requests")
     return found
+
+
+def broken(record: dict[str, Any]) -> list[str]:
+    """The faults that an answer told of after it had opened."""
+    return [found[:300] for found in BROKEN.findall(str(record["sections"].get("outbound", "")))]
+
+
+@pytest.mark.parametrize(
+    ("outbound", "faults"),
+    [
+        (': keep-alive\n\ndata: {"error": {"message": "x"}}\n\n', 1), ('{"error":"x"}\n', 1),
+        ('event: error\ndata: {"type":"error"}\n\n', 1), ('event: response.failed\ndata: {}\n\n', 1),
+        ('event: message_stop\ndata: {"text": "event: error"}\n\ndata: {"choices": []}\n\ndata: [DONE]\n\n', 0),
+    ],
+)  # fmt: skip
+def test_a_fault_within_an_answer_is_found_in_every_dialect(outbound: str, faults: int) -> None:
+    assert len(broken({"sections": {"outbound": outbound}})) == faults
 
 
 def counts(record: dict[str, Any]) -> tuple[int, int]:
@@ -77,6 +100,8 @@ async def test_a_program_speaks_with_the_real_engine_without_a_fault(name: str, 
             records = await recorded(http)
             assert records, said
             assert [(record["status"], record["path"]) for record in records if record["status"] != 200] == [], said
+            assert all(record["sections"].get("outbound") for record in records), said
+            assert [fault for record in records for fault in broken(record)] == [], said
             assert not COMPLAINTS.search(said), said
             assert done.returncode == 0 or '"subtype":"error_max_turns"' in done.stdout, said
             assert REFUSED.findall((await http.get("/metrics")).text) == [], said

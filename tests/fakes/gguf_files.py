@@ -53,6 +53,7 @@ MODEL: Mapping[str, object] = {
     "tokenizer.ggml.tokens": ["a", "b", "c"],
     "tokenizer.chat_template": "{{ messages }}",
 }
+DIMENSIONS = ("llama.block_count", "llama.embedding_length", "llama.attention.head_count")
 TENSORS = (Tensor("token_embd.weight", (64, 3), "Q8_0"), Tensor("output_norm.weight", (64,)))
 
 
@@ -98,7 +99,11 @@ def gguf(
     alignment: int = ALIGNMENT,
 ) -> bytes:
     """A whole file. `more` adds to the metadata, `without` takes from it."""
-    entries = {key: value for key, value in {**metadata, **(more or {})}.items() if key not in without}
+    merged = {**metadata, **(more or {})}
+    # A model of another architecture has the same dimensions under its own name.
+    kind = merged.get("general.architecture")
+    own = {key.replace("llama.", f"{kind}.", 1): merged[key] for key in DIMENSIONS if key in merged}
+    entries = {key: value for key, value in {**own, **merged}.items() if key not in without}
     head = b"GGUF" + struct.pack("<IQQ", version, len(tensors), len(entries))
     head += b"".join(text(key) + typed(value) for key, value in entries.items())
     offset, infos, data = 0, b"", b""

@@ -349,10 +349,14 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--parallel", type=int, default=1)
     parser.add_argument("--batch-size", type=int, default=128)
     parser.add_argument("--ubatch-size", type=int, default=128)
+    parser.add_argument("--ctx-checkpoints", type=int, default=32)
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--embeddings", action="store_true")
     parser.add_argument("--reranking", action="store_true")
-    parser.add_argument("--mmproj")
+    for word in ("mmproj", "chat-template-file", "cache-type-k", "cache-type-v", "flash-attn", "rope-freq-base"):
+        parser.add_argument(f"--{word}")
+    for word in ("rope-freq-scale", "model-draft", "spec-type"):
+        parser.add_argument(f"--{word}")
     return parser.parse_args()
 
 

@@ -12,6 +12,7 @@ from tests.fakes.scripted_shapes import Answer, Chunk, Generate, Script
 
 SYSTEM = "You are a scripted engine."
 WORDS = "The scripted engine says hello."
+VOCABULARY = 2048
 COUNT = "/v1/chat/completions/input_tokens"
 Json = dict[str, Any]
 
@@ -29,6 +30,8 @@ def default_answer(
         return {"json": {"status": "ok"}}
     if path == "/props":
         return {"json": _merged(_props(arguments), script.get("props", {}))}
+    if path == "/v1/models":
+        return {"json": {"object": "list", "data": [{"id": arguments.alias, "meta": {"n_vocab": VOCABULARY}}]}}
     if path == "/slots":
         return {"json": [{"id": n, "is_processing": False} for n in range(arguments.parallel)]}
     if path not in ("/apply-template", "/tokenize", COUNT, "/v1/chat/completions", "/v1/completions", "/v1/embeddings"):

@@ -50,7 +50,7 @@ async def serve(folder: Path) -> None:
     (models / f"{EMBEDDER}.gguf").write_bytes(gguf({**MODEL, **kind}))
     script = folder / "script.json"
     script.write_text(json.dumps(SCRIPT), "utf-8")
-    settings = load({"port": 0}, environ={"PADDOCK_HOME": str(folder / "home")})
+    settings = load({"port": 0, "models_most": 1}, environ={"PADDOCK_HOME": str(folder / "home")})
     log.set_up(settings.log_level)
     assert EMBEDDED[0] == sys.executable
     program = [sys.executable, str(FAKE), "--script", str(script)]
@@ -66,17 +66,17 @@ async def serve(folder: Path) -> None:
 def state(studio: Studio) -> dict[str, Any]:
     """What this process holds. Idle worker threads are left out: they are few, and end when they like."""
     gc.collect()
-    resident = studio.pool.resident
+    residents = studio.pool.residents.values()
     threads = Counter(thread.name for thread in threading.enumerate() if not thread.name.startswith("AnyIO worker"))
     pools = [made.pool for made in gc.get_objects() if type(made) is Engine]
     return {
-        "port": resident.engine.port if resident else None,
+        "port": next((resident.engine.port for resident in residents), None),
         "rss_mib": psutil.Process().memory_info().rss // 2**20,
         "held": {
             "tasks": len(asyncio.all_tasks()),
             "threads": dict(threads),
             "busy worker threads": anyio.to_thread.current_default_thread_limiter().borrowed_tokens,
-            "leases": resident.leases if resident else 0,
+            "leases": sum(resident.leases for resident in residents),
             "databases": len(pools),
             "database connections in use": sum(pool.checkedout() for pool in pools if isinstance(pool, QueuePool)),
             "children": len(psutil.Process().children(recursive=True)),

@@ -36,7 +36,6 @@ SHAPES: dict[str, dict[str, Any]] = {
 }
 
 
-@pytest.mark.rule("schema-decoding")
 @pytest.mark.parametrize("shape", SHAPES)
 @pytest.mark.parametrize("stream", [False, True])
 async def test_a_shape_that_the_engine_cannot_read_is_named(studio: Studio, shape: str, stream: bool) -> None:

@@ -169,7 +169,8 @@ def test_a_model_is_imported_listed_shown_served_and_removed(env: dict[str, str]
         ("mine", "imported"),
     ]
     shown = json.loads(run(env, "models", "show", "mine", "--json").stdout)
-    assert shown == listed["models"][1]
+    assert {name: shown[name] for name in listed["models"][1]} == listed["models"][1]
+    assert set(shown) - set(listed["models"][1]) == {"settings", "recommended_sampling"}
     assert shown["size_bytes"] == file.stat().st_size
     assert "size bytes" in run(env, "models", "show", str(file)).stdout
     with serving(env, "--model", "mine") as process:
@@ -235,13 +236,23 @@ def test_a_pull_that_was_stopped_goes_on_where_it_stopped(env: dict[str, str], t
     assert run(env, "models", "rm", "org/tiny:Q8_0").stdout == "org/tiny:Q8_0 is removed.\n"
 
 
+def test_the_fit_of_a_model_is_told_before_it_is_loaded(env: dict[str, str]) -> None:
+    ran = run(env, "models", "fit", "pocket-v0", "--ctx", "4096", "--slots", "1")
+    assert ran.returncode == 0
+    assert "for 1 slot of 4096 tokens, kept as f16" in ran.stdout
+    told = json.loads(run(env, "models", "fit", "pocket-v0", "--kv", "q8_0", "--json").stdout)
+    assert (told["model"], told["kv_type"], told["verdict"]) == ("pocket-v0", "q8_0", "fits")
+    assert run(env, "models", "fit", "pocket-v0", "--kv", "q9").returncode == 2
+    assert run(env, "models", "fit", "nobody").returncode == 1
+
+
 def test_the_doctor_tries_the_engine_for_real(env: dict[str, str]) -> None:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         env["PADDOCK_PORT"] = str(probe.getsockname()[1])
     ran = run(env, "doctor")
     assert (ran.returncode, ran.stderr) == (0, "")
-    names = ["settings", "python", "cpu", "memory", "home", "disk", "port", "models", "library", "engine"]
+    names = ["settings", "python", "cpu", "memory", "gpu", "home", "disk", "port", "models", "library", "engine"]
     lines = [line for line in ran.stdout.splitlines() if not line.startswith(" ")]
     assert [line.split()[1] for line in lines[:-1]] == names
     assert "the bundled model answers" in ran.stdout

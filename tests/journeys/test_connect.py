@@ -6,14 +6,21 @@ import json
 import os
 import subprocess
 import sys
+import threading
 import tomllib
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
+import anyio
+import anyio.to_thread
 import pytest
 import yaml
 
+from paddock.app import Studio
 from paddock.cli.connect_clients import CLIENTS
+from paddock.models.aliases import Aliases
+from paddock.paths import Home
 
 # Nothing answers there: the model is the settings' own.
 NOWHERE = "http://127.0.0.1:9"
@@ -116,6 +123,8 @@ def test_a_file_that_cannot_be_read_is_left_as_it_is(name: str, broken: str, tmp
         (["cursor", "--run"], "is no program to start"),
         (["codex", "--", "exec"], "say --run before --"),
         (["codex", "--url", "ftp://x"], "is not an address"),
+        (["codex", "--write", "--run"], "exclude one another"),
+        (["codex", "--write", "--json"], "exclude one another"),
     ],
 )
 def test_what_makes_no_sense_is_one_sentence(words: list[str], sentence: str, tmp_path: Path) -> None:
@@ -123,6 +132,119 @@ def test_what_makes_no_sense_is_one_sentence(words: list[str], sentence: str, tm
     assert ran.returncode == 1
     assert sentence in ran.stderr
     assert "Traceback" not in ran.stderr
+
+
+@pytest.mark.parametrize("exists", [True, False])
+def test_a_link_to_a_file_stays_a_link(exists: bool, tmp_path: Path) -> None:
+    home, real = tmp_path / "home", tmp_path / "dotfiles" / "claude.json"
+    (home / ".claude").mkdir(parents=True)
+    if exists:
+        real.parent.mkdir()
+        real.write_text('{"theme": "dark"}', "utf-8")
+    link = home / WRITTEN["claude-code"]
+    link.symlink_to(real)
+    assert run(home, "claude-code", "--url", NOWHERE, "--write").returncode == 0
+    assert link.is_symlink()
+    assert read(real)["env"]["ANTHROPIC_BASE_URL"] == NOWHERE
+    assert ("theme" in read(real)) == exists
+
+
+def test_a_mark_at_a_files_beginning_and_its_line_ends_stay(tmp_path: Path) -> None:
+    path = tmp_path / "home" / WRITTEN["claude-code"]
+    path.parent.mkdir(parents=True)
+    path.write_bytes(b'\xef\xbb\xbf{\r\n  "theme": "dark"\r\n}\r\n')
+    assert run(tmp_path / "home", "claude-code", "--url", NOWHERE, "--write").returncode == 0
+    written = path.read_bytes()
+    assert written.startswith(b"\xef\xbb\xbf{\r\n")
+    assert written.count(b"\n") == written.count(b"\r\n")
+    assert json.loads(written.decode("utf-8-sig"))["theme"] == "dark"
+
+
+@pytest.mark.parametrize(("name", "theirs"), [("claude-code", '{"env": ["A"]}'), ("opencode", '{"provider": "x"}')])
+def test_a_form_without_a_place_for_ours_is_one_sentence(name: str, theirs: str, tmp_path: Path) -> None:
+    path = tmp_path / "home" / WRITTEN[name]
+    path.parent.mkdir(parents=True)
+    path.write_text(theirs, "utf-8")
+    ran = run(tmp_path / "home", name, "--url", NOWHERE, "--write")
+    assert (ran.returncode, path.read_text("utf-8")) == (1, theirs)
+    assert "left as it is" in ran.stderr
+    assert f"`paddock connect {name}` prints" in ran.stderr
+
+
+@pytest.mark.parametrize("form", ["a file in the folder's place", "a folder in the file's place", "no such home"])
+def test_a_place_that_cannot_be_written_is_one_sentence(form: str, tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    home.mkdir()
+    if form == "a file in the folder's place":
+        (home / ".claude").touch()
+    elif form == "a folder in the file's place":
+        (home / WRITTEN["claude-code"]).mkdir(parents=True)
+    else:
+        home = Path("/proc")
+    ran = run(home, "claude-code", "--url", NOWHERE, "--write", PADDOCK_HOME=str(tmp_path / "paddock"))
+    assert ran.returncode == 1
+    assert "cannot be written" in ran.stderr
+    assert "fault of paddock" not in ran.stderr
+
+
+def test_a_profile_that_wins_is_told_of(tmp_path: Path) -> None:
+    path = tmp_path / "home" / WRITTEN["codex"]
+    path.parent.mkdir(parents=True)
+    path.write_text('profile = "work"\n[profiles.work]\nmodel_provider = "x"\n', "utf-8")
+    assert "comes before this" in run(tmp_path / "home", "codex", "--url", NOWHERE, "--write").stderr
+
+
+@pytest.mark.parametrize("key", ["pdk-a\npdk-b", "clé"])
+def test_a_key_that_no_header_can_carry_is_one_sentence(key: str, tmp_path: Path) -> None:
+    ran = run(tmp_path / "home", "codex", "--url", NOWHERE, PADDOCK_API_KEY=key)
+    assert ran.returncode == 1
+    assert ran.stderr.startswith("Error: PADDOCK_API_KEY holds more than a key")
+
+
+class Stranger(BaseHTTPRequestHandler):
+    """A server of the same route that is no paddock."""
+
+    def do_GET(self) -> None:
+        body = (
+            self.path.removeprefix("/v1/models/").encode() if "/v1/models/" in self.path else b'{"data": [{"id": 1}]}'
+        )
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, format: str, *args: object) -> None:
+        pass
+
+
+@pytest.mark.parametrize("model", [[], ["--model", "text"], ["--model", "[]"], ["--model", "{}"]])
+def test_a_server_that_is_no_paddock_is_one_sentence(model: list[str], tmp_path: Path) -> None:
+    with ThreadingHTTPServer(("127.0.0.1", 0), Stranger) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        try:
+            ran = run(tmp_path / "home", "codex", "--url", f"http://127.0.0.1:{server.server_port}", *model)
+        finally:
+            server.shutdown()
+            thread.join()
+    assert ran.returncode == 1
+    assert "not as a paddock does" in ran.stderr
+
+
+@pytest.mark.anyio
+async def test_a_name_that_the_server_resolves_is_taken(studio: Studio, tmp_path: Path) -> None:
+    Aliases(Home(root=tmp_path / "home")).set("claude-*", "pocket-v0")
+
+    async def printed(model: str) -> subprocess.CompletedProcess[str]:
+        words = ["claude-code", "--url", studio.url, "--json", "--model", model]
+        return await anyio.to_thread.run_sync(lambda: run(tmp_path / "person", *words))
+
+    for model in ("pocket-v0", "POCKET-V0", "claude-sonnet-4"):
+        told = json.loads((await printed(model)).stdout)["environment"]
+        assert (told["ANTHROPIC_MODEL"], told["CLAUDE_CODE_MAX_CONTEXT_TOKENS"]) == (model, "4096")
+    refused = await printed("nope")
+    assert refused.returncode == 1
+    assert "There is no model 'nope'" in refused.stderr
 
 
 def test_a_program_that_is_not_installed_is_named_with_how_to_get_it(tmp_path: Path) -> None:

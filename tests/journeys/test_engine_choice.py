@@ -20,8 +20,8 @@ async def test_the_engine_that_the_run_is_about_is_the_one_that_computes(studio:
     async with httpx.AsyncClient(timeout=60, trust_env=False) as http:
         answer = await http.post(f"{studio.url}{CHAT}", json={"messages": [USER], "max_tokens": 4})
         assert answer.status_code == 200
-    assert studio.pool.engine
-    process = psutil.Process(studio.pool.engine.pid)
+    (resident,) = studio.pool.residents.values()
+    process = psutil.Process(resident.engine.pid)
     assert f"paddock.engine.{'installed' if INSTALLED else 'embedded'}" in process.cmdline()
     programs = [Path(child.exe()) for child in process.children()]
     assert programs == PROGRAMS

@@ -49,11 +49,10 @@ async def kill_in_the_middle(studio: Studio, http: httpx.AsyncClient) -> list[fl
                 group.start_soon(one_stream, http, begun, ended)
             for _ in range(STREAMS):
                 await begun.acquire()
-            engine = studio.pool.engine
-            assert engine
-            assert engine.pid
+            (resident,) = studio.pool.residents.values()
+            assert resident.engine.pid
             killed_s = time.monotonic()
-            await killed(engine.pid)
+            await killed(resident.engine.pid)
     for got, _ in ended:
         (error,) = errors_of(got)
         assert error["type"] == "server_error"

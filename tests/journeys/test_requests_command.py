@@ -6,10 +6,14 @@ import json
 import shlex
 import subprocess
 import urllib.request
+from pathlib import Path
 from typing import Any
 
+import anyio
 import pytest
 
+from paddock.paths import Home
+from paddock.recorder.recorder import Recorder
 from tests.journeys.test_cli import env, line_of, run, serving
 
 __all__ = ["env"]
@@ -40,9 +44,12 @@ def test_a_recorded_request_is_listed_and_shown_without_its_key(recorded: dict[s
     assert record["id"] in line
     assert "POST /v1/chat/completions" in line
     shown = run(recorded, "requests", "show", record["id"][:20]).stdout
-    for section in ("inbound", "upstream", "engine", "outbound"):
+    for section in ("inbound", "upstream", "prompt", "engine", "events", "outbound"):
         assert f"── {section} " in shown
     assert '"Hello"' in shown
+    prompt = run(recorded, "requests", "show", record["id"], "--section", "prompt").stdout
+    assert "Hello" in prompt
+    assert "<|im_start|>" in prompt or "[INST]" in prompt
     assert KEY not in shown
     assert json.loads(run(recorded, "requests", "show", record["id"], "--json").stdout)["status"] == 200
     assert run(recorded, "requests", "show", record["id"], "--section", "inbound").stdout.startswith("{")
@@ -74,3 +81,35 @@ def test_what_is_not_there_is_one_sentence_and_clearing_removes_all(recorded: di
     assert "paddock requests list" in gone.stderr
     assert run(recorded, "requests", "clear").stdout == "1 recorded requests removed.\n"
     assert "Nothing is recorded" in run(recorded, "requests", "list").stdout
+
+
+def recorded_by_hand(home: Path, body: bytes) -> None:
+    """A recording as the recorder writes it, of a request with that body."""
+
+    async def write() -> None:
+        recorder = Recorder(folder=Home(root=home).requests, is_on=True, most_bytes=2**30, most_age_s=1e6)
+        recording = recorder.begin(request_id="r", method="POST", path="/v1/x", headers=[], asked=None)
+        assert recording is not None
+        recording.inbound(body)
+        await recording.close()
+
+    anyio.run(write)
+
+
+def test_the_curl_line_reads_no_file_and_sends_nothing_that_was_cut(env: dict[str, str]) -> None:
+    recorded_by_hand(Path(env["PADDOCK_HOME"]), b"@/etc/hostname")
+    (record,) = listed(env)
+    words = shlex.split(run(env, "requests", "curl", record["id"]).stdout)
+    assert words[-2:] == ["--data-raw", "@/etc/hostname"]
+    run(env, "requests", "clear")
+    recorded_by_hand(Path(env["PADDOCK_HOME"]), b"x" * (5 * 2**20))
+    (record,) = listed(env)
+    refused = run(env, "requests", "curl", record["id"])
+    assert (refused.returncode, "larger body" in refused.stderr) == (1, True)
+
+
+def test_a_home_that_cannot_be_is_one_sentence(env: dict[str, str]) -> None:
+    refused = run({**env, "PADDOCK_HOME": "/dev/null/x"}, "requests", "list")
+    assert (refused.returncode, refused.stdout) == (1, "")
+    assert "PADDOCK_HOME" in refused.stderr
+    assert "Traceback" not in refused.stderr

@@ -148,6 +148,29 @@ async def test_row_52_a_streamed_call_is_the_call_of_the_whole_answer(
     assert usage.completion_tokens > 0
 
 
+@pytest.mark.rule("choice-allowed")
+@pytest.mark.parametrize("allowed", [["get_weather"], ["add"], ["get_weather", "add"]])
+async def test_the_tools_that_are_not_allowed_are_never_called_on_auto(
+    sdk: openai.AsyncOpenAI, allowed: list[str]
+) -> None:
+    """Asked for the weather, the model calls the tool for it where it has that; elsewhere it cannot."""
+    listed: list[dict[str, object]] = [{"type": "function", "function": {"name": name}} for name in allowed]
+    raw = await sdk.chat.completions.with_raw_response.create(
+        model=MODEL,
+        messages=WEATHER,
+        tools=[GET_WEATHER, ADD],
+        tool_choice={"type": "allowed_tools", "allowed_tools": {"mode": "auto", "tools": listed}},
+        temperature=0,
+        max_tokens=100,
+    )
+    assert raw.headers["x-paddock-adapted"] == f"tool_choice allowed_tools: auto with {len(allowed)} of 2 tools"
+    called = [call.function.name for call in calls_of(raw.parse())]
+    if "get_weather" in allowed:
+        assert called == ["get_weather"]
+    else:
+        assert set(called) <= {"add"}
+
+
 CHOICES: dict[str, tuple[ChatCompletionToolChoiceOptionParam, set[str]]] = {
     "required": ("required", {"get_weather", "add"}),
     "named": ({"type": "function", "function": {"name": "add"}}, {"add"}),
@@ -315,9 +338,8 @@ async def test_the_streaming_accumulator_of_the_sdk_works(sdk: openai.AsyncOpenA
 
 async def test_the_engine_asks_every_other_local_program_for_its_key(sdk: openai.AsyncOpenAI, studio: Studio) -> None:
     await sdk.chat.completions.create(model=MODEL, messages=HELLO, max_tokens=1)
-    assert studio.pool.engine
     async with openai.AsyncOpenAI(
-        base_url=f"http://127.0.0.1:{studio.pool.engine.port}/v1", api_key="guessed", max_retries=0
+        base_url=f"http://127.0.0.1:{studio.pool.residents[MODEL].engine.port}/v1", api_key="guessed", max_retries=0
     ) as intruder:
         with pytest.raises(openai.AuthenticationError):
             await intruder.chat.completions.create(model=MODEL, messages=HELLO)

@@ -12,8 +12,9 @@ import pytest
 
 from paddock.engine.client import EngineClient
 from paddock.engine.flags import EngineFlags
-from paddock.engine.pool import Abilities, Lease, Resident
+from paddock.engine.plan import EnginePlan
 from paddock.engine.process import Endpoint, EngineProcess
+from paddock.engine.resident import Abilities, Lease, Resident
 from paddock.errors import BadRequest, EngineRefused, EngineUnreachable
 from paddock.serving.choice import force, lead_between, narrow
 from paddock.serving.prepare import Prepared, prepare
@@ -324,7 +325,7 @@ def lease_of(client: EngineClient) -> Lease:
         model_id="m",
         endpoint=Endpoint(port=1, api_key="k", generation=1),
         abilities=Abilities(context_tokens=1, sees_images=False, template_knows_tools=True),
-        resident=Resident(model_id="m", engine=engine),
+        resident=Resident(model_id="m", plan=EnginePlan(flags=flags, memory_bytes=0), engine=engine),
         client=client,
     )
 

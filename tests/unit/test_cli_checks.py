@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from paddock import hardware
 from paddock.cli import checks, ports
 from paddock.config import Settings
 from paddock.hardware import Cpu, Memory
@@ -43,6 +44,19 @@ def test_little_memory_is_a_warning_and_the_containers_limit_is_told() -> None:
     check = checks.memory_check(tight)
     assert check.status == "warn"
     assert check.detail == "0.2 GiB available of 8.0 GiB (a container's limit of 0.5 GiB)"
+
+
+def test_gpus_are_told_with_their_memory_and_silent_drivers_warned_of() -> None:
+    assert checks.gpu_check(hardware.Found()).detail == "none found: models run on the processor"
+    card = hardware.Accelerator(
+        api="cuda", index=0, name="Big Card", total_bytes=24 * 2**30, free_bytes=20 * 2**30, architecture="8.9"
+    )
+    lent = hardware.Accelerator(api="vulkan", index=0, name="Small One", is_shared=True)
+    check = checks.gpu_check(hardware.Found(accelerators=(card, lent)))
+    assert check.status == "ok"
+    assert check.detail == "Big Card (cuda 8.9, 20.0 GiB free of 24.0 GiB); Small One (vulkan, memory not told)"
+    check = checks.gpu_check(hardware.Found(troubles=("NVIDIA's driver does not answer: no.",)))
+    assert (check.status, check.detail) == ("warn", "NVIDIA's driver does not answer: no.")
 
 
 def test_a_home_that_cannot_be_made_fails_with_the_reason(tmp_path: Path) -> None:

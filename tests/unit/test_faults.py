@@ -42,6 +42,7 @@ SAMPLES: list[PaddockError] = [
     errors.KeyUnknown("No key has the id 'x'."),
     errors.ModelUnknown("gpt", known=["pocket-v0"], nearest="pocket-v0"),
     errors.ModelUnusable("'x.gguf' is not a GGUF file."),
+    errors.ModelTooLarge("m", need_bytes=2**40, budget_bytes=2**34, pinned=[]),
     errors.HubUnavailable("The hub cannot be reached."),
     errors.SettingInvalid("--port is 70000."),
     errors.HomeUnusable("The data home /srv/secret cannot be written."),
@@ -63,7 +64,7 @@ STATUSES: dict[type[PaddockError], int] = {
     errors.BadRequest: 400, errors.FieldInvalid: 422, errors.ImageRefused: 400, errors.ContextOverflow: 400,
     errors.BodyTooLarge: 413, errors.PageForbidden: 403, errors.ModelUnknown: 404,
     errors.KeyRefused: 401, errors.TooBusy: 429, errors.ResponseUnknown: 404, errors.RequestUnknown: 404,
-    errors.StoreUnusable: 503, errors.ModelUnusable: 400, errors.HubUnavailable: 502,
+    errors.StoreUnusable: 503, errors.ModelUnusable: 400, errors.ModelTooLarge: 400, errors.HubUnavailable: 502,
     errors.EngineFailedToStart: 502, errors.EngineUnreachable: 502, errors.EngineNotConnected: 502,
     errors.EngineUnavailable: 503, errors.EngineTimeout: 504, errors.EngineRefused: 0,
 }  # fmt: skip

@@ -32,7 +32,7 @@ def test_every_flag_has_a_spelling_of_its_own_and_a_help_text() -> None:
 def test_flags_are_written_as_llama_server_reads_them() -> None:
     assert FLAGS.to_argv() == [
         "--model", "/models/x.gguf", "--alias", "x", "--ctx-size", "8192", "--parallel", "2", "--batch-size", "128",
-        "--ubatch-size", "128", "--threads", "0",
+        "--ubatch-size", "128", "--ctx-checkpoints", "32", "--threads", "0",
     ]  # fmt: skip
 
 
@@ -83,6 +83,14 @@ def test_a_file_that_is_not_there_is_left_out() -> None:
     with_eyes = dataclasses.replace(FLAGS, projector_path="-eyes.gguf")
     assert with_eyes.to_argv()[-2:] == ["--mmproj", "-eyes.gguf"]
     assert EngineFlags.from_argv(with_eyes.to_argv()) == with_eyes
+
+
+def test_numbers_with_a_point_and_choices_survive_the_way() -> None:
+    chosen = dataclasses.replace(
+        FLAGS, rope_freq_base=1e6, rope_freq_scale=0.25, kv_type_k="q8_0", flash_attention="on", speculation="ngram-mod"
+    )
+    assert EngineFlags.from_argv(chosen.to_argv()) == chosen
+    assert "--rope-freq-scale" not in FLAGS.to_argv()
 
 
 def test_what_has_a_default_may_be_left_out() -> None:

@@ -50,6 +50,22 @@ def test_counts_agree_with_the_reference_reader() -> None:
     assert set(header.metadata) == {name for name in theirs.fields if not name.startswith("GGUF.")}
 
 
+def test_weights_are_told_by_layer_and_by_purpose(tmp_path: Path) -> None:
+    tensors = [
+        Tensor("token_embd.weight", (64, 3), "Q8_0"),
+        Tensor("output.weight", (64, 3)),
+        Tensor("blk.0.attn_q.weight", (64, 2)),
+        Tensor("blk.1.attn_q.weight", (64, 2)),
+        Tensor("blk.1.ffn_up_exps.weight", (64, 2, 4)),
+        Tensor("blk.99999.odd.weight", (64,)),
+    ]
+    header = header_of(tmp_path, gguf(tensors=tensors))
+    assert header.bytes_by_block == {0: 512, 1: 512 + 2048}
+    assert (header.expert_bytes, header.embedding_bytes, header.output_bytes) == (2048, 204, 768)
+    paths = split(tmp_path, "parts", 3)
+    assert read_header(paths[0]).bytes_by_block == {0: 256, 1: 256, 2: 256}
+
+
 def test_tables_agree_with_the_reference_package() -> None:
     theirs = {int(kind): (kind.name, *reference.GGML_QUANT_SIZES[kind]) for kind in reference.GGMLQuantizationType}
     assert theirs == TENSOR_KINDS

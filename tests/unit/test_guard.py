@@ -61,6 +61,8 @@ def asked(
     method: str = "POST",
     listens_on: str = "127.0.0.1",
     allowed: frozenset[str] = frozenset(),
+    path: str = "/",
+    more: tuple[tuple[bytes, str], ...] = (),
 ) -> Answer:
     sent: list[Message] = []
 
@@ -70,10 +72,10 @@ def asked(
     async def receive() -> Message:
         return {"type": "http.disconnect"}
 
-    named = ((b"host", host), (b"origin", origin))
+    named = ((b"host", host), (b"origin", origin), *more)
     headers = [(name, value.encode("latin-1")) for name, value in named if value is not None]
     guard = Guard(app, host=listens_on, allowed_origins=allowed)
-    asyncio.run(run(guard({"type": "http", "method": method, "path": "/", "headers": headers}, receive, send)))
+    asyncio.run(run(guard({"type": "http", "method": method, "path": path, "headers": headers}, receive, send)))
     start, *rest = sent
     assert [message["type"] for message in sent] == ["http.response.start"] + ["http.response.body"] * len(rest)
     return Answer(
@@ -107,7 +109,7 @@ def test_a_name_of_this_machine_may_call() -> None:
 FOREIGN_NAMES = [
     "evil.example", "evil.example:8642", "127.0.0.1.evil.example", "localhost.evil.example", "evil-localhost",
     "127.0.0.2", "192.168.1.5:8642", "0.0.0.0", "[::2]:8642", "", None, "127.0.0.1:8642:1", "localhost@x.example",
-    "\xe9vil", "[", "]", ":", "127.1", "2130706433", "0x7f000001",
+    "[::1].evil.example", "[::1]x:8642", "[::1]:", "\xe9vil", "[", "]", ":", "127.1", "2130706433", "0x7f000001",
 ]  # fmt: skip
 
 
@@ -161,6 +163,24 @@ def test_a_page_of_another_origin_may_not() -> None:
 @pytest.mark.parametrize("origin", ["http://[", "http://[::1", "http://]", "http://[evil]", "http://a\u00ba", "//[x"])
 def test_an_origin_that_is_none_is_refused_like_any_other(origin: str) -> None:
     assert is_refused(asked(origin=origin))
+
+
+def test_a_page_of_elsewhere_cannot_have_its_browser_fetch_anything() -> None:
+    for site in ("cross-site", "same-site", "Cross-Site"):
+        more = ((b"sec-fetch-site", site), (b"sec-fetch-dest", "image"))
+        for path in ("/api/doctor/clients", "/v1/models"):
+            assert is_refused(asked(method="GET", path=path, more=more))
+        assert not is_refused(asked(method="GET", path="/", more=more))
+        allowed = frozenset({"http://a.example"})
+        assert not is_refused(asked(path="/v1/models", origin="http://a.example", allowed=allowed, more=more))
+    for site in ("same-origin", "none"):
+        assert not is_refused(asked(path="/v1/models", more=((b"sec-fetch-site", site),)))
+
+
+def test_a_header_that_decides_may_come_once() -> None:
+    assert is_refused(asked(more=((b"host", OWN),)))
+    own = f"http://{OWN}"
+    assert is_refused(asked(origin=own, more=((b"origin", own),)))
 
 
 def test_a_page_that_the_setting_names_may_call_and_is_told_so() -> None:

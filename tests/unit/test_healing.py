@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from paddock.protocol.healing import Healer, call_in, healed_body, schemas_of
+from paddock.protocol.healing import Healer, call_in, cut_markup_removed, healed_body, schemas_of
 
 TOOLS: list[dict[str, Any]] = [
     {
@@ -142,3 +142,18 @@ def test_markup_that_never_ends_is_let_go() -> None:
 
 def test_parameters_take_the_type_of_their_schema() -> None:
     assert call_in(XML_CALL, schemas_of(TOOLS)) == ("write", json.dumps(XML_ARGUMENTS))
+
+
+@pytest.mark.parametrize(("text", "left"), [('<tool_call>\n{"name": "', ""), ("So:\n<function=loo", "So:\n")])
+def test_a_call_that_the_limit_cut_is_no_text(text: str, left: str) -> None:
+    answer = {"choices": [{"message": {"role": "assistant", "content": text}, "finish_reason": "length"}], "id": "x"}
+    cut = json.loads(cut_markup_removed(json.dumps(answer).encode(), TOOLS))
+    assert cut["choices"][0] == {"message": {"role": "assistant", "content": left}, "finish_reason": "length"}
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"), [('<tool_call>\n{"name": "', "stop"), ("a < b", "length"), ("<b>", "length")]
+)
+def test_other_answers_that_the_limit_cut_stay_byte_for_byte(text: str, reason: str) -> None:
+    body = json.dumps({"choices": [{"message": {"content": text}, "finish_reason": reason}]}).encode()
+    assert cut_markup_removed(body, TOOLS) == body

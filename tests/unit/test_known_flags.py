@@ -72,3 +72,11 @@ def test_devices_are_the_lines_under_their_heading() -> None:
     )
     assert parse_devices("Available devices:\n  (none)\n") == ()
     assert parse_devices("") == ()
+
+
+def test_what_is_at_its_default_is_left_out_of_a_build_that_lacks_it() -> None:
+    words = server_words(flags(), KNOWN)
+    assert "--ctx-checkpoints" not in words
+    assert "--ctx-checkpoints" in server_words(flags(), KNOWN | {"--ctx-checkpoints"})
+    with pytest.raises(EngineFailedToStart, match="does not know --ctx-checkpoints "):
+        server_words(flags(checkpoints=0), KNOWN)

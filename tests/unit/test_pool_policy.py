@@ -1,187 +1,198 @@
-"""Tests who gets which model, and when, as far as no engine has to run: first need, refusals, failures, the end."""
+"""Tests the pool's decisions as tables: who gets a model, who has to go, who waits, who is refused; no process runs."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+import math
+from typing import Any
 
-import anyio
 import pytest
 
-from paddock.engine.flags import EngineFlags
-from paddock.engine.pool import Pool
-from paddock.errors import EngineFailedToStart, EngineUnavailable, ModelUnknown, PaddockError
+from paddock.engine.policy import Decision, Held, Limits, Waiter, decide, is_admitted
 
-pytestmark = pytest.mark.anyio
-
-# A program that the system cannot start: what follows is decided without a process.
-MISSING = ("/nowhere/of/jane/no-such-engine",)
+NOW_S = 100.0
 
 
-@dataclass(kw_only=True)
-class Bench:
-    """A pool and what it asked for."""
-
-    pool: Pool
-    asked: list[str] = field(default_factory=list[str])
-
-    async def failure(self, model_id: str) -> PaddockError:
-        """Why there is no lease."""
-        with pytest.raises(PaddockError) as caught:
-            async with self.pool.lease(model_id):
-                raise AssertionError("a lease without an engine")
-        return caught.value
+def limits(budget: int = 10, **fields: Any) -> Limits:
+    common: dict[str, Any] = {"models_most": 0, "queue_most": 4, "queue_patience_s": 5.0, "idle_unload_s": 0.0}
+    return Limits(memory_budget_bytes=budget, **{**common, **fields})
 
 
-@asynccontextmanager
-async def bench() -> AsyncGenerator[Bench]:
-    def flags_for(model_id: str) -> EngineFlags:
-        asked.append(model_id)
-        if model_id == "unknown":
-            raise ModelUnknown(model_id, known=["a", "b"])
-        return EngineFlags(model_path="m", alias=model_id, context_tokens=1, slots=1, batch_tokens=1, ubatch_tokens=1)
-
-    asked: list[str] = []
-    async with anyio.create_task_group() as tasks:
-        pool = Pool(flags_for=flags_for, tasks=tasks, load_timeout_s=5, program=MISSING)
-        try:
-            yield Bench(pool=pool, asked=asked)
-        finally:
-            await pool.close()
+def held(model_id: str, size: int = 4, **fields: Any) -> Held:
+    common: dict[str, Any] = {"slots": 2, "state": "ready"}
+    return Held(model_id=model_id, memory_bytes=size, **{**common, **fields})
 
 
-async def test_nothing_is_loaded_before_the_first_need() -> None:
-    async with bench() as it:
-        assert (it.pool.engine, it.pool.resident, it.asked) == (None, None, [])
-        assert not it.pool.is_ready("a")
+def waiters(*models: str | tuple[str, int], arrived_s: float = NOW_S) -> list[Waiter]:
+    """Requests with the tickets 0, 1, …; a model takes 4 unless its size is given."""
+    sized = [(model, 4) if isinstance(model, str) else model for model in models]
+    return [
+        Waiter(ticket=ticket, model_id=model_id, memory_bytes=size, arrived_s=arrived_s)
+        for ticket, (model_id, size) in enumerate(sized)
+    ]
 
 
-async def test_a_model_that_is_unknown_is_told_and_changes_nothing() -> None:
-    async with bench() as it:
-        assert isinstance(await it.failure("unknown"), ModelUnknown)
-        assert it.pool.resident is None
-        await it.failure("a")
-        resident = it.pool.resident
-        assert isinstance(await it.failure("unknown"), ModelUnknown)
-        assert it.pool.resident is resident
-        assert it.asked == ["unknown", "a", "unknown"]
+def decided(here: list[Held], waiting: list[Waiter], **fields: Any) -> Decision:
+    return decide(here, waiting, limits(**fields), NOW_S)
 
 
-async def test_an_engine_that_cannot_be_started_is_told_without_the_folder_it_is_in() -> None:
-    async with bench() as it:
-        error = await it.failure("a")
-        assert isinstance(error, EngineFailedToStart)
-        assert "'a'" in error.message
-        assert "no-such-engine cannot be started" in error.message
-        assert "jane" not in error.message
-        resident = it.pool.resident
-        assert resident
-        assert (resident.engine.state, resident.engine.pid, resident.engine.port) == ("failed", None, None)
-        assert resident.leases == 0
-        assert not it.pool.is_ready("a")
+BUSY = {"leases": 1}
+LATE = {"arrived_s": NOW_S - 6}
+
+# What is held, who waits, limits → granted, refused, evicted, drained.
+TABLE: dict[str, tuple[list[Held], list[Waiter], dict[str, Any], tuple[Any, ...]]] = {
+    "nothing to do": ([held("a")], [], {}, ((), (), (), ())),
+    "a first model is loaded": ([], waiters("a"), {}, ((0,), (), (), ())),
+    "requests for one cold model share its load": ([], waiters("a", "a"), {}, ((0, 1), (), (), ())),
+    "a model that is there is given out": ([held("a")], waiters("a"), {}, ((0,), (), (), ())),
+    "also while it loads": ([held("a", state="loading")], waiters("a"), {}, ((0,), (), (), ())),
+    "also beyond its slots": ([held("a", leases=9)], waiters("a"), {}, ((0,), (), (), ())),
+    "also where its engine crashed": ([held("a", state="down")], waiters("a"), {}, ((0,), (), (), ())),
+    "models that fit together load together": ([], waiters("a", "b"), {}, ((0, 1), (), (), ())),
+    "what does not fit waits for a load to end": (
+        [held("a", state="loading"), held("b", state="loading")], waiters("c"), {}, ((), (), (), ()),
+    ),
+    "what nobody has used for longest goes": (
+        [held("a", last_used_s=2), held("b", last_used_s=1)], waiters("c"), {}, ((), (), ("b",), ()),
+    ),
+    "an engine that crashed goes first": (
+        [held("a", last_used_s=1), held("b", last_used_s=9, state="down")], waiters("c"), {}, ((), (), ("b",), ()),
+    ),
+    "as many go as are needed": (
+        [held("a", last_used_s=1), held("b", last_used_s=2)], waiters(("c", 9)), {}, ((), (), ("a", "b"), ()),
+    ),
+    "room is made once for all who want one model": (
+        [held("a", last_used_s=1), held("b", last_used_s=2)], waiters("c", "c"), {}, ((), (), ("a",), ()),
+    ),
+    "none goes in vain": (
+        [held("a", 1, last_used_s=1), held("b", 8, last_used_s=2)], waiters(("c", 9)), {}, ((), (), ("b",), ()),
+    ),
+    "none goes where all that may go are not enough": (
+        [held("a"), held("b", **BUSY)], waiters(("c", 9)), {}, ((), (), (), ()),
+    ),
+    "a model in use stays": ([held("a", 8, **BUSY)], waiters("b"), {}, ((), (), (), ())),
+    "a model that loads stays": ([held("a", 8, state="loading")], waiters("b"), {}, ((), (), (), ())),
+    "a pinned model stays": (
+        [held("a", last_used_s=1, is_pinned=True), held("b", last_used_s=2)], waiters("c"), {}, ((), (), ("b",), ()),
+    ),
+    "what is stopping still takes its memory": ([held("a", 8, state="stopping")], waiters("b"), {}, ((), (), (), ())),
+    "what becomes free is enough, so nobody else goes": (
+        [held("a", 4, state="stopping"), held("b", 5)], waiters("c"), {}, ((), (), (), ()),
+    ),
+    "room on its way to one is not given to another": (
+        [held("a", 5, state="stopping"), held("b", 2, **BUSY)], waiters(("c", 8), ("d", 3)), {}, ((), (), (), ()),
+    ),
+    "room beside what is on its way is": (
+        [held("a", 5, state="stopping")], waiters(("c", 6), "d"), {}, ((1,), (), (), ()),
+    ),
+    "a model that is stopping is not started beside itself": (
+        [held("a", 2, state="stopping")], waiters(("a", 2)), {}, ((), (), (), ()),
+    ),
+    "a request for a model that is there goes ahead of a switch": (
+        [held("a", 8, **BUSY)], waiters("b", "a"), {}, ((1,), (), (), ()),
+    ),
+    "but not once the switch is due": ([held("a", 8, **BUSY)], waiters("b", "a", **LATE), {}, ((), (), (), ("a",))),
+    "a due switch drains no more than it must": (
+        [held("a", **BUSY), held("b", **BUSY, last_used_s=9)], waiters("c", "b", **LATE), {}, ((1,), (), (), ("a",)),
+    ),
+    "a due switch waits for all, then takes them at once": (
+        [held("a", 4), held("b", 4, **BUSY)], waiters(("c", 9), **LATE), {}, ((), (), (), ("a", "b")),
+    ),
+    "a drained model stays the one to go": (
+        [held("a", 4, **BUSY, last_used_s=9, is_draining=True), held("b", 4, **BUSY)],
+        waiters("c", **LATE), {}, ((), (), (), ("a",)),
+    ),
+    "a due switch drains a model that loads, and does not stop it": (
+        [held("a", 8, state="loading")], waiters("b", **LATE), {}, ((), (), (), ("a",)),
+    ),
+    "behind a due switch nothing takes its room": (
+        [held("a", 6, **BUSY)], waiters(("b", 8), "c", **LATE), {}, ((), (), (), ("a",)),
+    ),
+    "behind a due switch what fits beside it is loaded": (
+        [held("a", 5, **BUSY)], waiters(("b", 6), ("c", 3), **LATE), {}, ((1,), (), (), ("a",)),
+    ),
+    "a due switch of many requests drains for one": (
+        [held("a", 5, **BUSY), held("b", 5, **BUSY)], waiters("c", "c", **LATE), {}, ((), (), (), ("a",)),
+    ),
+    "two switches are due at once": (
+        [held("a", 5, **BUSY), held("b", 5, **BUSY)], waiters(("c", 5), ("d", 5), **LATE), {}, ((), (), (), ("a", "b")),
+    ),
+    "larger than the budget": ([held("a")], waiters(("b", 11), "a"), {}, ((1,), (0,), (), ())),
+    "larger than what pinned models leave": (
+        [held("a", 8, is_pinned=True)], waiters(("b", 3)), {}, ((), (0,), (), ()),
+    ),
+    "places are counted as memory is": (
+        [held("a", 1)], waiters(("b", 1)), {"models_most": 1}, ((), (), ("a",), ()),
+    ),
+    "a place is free when its process is gone": (
+        [held("a", 1, state="stopping")], waiters(("b", 1)), {"models_most": 1}, ((), (), (), ()),
+    ),
+    "all places are pinned": (
+        [held("a", 1, is_pinned=True)], waiters(("b", 1)), {"models_most": 1}, ((), (0,), (), ()),
+    ),
+    "a model that was told to leave gets no request": (
+        [held("a", is_leaving=True, **BUSY)], waiters("a"), {}, ((), (), (), ()),
+    ),
+    "and leaves when nobody uses it, also while it loads": (
+        [held("a", is_leaving=True, state="loading")], waiters("a"), {}, ((), (), ("a",), ()),
+    ),
+    "idle for too long": (
+        [held("a", last_used_s=89), held("b", last_used_s=91)], [], {"idle_unload_s": 10}, ((), (), ("a",), ()),
+    ),
+    "pinned, used, loading and asked for are not idle": (
+        [
+            held("a", 1, is_pinned=True), held("b", 1, **BUSY), held("c", 1, state="loading"), held("d", 1),
+        ],
+        waiters("d"), {"idle_unload_s": 10}, ((0,), (), (), ()),
+    ),
+}  # fmt: skip
 
 
-async def test_an_engine_that_cannot_be_started_is_not_called_a_silent_one() -> None:
-    async with bench() as it:
-        error = await it.failure("a")
-        assert isinstance(error, EngineFailedToStart)
-        assert error.kind != "silent"
-        assert "in time" not in error.message
+@pytest.mark.parametrize("name", TABLE)
+def test_what_is_done(name: str) -> None:
+    here, waiting, fields, (granted, refused, evicted, draining) = TABLE[name]
+    decision = decided(here, waiting, **fields)
+    assert (decision.granted, decision.refused) == (granted, refused)
+    assert decision.evicted == evicted
+    assert decision.draining == frozenset(draining)
 
 
-async def test_a_failed_engine_is_not_started_again_at_once() -> None:
-    async with bench() as it:
-        first = await it.failure("a")
-        assert it.pool.engine
-        ended = it.pool.engine.last_exit
-        assert ended
-        second = await it.failure("a")
-        assert (second.message, it.pool.engine.last_exit) == (first.message, ended)
-        assert it.pool.engine.last_exit is ended
-        assert it.asked == ["a"]
+def test_a_decision_is_due_when_a_request_has_waited_long_enough() -> None:
+    assert decided([held("a", 8, **BUSY)], waiters("b", arrived_s=NOW_S - 1)).next_s == NOW_S + 4
+    assert decided([held("a", 8, **BUSY)], waiters("b", **LATE)).next_s == math.inf
 
 
-async def test_requests_for_one_model_share_one_engine() -> None:
-    async with bench() as it:
-        failures: list[PaddockError] = []
-
-        async def one() -> None:
-            failures.append(await it.failure("a"))
-
-        async with anyio.create_task_group() as group:
-            for _ in range(5):
-                group.start_soon(one)
-        assert [type(failure) for failure in failures] == [EngineFailedToStart] * 5
-        assert it.asked == ["a"]
-        assert it.pool.resident
-        assert it.pool.resident.leases == 0
+def test_a_decision_is_due_when_a_model_has_been_idle_long_enough() -> None:
+    here = [held("a", last_used_s=NOW_S - 1), held("b", last_used_s=NOW_S - 3)]
+    assert decided(here, [], idle_unload_s=10).next_s == NOW_S + 7
+    assert decided(here, []).next_s == math.inf
 
 
-async def test_another_model_takes_the_place_of_one_that_nobody_uses() -> None:
-    async with bench() as it:
-        await it.failure("a")
-        first = it.pool.engine
-        assert first
-        await it.failure("b")
-        assert it.pool.resident
-        assert it.pool.resident.model_id == "b"
-        assert first.state == "stopped"
-        assert it.pool.engine is not first
-        await it.failure("a")
-        assert it.asked == ["a", "b", "a"]
+def test_without_patience_a_switch_is_due_at_once() -> None:
+    decision = decided([held("a", 8, **BUSY)], waiters("b", "a"), queue_patience_s=0)
+    assert (decision.granted, decision.draining) == ((), {"a"})
 
 
-async def test_requests_for_two_models_take_turns_and_none_waits_for_ever() -> None:
-    async with bench() as it:
-        told: list[str] = []
-
-        async def one(model_id: str) -> None:
-            told.append((await it.failure(model_id)).message)
-
-        with anyio.fail_after(5):
-            async with anyio.create_task_group() as group:
-                for model_id in ("a", "b", "a", "b"):
-                    group.start_soon(one, model_id)
-        assert len(told) == 4
-        assert it.asked[:2] == ["a", "b"]
+# What is held, who waits already, what the newcomer asks for → whether it may come.
+ADMISSION: dict[str, tuple[list[Held], list[Waiter], str, bool]] = {
+    "an idle slot": ([held("a")], [], "a", True),
+    "a few wait": ([held("a", leases=5)], [], "a", True),
+    "as many wait as may": ([held("a", leases=6)], [], "a", False),
+    "those without a model are counted too": ([held("a", 8, leases=4)], waiters("b", "b"), "b", False),
+    "a full queue keeps nobody from a free slot": ([held("a", leases=6), held("b")], [], "b", True),
+    "nor from a model that can be loaded now": ([held("a", leases=6)], [], "b", True),
+    "but from one whose room is still to be made": ([held("a", leases=6), held("b")], [], "c", False),
+}
 
 
-async def test_a_request_that_is_given_up_while_it_waits_leaves_no_lease() -> None:
-    async with bench() as it:
-        await it.failure("a")
-        with anyio.CancelScope() as scope:
-            scope.cancel()
-            async with it.pool.lease("a"):
-                raise AssertionError("a lease without an engine")
-        assert it.pool.resident
-        assert it.pool.resident.leases == 0
-        await it.failure("b")
+@pytest.mark.parametrize("name", ADMISSION)
+def test_who_may_come(name: str) -> None:
+    here, waiting, model_id, may_come = ADMISSION[name]
+    newcomer = Waiter(ticket=99, model_id=model_id, memory_bytes=4, arrived_s=NOW_S)
+    assert is_admitted(here, waiting, newcomer, limits(), NOW_S) is may_come
 
 
-async def test_after_the_end_every_lease_is_refused() -> None:
-    async with bench() as it:
-        await it.failure("a")
-        engine = it.pool.engine
-        assert engine
-        await it.pool.close()
-        assert engine.state == "stopped"
-        for model_id in ("a", "b", "unknown"):
-            assert isinstance(await it.failure(model_id), EngineUnavailable)
-        assert it.asked == ["a"]
-        with pytest.raises(EngineUnavailable):
-            await it.pool.connect()
-
-
-async def test_a_pool_that_was_never_used_ends_too() -> None:
-    async with bench() as it:
-        await it.pool.close()
-        await it.pool.close()
-        assert isinstance(await it.failure("a"), EngineUnavailable)
-        assert it.asked == []
-
-
-async def test_there_is_one_client_for_all_engines() -> None:
-    async with bench() as it:
-        clients = {await it.pool.connect() for _ in range(3)}
-        assert len(clients) == 1
+def test_a_queue_of_none_lets_in_what_is_served_at_once() -> None:
+    newcomer = Waiter(ticket=99, model_id="a", memory_bytes=4, arrived_s=NOW_S)
+    none = limits(queue_most=0)
+    assert is_admitted([held("a", leases=1)], [], newcomer, none, NOW_S)
+    assert not is_admitted([held("a", leases=2)], [], newcomer, none, NOW_S)

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from paddock.api.body import parse_object
 from paddock.errors import BadRequest
-from paddock.serving.prepare import EXTENSIONS, Prepared, prepare, refuse_unsupported
+from paddock.serving.prepare import EXTENSIONS, Prepared, limited, prepare, refuse_unsupported
 
 Json = dict[str, Any]
 
@@ -39,6 +39,17 @@ def test_row_25_tool_choice_is_auto_unless_given() -> None:
         assert sent(tools=[TOOL], tool_choice=choice)["tool_choice"] == choice
     assert "tool_choice" not in sent()
     assert "tool_choice" not in sent(tools=[])
+
+
+def test_an_answer_without_a_bound_gets_the_settings_and_that_is_told() -> None:
+    bounded = limited(prepared(), 512)
+    assert (bounded.body["max_tokens"], bounded.adapted) == (512, ("max_tokens 512: the setting answer_tokens_most",))
+    assert limited(prepared(), 0) == prepared()
+    for name in ("max_tokens", "max_completion_tokens", "n_predict"):
+        assert limited(prepared(**{name: 5000}), 512).body == prepared(**{name: 5000}).body
+    assert limited(prepare("/infill", {"input_prefix": "a"}), 512).body["n_predict"] == 512
+    embedding = prepare("/v1/embeddings", {"input": "a"})
+    assert limited(embedding, 512) is embedding
 
 
 @pytest.mark.parametrize("name", ["max_tokens", "max_completion_tokens", "stop", "tools", "tool_choice"])

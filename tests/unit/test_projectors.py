@@ -183,8 +183,8 @@ def test_importing_a_model_brings_its_projector_and_removing_it_takes_both(home:
 def test_an_engine_is_started_with_the_projector(home: Home) -> None:
     filled(home.models, ["a.gguf"], {"mmproj-a.gguf": projector()})
     shelf = Shelf(Catalog(home), load(environ={"PADDOCK_HOME": str(home.root)}))
-    flags = shelf.flags_for("a")
+    flags = shelf.plan_for("a").flags
     argv = flags.to_argv()
     assert argv[argv.index("--mmproj") + 1] == str(home.models / "mmproj-a.gguf")
     assert EngineFlags.from_argv(argv) == flags
-    assert "--mmproj" not in shelf.flags_for("pocket-v0").to_argv()
+    assert "--mmproj" not in shelf.plan_for("pocket-v0").flags.to_argv()

@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from paddock.install.host import Gpu, Host, real_processor
+from paddock.hardware import Accelerator
+from paddock.install.host import Gpu, Host, gpu_of, parse_cuda, real_processor
 from paddock.install.manifest import Archive, Manifest, SourceArchive, of_release
 from paddock.install.rank import Ranked, best, rank
 
@@ -161,3 +162,24 @@ def test_a_translated_python_does_not_hide_the_processor(
 def chosen(host: Host) -> str:
     found: Ranked | None = best(rank(host, MANIFEST))
     return found.name if found else ""
+
+
+def test_a_gpu_is_told_in_the_makers_own_words() -> None:
+    nvidia_card = gpu_of(Accelerator(api="cuda", index=0, name="A card", total_bytes=8, architecture="8.9"))
+    assert (nvidia_card.vendor, nvidia_card.compute_capability, nvidia_card.isa) == ("nvidia", (8, 9), "")
+    amd_card = gpu_of(Accelerator(api="rocm", index=0, name="A card", architecture="gfx1100"))
+    assert (amd_card.vendor, amd_card.compute_capability, amd_card.isa) == ("amd", None, "gfx1100")
+    assert gpu_of(Accelerator(api="vulkan", index=0, name="A card")).vendor == "other"
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("| NVIDIA-SMI 550.54   Driver Version: 550.54   CUDA Version: 12.4     |", (12, 4)),
+        ("NVIDIA-SMI has failed because it couldn't communicate with the NVIDIA driver.", None),
+        ("CUDA Version: N/A", None),
+        ("", None),
+    ],
+)
+def test_the_newest_cuda_of_a_driver_stands_in_the_heading(text: str, expected: tuple[int, int] | None) -> None:
+    assert parse_cuda(text) == expected

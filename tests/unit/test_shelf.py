@@ -134,7 +134,7 @@ async def test_the_context_is_what_was_asked_for_within_what_was_trained(
 
 async def test_the_flags_share_out_one_context_for_each_slot(home: Home, shelf_of: Callable[..., Shelf]) -> None:
     path = put(home, "tiny")
-    flags = shelf_of(slots=3, context_tokens=1000, batch_tokens=64, threads=5).flags_for("tiny")
+    flags = shelf_of(slots=3, context_tokens=1000, batch_tokens=64, threads=5).plan_for("tiny").flags
     assert (flags.model_path, flags.alias) == (str(path), "tiny")
     assert (flags.context_tokens, flags.slots) == (3000, 3)
     assert (flags.batch_tokens, flags.ubatch_tokens) == (64, 64)
@@ -142,7 +142,7 @@ async def test_the_flags_share_out_one_context_for_each_slot(home: Home, shelf_o
 
 
 def test_a_batch_is_never_larger_than_the_context(shelf_of: Callable[..., Shelf]) -> None:
-    flags = shelf_of(context_tokens=32, batch_tokens=128).flags_for("pocket-v0")
+    flags = shelf_of(context_tokens=32, batch_tokens=128).plan_for("pocket-v0").flags
     assert (flags.batch_tokens, flags.ubatch_tokens) == (32, 32)
 
 
@@ -152,11 +152,39 @@ async def test_an_embedding_model_reads_its_whole_input_in_one_batch(
     put(home, "embedder", **EMBEDDER)
     shelf = shelf_of(batch_tokens=64)
     assert (await shelf.find("embedder")).task == "embedding"
-    flags = shelf.flags_for("embedder")
+    flags = shelf.plan_for("embedder").flags
     assert flags.embeddings is True
     assert (flags.batch_tokens, flags.ubatch_tokens) == (512, 512)
 
 
-def test_flags_for_a_model_that_is_gone_are_refused(shelf_of: Callable[..., Shelf]) -> None:
+def test_a_plan_for_a_model_that_is_gone_is_refused(shelf_of: Callable[..., Shelf]) -> None:
     with pytest.raises(ModelUnknown):
-        shelf_of().flags_for("nowhere")
+        shelf_of().plan_for("nowhere")
+
+
+async def test_what_is_set_for_a_model_decides_how_it_alone_is_loaded(
+    shelf_of: Callable[..., Shelf], home: Home
+) -> None:
+    put(home, "other")
+    shelf = shelf_of(slots=2)
+    before = shelf.plan_for("other").flags
+    shelf.saved.update(
+        "pocket-v0",
+        {"context_tokens": 512, "slots": 3, "threads": 5, "batch_tokens": 64, "kv_type": "q8_0", "rope_freq_base": 1e4}
+        | {"flash_attention": "on", "draft_model": "other", "chat_template": "{{ messages }}"},
+    )
+    flags = shelf.plan_for("pocket-v0").flags
+    assert (flags.context_tokens, flags.slots, flags.threads, flags.batch_tokens) == (1536, 3, 5, 64)
+    assert (flags.kv_type_k, flags.kv_type_v, flags.flash_attention, flags.rope_freq_base) == (
+        "q8_0",
+        "q8_0",
+        "on",
+        1e4,
+    )
+    assert (flags.draft_path, flags.speculation) == (str(home.models / "other.gguf"), "draft-simple")
+    assert flags.template_path == str(shelf.saved.template_path(shelf.saved.get("pocket-v0")))
+    assert shelf.context_tokens(shelf.default) == 512
+    assert shelf.plan_for("other").flags == before
+    shelf.saved.update("pocket-v0", {"draft_model": "gone"})
+    with pytest.raises(ModelUnknown):
+        shelf.plan_for("pocket-v0")

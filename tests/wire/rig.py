@@ -22,6 +22,7 @@ import httpx
 
 from paddock.app import Studio, running
 from paddock.config import Value, load
+from paddock.engine.process import EngineProcess
 from tests.fakes.scripted_shapes import Answer, Chunk, Script, Seen
 
 FAKE = Path(__file__).parents[1] / "fakes" / "scripted_engine.py"
@@ -152,12 +153,20 @@ class Rig:
     http: httpx.AsyncClient
 
     @property
+    def process(self) -> EngineProcess:
+        """The process of the model that is loaded; of several, that of the one loaded first."""
+        return next(iter(self.studio.pool.residents.values())).engine
+
+    @property
     def engine(self) -> Engine:
         """The engine that runs at present."""
-        process = self.studio.pool.engine
-        assert process is not None
-        assert process.port is not None
-        return Engine(port=process.port, http=self.http)
+        return self.engine_of(next(iter(self.studio.pool.residents)))
+
+    def engine_of(self, model_id: str) -> Engine:
+        """The engine of one of several models."""
+        port = self.studio.pool.residents[model_id].engine.port
+        assert port is not None
+        return Engine(port=port, http=self.http)
 
     async def script(self, *answers: Answer, path: str = CHAT) -> None:
         """Let the engine give these answers on `path`, in turn."""

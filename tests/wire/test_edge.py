@@ -93,6 +93,19 @@ async def test_any_credential_is_accepted_on_loopback(rig: Rig, header: dict[str
     assert (await rig.post({"messages": [USER]}, headers=header)).status_code == 200
 
 
+@pytest.mark.rule("credentials")
+@pytest.mark.parametrize("version", [None, "2023-06-01", "2099-01-01", "nonsense", ""])
+@pytest.mark.parametrize("beta", [None, "prompt-caching-2024-07-31", "never-heard-of-1,another-2", "?beta"])
+async def test_any_version_and_unknown_beta_flags_are_no_fault_on_messages(
+    rig: Rig, version: str | None, beta: str | None
+) -> None:
+    given = {"anthropic-version": version, "anthropic-beta": beta, "x-api-key": "any"}
+    headers = {name: value for name, value in given.items() if value is not None}
+    body = {"model": "pocket-v0", "max_tokens": 5, "messages": [USER]}
+    response = await rig.post(body, "/v1/messages?beta=true", headers)
+    assert (response.status_code, response.json()["type"]) == (200, "message"), response.text
+
+
 @pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.0.2.1"])
 async def test_listening_beyond_loopback_is_refused(tmp_path: Path, host: str) -> None:
     settings = load({"port": 0, "host": host}, environ={"PADDOCK_HOME": str(tmp_path)})
@@ -150,7 +163,8 @@ async def test_models_are_listed_with_what_they_really_have(rig: Rig) -> None:
     listed = (await rig.http.get("/v1/models")).json()
     assert listed["object"] == "list"
     (pocket,) = [model for model in listed["data"] if model["id"] == "pocket-v0"]
-    assert pocket == (await rig.http.get("/v1/models/pocket-v0")).json()
+    alone = (await rig.http.get("/v1/models/pocket-v0")).json()
+    assert alone == {**pocket, "recommended_sampling": alone["recommended_sampling"]}
     assert pocket["object"] == "model"
     assert isinstance(pocket["created"], int)
     props = await rig.http.get(

@@ -42,9 +42,7 @@ async def test_the_key_is_on_no_command_line_and_in_no_environment(tmp_path: Pat
         await rig.chat()
         (seen,) = await rig.engine.seen()
         key = dict(seen["headers"])["Authorization"].removeprefix("Bearer ")
-        engine = rig.studio.pool.engine
-        assert engine
-        process = psutil.Process(engine.pid)
+        process = psutil.Process(rig.process.pid)
         assert len(key) >= 32
         assert key not in " ".join(process.cmdline())
         assert key not in str(process.environ())
@@ -130,11 +128,10 @@ async def test_each_crash_while_serving_is_followed_by_a_working_request(tmp_pat
     async with scripted_studio(tmp_path) as rig:
         pids: set[int] = set()
         for _ in range(4):
-            engine = rig.studio.pool.engine
-            assert engine
-            assert engine.pid
-            pids.add(engine.pid)
-            await killed(engine.pid)
+            pid = rig.process.pid
+            assert pid
+            pids.add(pid)
+            await killed(pid)
             assert (await rig.chat()).status_code == 200
         assert len(pids) == 4
 
@@ -152,10 +149,8 @@ async def test_an_engine_that_crashes_on_every_answer_does_not_loop(tmp_path: Pa
 
 
 async def ends_with(rig: Rig) -> int:
-    engine = rig.studio.pool.engine
-    assert engine
-    assert engine.pid
-    return engine.pid
+    assert rig.process.pid
+    return rig.process.pid
 
 
 @pytest.mark.parametrize("stubborn", [False, True])

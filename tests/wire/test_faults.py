@@ -157,10 +157,8 @@ async def test_rows_44_and_48_a_body_that_breaks_off_is_the_same_502(rig: Rig, n
 async def test_row_44_an_engine_that_is_gone_is_started_again_for_the_request(tmp_path: Path, stream: bool) -> None:
     journal = tmp_path / "journal"
     async with scripted_studio(tmp_path, script={"journal": str(journal)}) as rig:
-        engine = rig.studio.pool.engine
-        assert engine
-        assert engine.pid
-        await killed(engine.pid)
+        assert rig.process.pid
+        await killed(rig.process.pid)
         response = await rig.chat(stream=stream)
         assert response.status_code == 200, response.text
         assert not errors_of(response.content) if stream else response.json()["choices"]

@@ -28,6 +28,21 @@ async def test_a_leaked_call_is_a_call_whole_and_streamed_and_that_is_told(rig: 
     assert comments_of(streamed) == [b": x-paddock-amended: healed: get_weather"]
 
 
+@pytest.mark.rule("answer-one-call")
+async def test_a_second_call_is_left_out_where_the_request_wants_one_and_that_is_told(rig: Rig) -> None:
+    deltas = [says(f"{LEAK}\n{LEAK}")]
+    await rig.script(plain(whole_of(deltas)), pieces(stream(deltas)))
+    whole = await rig.chat(tools=[TOOL], parallel_tool_calls=False)
+    assert len(whole.json()["choices"][0]["message"]["tool_calls"]) == 1
+    told = "parallel_tool_calls false: 1 further call left out"
+    assert told in whole.headers["x-paddock-amended"]
+    streamed = await rig.stream(tools=[TOOL], parallel_tool_calls=False)
+    assert streamed.count(b'"get_weather"') == 1
+    assert comments_of(streamed)[-1] == f": x-paddock-amended: {told}".encode()
+    both = await rig.chat(tools=[TOOL])
+    assert len(both.json()["choices"][0]["message"]["tool_calls"]) == 2
+
+
 @pytest.mark.rule("healing")
 async def test_where_healing_is_turned_off_every_byte_stays(rig: Rig) -> None:
     body, frames = whole_of(DELTAS), stream(DELTAS)

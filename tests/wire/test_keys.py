@@ -43,6 +43,19 @@ async def test_a_key_is_asked_for_and_lets_in_until_it_is_revoked(tmp_path: Path
 
 
 @pytest.mark.rule("credentials")
+async def test_a_word_in_one_header_does_not_hide_the_key_in_the_other(tmp_path: Path) -> None:
+    keys = keys_in(tmp_path)
+    _, text = await anyio.to_thread.run_sync(keys.create, "laptop")
+    async with scripted_studio(tmp_path, warm=False, require_key=True) as rig:
+        for shown in (
+            {"x-api-key": "not-needed", "authorization": f"Bearer {text}"},
+            {"x-api-key": text, "authorization": "Bearer not-needed"},
+        ):
+            assert (await rig.post({"messages": [USER]}, CHAT, shown)).status_code == 200
+    await keys.close()
+
+
+@pytest.mark.rule("credentials")
 async def test_a_refusal_speaks_the_callers_dialect(tmp_path: Path) -> None:
     async with scripted_studio(tmp_path, warm=False, require_key=True) as rig:
         openai = (await rig.post({}, CHAT)).json()["error"]

@@ -1,4 +1,4 @@
-"""Tests Ollama's routes with its own client, and the engine's own routes, aliases, load, unload and metrics."""
+"""Tests Ollama's routes with its own client, and aliases, load, unload and metrics."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import pytest
 
 from paddock.models.aliases import Aliases
 from paddock.paths import Home
+from tests.fakes.gguf_files import MODEL, gguf
 from tests.wire.rig import CHAT, USER, Rig, body_of, data_of, scripted_studio
 
 pytestmark = pytest.mark.anyio
@@ -81,10 +82,56 @@ async def test_options_reach_the_engine_by_its_names(rig: Rig) -> None:
 
 
 @pytest.mark.rule("ollama")
+async def test_an_option_that_is_null_is_one_that_is_left_out(rig: Rig) -> None:
+    ask = {"model": "pocket-v0", "messages": [USER], "options": {"stop": None, "num_ctx": None, "seed": 3}}
+    response = await rig.post(ask, "/api/chat")
+    assert "x-paddock-adapted" not in response.headers
+    body = body_of((await rig.engine.seen(CHAT))[-1])
+    assert ("stop" in body, body["seed"]) == (False, 3)
+
+
+@pytest.mark.rule("ollama")
+@pytest.mark.parametrize(
+    ("path", "body", "empty"),
+    [
+        ("/api/chat", {"messages": []}, {"message": {"role": "assistant", "content": ""}}),
+        ("/api/generate", {"prompt": ""}, {"response": ""}), ("/api/generate", {}, {"response": ""}),
+    ],
+)  # fmt: skip
+async def test_an_empty_prompt_loads_the_model(tmp_path: Path, path: str, body: Any, empty: Any) -> None:
+    async with scripted_studio(tmp_path, warm=False) as rig:
+        (told,) = await lines_of(rig, path, **body)
+        assert (told["model"], told["done"], told["done_reason"]) == ("pocket-v0:latest", True, "load")
+        assert empty.items() <= told.items()
+        assert rig.studio.pool.ready("pocket-v0")
+        assert await rig.engine.seen(CHAT) == []
+
+
+@pytest.mark.rule("ollama")
+@pytest.mark.parametrize(
+    ("template", "vision", "expected"),
+    [
+        ("{{ messages }}", False, ["completion"]), ("{% if tools %}x{% endif %}", False, ["completion", "tools"]),
+        ("{{ messages }}", True, ["completion", "vision"]), (None, False, ["completion"]),
+    ],
+)  # fmt: skip
+async def test_a_model_is_shown_with_what_it_can_do(
+    tmp_path: Path, template: str | None, vision: bool, expected: list[str]
+) -> None:
+    path = tmp_path / "tiny.gguf"
+    path.write_bytes(gguf({**MODEL, "tokenizer.chat_template": template or ""}))
+    script: Any = {"props": {"modalities": {"vision": vision, "audio": False}}}
+    async with scripted_studio(tmp_path, script=script, warm=vision, model=str(path)) as rig:
+        (shown,) = await lines_of(rig, "/api/show", model="tiny")
+        assert shown["capabilities"] == expected
+
+
+@pytest.mark.rule("ollama")
 @pytest.mark.parametrize(
     ("path", "body", "status"),
     [
-        ("/api/chat", {"messages": []}, 400), ("/api/chat", {"model": "pocket-v0"}, 400),
+        ("/api/chat", {"messages": []}, 400), ("/api/chat", {"model": "nope", "messages": []}, 404),
+        ("/api/chat", {"model": "pocket-v0"}, 400),
         ("/api/pull", {"model": "x"}, 400),
         ("/api/generate", {"model": "pocket-v0", "prompt": "x", "raw": True}, 400),
         ("/api/show", {"model": "nope"}, 404),
@@ -96,22 +143,6 @@ async def test_a_refusal_has_ollamas_shape(rig: Rig, path: str, body: Any, statu
     assert response.status_code == status, response.text
     assert list(response.json()) == ["error"]
     assert isinstance(response.json()["error"], str)
-
-
-@pytest.mark.rule("also-engine-routes")
-@pytest.mark.parametrize(
-    ("path", "body", "param"),
-    [
-        ("/tokenize", {}, "content"), ("/detokenize", {"tokens": "x"}, "tokens"),
-        ("/detokenize", {"tokens": [-1]}, "tokens"),
-        ("/apply-template", {}, "messages"), ("/infill", {"input_prefix": "x"}, "input_suffix"),
-        ("/v1/rerank", {"documents": ["x"]}, "query"), ("/v1/rerank", {"query": "x", "documents": ["x"]}, "model"),
-    ],
-)  # fmt: skip
-async def test_the_engines_own_routes_name_what_they_lack(rig: Rig, path: str, body: Any, param: str) -> None:
-    response = await rig.post(body, path)
-    assert response.status_code in (400, 422)
-    assert param in response.json()["error"]["param"]
 
 
 @pytest.mark.rule("load-unload")

@@ -63,9 +63,7 @@ async def test_a_cold_stream_opens_while_the_model_loads_and_tells_of_it(tmp_pat
     ):
         assert response.status_code == 200
         assert response.headers["content-type"].startswith("text/event-stream")
-        engine = rig.studio.pool.engine
-        assert engine
-        assert engine.state == "starting"
+        assert rig.process.state == "starting"
         body = b"".join([data async for data in response.aiter_raw()])
         assert len(comments_of(body)) > 2
         assert b"pocket-v0" in comments_of(body)[0]
@@ -96,7 +94,25 @@ async def test_what_is_checked_before_the_first_byte_has_its_status_also_when_co
         bad: list[tuple[Json, int]] = [({"messages": []}, 422), ({"model": "none"}, 404), ({"enable_tools": True}, 400)]
         for fields, status in bad:
             assert (await rig.post({**STREAM, **fields})).status_code == status
-        assert rig.studio.pool.engine is None
+        assert not rig.studio.pool.residents
+
+
+@pytest.mark.rule("opens-checked")
+@pytest.mark.parametrize("stream", [True, False])
+async def test_a_stranger_and_an_image_on_a_text_model_have_their_status_also_when_cold(
+    tmp_path: Path, stream: bool
+) -> None:
+    """Whether a model sees is known once it is loaded; a stream is not opened until then."""
+    flags: dict[str, Any] = {"warm": False, "keepalive_s": 0.1, "status_deadline_s": 0.1}
+    pixel = "data:image/png;base64,aGVsbG8="
+    turn = {"role": "user", "content": [{"type": "image_url", "image_url": {"url": pixel}}]}
+    async with scripted_studio(tmp_path, script=slow_start(), **flags) as rig:
+        refused = await rig.post({**STREAM, "stream": stream, "messages": [turn]})
+        assert (refused.status_code, refused.json()["error"]["code"]) == (400, "image_refused")
+    async with scripted_studio(tmp_path, script=slow_start(), require_key=True, **flags) as rig:
+        for header in ({}, {"Authorization": "Bearer pdk-wrong"}, {"x-api-key": "pdk-wrong"}):
+            assert (await rig.post({**STREAM, "stream": stream}, headers=header)).status_code == 401
+        assert not rig.studio.pool.residents
 
 
 async def test_the_server_is_ready_before_any_model_is(tmp_path: Path) -> None:

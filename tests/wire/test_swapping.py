@@ -13,6 +13,7 @@ import anyio
 import psutil
 import pytest
 
+from paddock.config import Value
 from tests.fakes.scripted_shapes import Script
 from tests.wire.rig import CHAT, HANG_GUARD_S, USER, Rig, client, pieces, scripted_studio
 from tests.wire.test_bad_input import bundled
@@ -23,13 +24,14 @@ SECOND = "second"
 
 
 @asynccontextmanager
-async def two_models(folder: Path, script: Script | None = None) -> AsyncGenerator[Rig]:
-    """Paddock with the bundled model and a copy of it under another id."""
+async def two_models(folder: Path, script: Script | None = None, **flags: Value) -> AsyncGenerator[Rig]:
+    """Paddock with the bundled model and a copy of it under another id, of which one may be loaded at a time."""
     models = folder / "home" / "models"
     models.mkdir(parents=True)
     shutil.copy(bundled(), models / f"{SECOND}.gguf")
     journal: Script = {"journal": str(folder / "journal")}
-    async with scripted_studio(folder, script={**journal, **(script or {})}) as rig:
+    settings: dict[str, Any] = {"models_most": 1, **flags}
+    async with scripted_studio(folder, script={**journal, **(script or {})}, **settings) as rig:
         yield rig
 
 

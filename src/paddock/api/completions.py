@@ -17,7 +17,8 @@ def routes(edge: Edge) -> list[Route]:
     async def completions(request: Request) -> Relay:
         body = await edge.body(request)
         check(CompletionRequest, body)
-        return edge.relay(prepare("/v1/completions", body), await edge.model_for("text", body.get("model")))
+        model = await edge.model_for("text", body.get("model"))
+        return edge.relay(await edge.advised(prepare("/v1/completions", body), model), model)
 
     async def embeddings(request: Request) -> Relay:
         body = await edge.body(request)

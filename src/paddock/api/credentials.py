@@ -59,12 +59,12 @@ class Credentials:
 
 
 def _presented(scope: Scope) -> str:
-    """The key in the request's headers; "" if there is none."""
-    found = ""
+    """The key in the request's headers; "" if there is none. A word of another kind does not hide a key of ours."""
+    found: list[str] = []
     for name, value in scope["headers"]:
         if name == b"x-api-key":
-            return value.decode("latin-1").strip()
+            found.append(value.decode("latin-1").strip())
         if name == b"authorization":
             kind, _, rest = value.decode("latin-1").partition(" ")
-            found = rest.strip() if kind.lower() == "bearer" else ""
-    return found
+            found += [rest.strip()] if kind.lower() == "bearer" else []
+    return max(found, key=lambda text: text.startswith(PREFIX), default="")

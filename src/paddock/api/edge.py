@@ -20,9 +20,10 @@ from paddock.serving.control import harmless
 from paddock.serving.counting import count
 from paddock.serving.images import Intake, admit
 from paddock.serving.passage import Passage, Straight
-from paddock.serving.prepare import Prepared
+from paddock.serving.prepare import Prepared, limited
 from paddock.serving.relay import Dialect, Patience, Relay
 from paddock.serving.responses import Responses
+from paddock.serving.sampling import recommended
 from paddock.serving.shelf import Shelf
 from paddock.store.keys import Keys
 
@@ -69,15 +70,21 @@ class Edge:
     async def addressed(self, prepared: Prepared) -> tuple[Prepared, Model]:
         """A prepared chat request as its model may read it, and that model. Raises ModelUnknown or BadRequest."""
         model = await self.model_for("text", prepared.body.get("model"))
+        prepared = await self.advised(prepared, model)
         if not self.settings.guard_control_text:
             return prepared, model
         return harmless(prepared, await self.shelf.control_texts(model)), model
+
+    async def advised(self, prepared: Prepared, model: Model) -> Prepared:
+        """A prepared request with the model's recommended sampling where it leaves that out. Raises ModelUnusable."""
+        return recommended(prepared, await self.shelf.advice(model))
 
     def relay(
         self, prepared: Prepared, model: Model, *, dialect: Dialect = OPENAI, passage: Passage | None = None
     ) -> Relay:
         """The exchange that answers a prepared request, in `dialect`; the engine's own bytes without a `passage`."""
         settings = self.settings
+        prepared = limited(prepared, settings.answer_tokens_most)
         asked = prepared.body.get("model") or model.id
         if asked != model.id:
             prepared = replace(prepared, served_by=model.id)

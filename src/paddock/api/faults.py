@@ -53,6 +53,9 @@ TABLE: dict[type[PaddockError], Fault] = {
     errors.ModelUnusable: Fault(
         status=400, openai_type=_INVALID, openai_code="model_unusable", anthropic_type=_INVALID
     ),
+    errors.ModelTooLarge: Fault(
+        status=400, openai_type=_INVALID, openai_code="model_too_large", anthropic_type=_INVALID
+    ),
     errors.RequestUnknown: Fault(
         status=404, openai_type=_INVALID, openai_code="request_not_found", anthropic_type="not_found_error"
     ),

@@ -1,7 +1,8 @@
 """Owns the edge that every request passes: Host and Origin, request ids, and the last catch; decides nothing else.
 
 Web pages must not reach a server on loopback. A page of another origin sends its Origin; a page that rebinds its own
-name to 127.0.0.1 sends that name as Host. Both are refused on every route.
+name to 127.0.0.1 sends that name as Host. Both are refused on every route. A page that only lets its browser fetch
+something, as an image, sends no Origin; browsers tell that in Sec-Fetch-Site.
 """
 
 from __future__ import annotations
@@ -19,6 +20,9 @@ from paddock.log import named
 _log = named(__name__)
 _LOOPBACK_NAMES = ("localhost", "127.0.0.1", "::1")
 _ANY_ADDRESS = ("0.0.0.0", "::")  # noqa: S104 - compared, not bound
+_CHECKED = (b"host", b"origin", b"sec-fetch-site")
+# A sign of life does nothing and tells nothing, so that a link may lead there.
+_OPEN_PATHS = ("/", "/health")
 _PREFLIGHT_HEADERS = (
     (b"access-control-allow-methods", b"GET, POST, DELETE, OPTIONS"),
     (b"access-control-allow-headers", b"*, authorization, content-type, x-api-key"),
@@ -52,7 +56,7 @@ class Guard:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        headers = {name: value.decode("latin-1") for name, value in scope["headers"] if name in (b"host", b"origin")}
+        headers = {name: value.decode("latin-1") for name, value in scope["headers"] if name in _CHECKED}
         origin = headers.get(b"origin")
         request_id = secrets.token_hex(8)
         scope["paddock.request_id"] = request_id
@@ -76,7 +80,8 @@ class Guard:
             await send(message)
 
         try:
-            self._check(headers.get(b"host", ""), origin)
+            self._check(scope, headers.get(b"host", ""), origin)
+            _refuse_embedding(scope, headers.get(b"sec-fetch-site", ""), is_allowed=origin in self._origins)
             if scope["method"] == "OPTIONS" and origin in self._origins:
                 await send_with_id({"type": "http.response.start", "status": 204, "headers": list(_PREFLIGHT_HEADERS)})
                 await send_with_id({"type": "http.response.body", "body": b""})
@@ -94,7 +99,10 @@ class Guard:
             extra += [(name.encode(), value.encode()) for name, value in headers_of(error).items()]
             await answer_json(send_with_id, status, body)
 
-    def _check(self, host: str, origin: str | None) -> None:
+    def _check(self, scope: Scope, host: str, origin: str | None) -> None:
+        seen = [name for name, _ in scope["headers"] if name in _CHECKED]
+        if len(seen) > len(set(seen)):
+            raise PageForbidden("Host, Origin or Sec-Fetch-Site was sent twice. Send each once.")
         name = _name_of(host)
         if name not in self._names and not (self._is_any and _is_address(name)):
             raise PageForbidden(
@@ -106,6 +114,12 @@ class Guard:
             raise PageForbidden(
                 f"A web page of origin '{origin[:100]}' asked. If it may, add that to the setting allowed_origins."
             )
+
+
+def _refuse_embedding(scope: Scope, site: str, *, is_allowed: bool) -> None:
+    """A page of elsewhere lets its browser fetch this, without an Origin. Raises PageForbidden."""
+    if not is_allowed and scope["path"] not in _OPEN_PATHS and site.strip().lower() in ("cross-site", "same-site"):
+        raise PageForbidden("A web page of another origin asked. If it may, add its origin to allowed_origins.")
 
 
 async def answer_json(send: Send, status: int, body: bytes) -> None:
@@ -127,7 +141,8 @@ def _name_of(host: str) -> str:
     """The name in a Host header, without port, brackets and letter case."""
     host = host.strip().lower()
     if host.startswith("["):
-        return host[1:].split("]", 1)[0]
+        name, _, port = host[1:].partition("]")
+        return name if not port or (port[1:].isdecimal() and port[0] == ":") else host
     return host.rsplit(":", 1)[0] if host.count(":") == 1 else host
 
 

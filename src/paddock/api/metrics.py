@@ -53,9 +53,8 @@ class Counted:
         return Route("/metrics", told)
 
     def _text(self, edge: Edge) -> str:
-        resident = edge.pool.resident
-        model = resident.model_id if resident else ""
-        state = resident.engine.state if resident else "stopped"
+        residents = edge.pool.residents.values()
+        ready = sum(resident.engine.state == "ready" for resident in residents)
         lines = [
             "# HELP paddock_info The version that serves.",
             "# TYPE paddock_info gauge",
@@ -69,12 +68,21 @@ class Counted:
             "# HELP paddock_requests_in_flight Requests being answered now.",
             "# TYPE paddock_requests_in_flight gauge",
             f"paddock_requests_in_flight {self.in_flight}",
-            "# HELP paddock_model_leases Requests that hold the loaded model.",
+            "# HELP paddock_model_leases Requests that hold a loaded model.",
             "# TYPE paddock_model_leases gauge",
-            f'paddock_model_leases{{model="{_escaped(model)}"}} {resident.leases if resident else 0}',
-            "# HELP paddock_engine_ready Whether an engine is ready.",
-            "# TYPE paddock_engine_ready gauge",
-            f"paddock_engine_ready {int(state == 'ready')}",
+            *(f'paddock_model_leases{{model="{_escaped(one.model_id)}"}} {one.leases}' for one in residents),
+            "# HELP paddock_model_memory_bytes Memory that a loaded model is taken to need.",
+            "# TYPE paddock_model_memory_bytes gauge",
+            *(
+                f'paddock_model_memory_bytes{{model="{_escaped(one.model_id)}"}} {one.plan.memory_bytes}'
+                for one in residents
+            ),
+            "# HELP paddock_requests_waiting Requests that wait for a model.",
+            "# TYPE paddock_requests_waiting gauge",
+            f"paddock_requests_waiting {len(edge.pool.waiting)}",
+            "# HELP paddock_engines_ready Engines that are ready.",
+            "# TYPE paddock_engines_ready gauge",
+            f"paddock_engines_ready {ready}",
         ]
         return "\n".join(lines) + "\n"
 

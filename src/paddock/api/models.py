@@ -20,16 +20,18 @@ def routes(edge: Edge) -> list[Route]:
         return JSONResponse({"object": "list", "data": data})
 
     async def one(request: Request) -> Response:
-        return JSONResponse(entry(edge, await edge.shelf.find(request.path_params["id"])))
+        model = await edge.shelf.find(request.path_params["id"])
+        advice = {"recommended_sampling": (await edge.shelf.advice(model)).told()} if model.task == "text" else {}
+        return JSONResponse({**entry(edge, model), **advice})
 
     return [Route("/v1/models", listed), Route("/v1/models/{id:path}", one)]
 
 
 def entry(edge: Edge, model: Model) -> dict[str, Any]:
     """One model as `/v1/models` shows it; its context is the running engine's own where it runs."""
-    resident = edge.pool.resident
-    is_loaded = edge.pool.is_ready(model.id)
-    abilities = resident.abilities if resident and is_loaded else None
+    resident = edge.pool.residents.get(model.id)
+    ready = edge.pool.ready(model.id)
+    abilities = ready.abilities if ready else None
     context_tokens = abilities.context_tokens if abilities else edge.shelf.context_tokens(model)
     return {
         "id": model.id,
@@ -41,7 +43,9 @@ def entry(edge: Edge, model: Model) -> dict[str, Any]:
         "capabilities": _capabilities(model, sees=abilities.sees_images if abilities else bool(model.projector_path)),
         "quantization": model.quantisation,
         "size_bytes": model.size_bytes,
-        "loaded": is_loaded,
+        "loaded": ready is not None,
+        "state": resident.engine.state if resident else "stopped",
+        "live_requests": resident.leases if resident else 0,
     }
 
 

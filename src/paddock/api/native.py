@@ -1,4 +1,4 @@
-"""Owns the engine's own routes as paddock offers them: tokens, templates, infill, rerank, load, unload.
+"""Owns the engine's own routes as paddock offers them: tokens, templates, infill, rerank.
 
 Refuses to know how a prepared request is answered.
 """
@@ -9,12 +9,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import ASGIApp
 
 from paddock.api.edge import Edge
 from paddock.errors import BadRequest, FieldInvalid, shown
+from paddock.models.catalog import Model
 from paddock.serving import images
 from paddock.serving.prepare import prepare
 
@@ -44,7 +45,13 @@ class _Native:
         for place, token in enumerate(body["tokens"]):
             if isinstance(token, bool) or not isinstance(token, int) or not 0 <= token < 2**31:
                 raise FieldInvalid(f"tokens.{place}: must be a token's number (got {shown(token)}).", param="tokens")
-        return await self._relayed("/detokenize", body)
+        model = await self.edge.model_for("text", _model_of(body))
+        # The engine would answer such a token with a fault of its own.
+        if body["tokens"] and max(body["tokens"]) >= (size := await self._vocabulary_size(model)):
+            place = next(place for place, token in enumerate(body["tokens"]) if token >= size)
+            sentence = f"tokens.{place}: {body['tokens'][place]} is no token: the vocabulary of '{model.id}' ends at"
+            raise BadRequest(f"{sentence} {size - 1}.", param="tokens")
+        return self.edge.relay(prepare("/detokenize", body), model)
 
     async def apply_template(self, request: Request) -> ASGIApp:
         body = await self.edge.body(request)
@@ -67,19 +74,17 @@ class _Native:
         _require(body, "documents" if "documents" in body else "texts", (list,), "a list of texts")
         return self.edge.relay(prepare("/v1/rerank", body), await self.edge.model_for("ranking", _model_of(body)))
 
-    async def load(self, request: Request) -> Response:
-        model = await self.edge.shelf.find(request.path_params["id"])
-        async with self.edge.pool.lease(model.id) as lease:
-            context_tokens = lease.abilities.context_tokens
-        return JSONResponse({"id": model.id, "state": "ready", "context_length": context_tokens})
-
-    async def unload(self, request: Request) -> Response:
-        model = await self.edge.shelf.find(request.path_params["id"])
-        await self.edge.pool.unload(model.id)
-        return JSONResponse({"id": model.id, "state": "stopped"})
-
     async def absent(self, request: Request) -> Response:
         raise BadRequest(_ABSENT[request.url.path])
+
+    async def _vocabulary_size(self, model: Model) -> int:
+        """How many tokens a model has, as its engine says. Loads it. Raises as an exchange does."""
+        async with self.edge.pool.lease(model.id) as lease:
+            learned = lease.resident.learned
+            if "vocabulary_size" not in learned:
+                told = await lease.client.ask(lease.endpoint, "/v1/models")
+                learned["vocabulary_size"] = int(told["data"][0]["meta"]["n_vocab"])
+            return learned["vocabulary_size"]
 
     async def _relayed(self, path: str, body: dict[str, Any]) -> ASGIApp:
         return self.edge.relay(prepare(path, body), await self.edge.model_for("text", _model_of(body)))
@@ -94,8 +99,6 @@ def routes(edge: Edge) -> list[Route]:
         Route("/apply-template", own.apply_template, methods=["POST"]),
         Route("/infill", own.infill, methods=["POST"]),
         Route("/v1/rerank", own.rerank, methods=["POST"]),
-        Route("/api/models/{id:path}/load", own.load, methods=["POST"]),
-        Route("/api/models/{id:path}/unload", own.unload, methods=["POST"]),
         Route("/v1/audio/transcriptions", own.absent, methods=["POST"]),
         Route("/v1/audio/translations", own.absent, methods=["POST"]),
         Route("/v1/audio/speech", own.absent, methods=["POST"]),

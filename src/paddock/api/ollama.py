@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
 
+import anyio.to_thread
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
@@ -14,14 +15,19 @@ from starlette.types import ASGIApp
 from paddock.api.chat import prepared_chat
 from paddock.api.dialects import OLLAMA
 from paddock.api.edge import Edge
+from paddock.api.models import entry
+from paddock.engine.resident import Resident
 from paddock.errors import BadRequest
 from paddock.models.catalog import Model
+from paddock.models.gguf import read_header
 from paddock.protocol.chat import ChatForm
 from paddock.protocol.ollama import chat_form, embed_form, generate_form, model_of
 from paddock.protocol.ollama_answer import OllamaPassage
 
 # The newest version whose routes are answered here; clients ask before they use a feature.
 _VERSION = "0.12.0"
+# Ollama gives such a time to a model that is kept.
+_FOR_EVER = "9999-12-31T23:59:59+00:00"
 _READ_ONLY = "Models are managed with `paddock pull` and `paddock models`, not over this API."
 
 
@@ -36,28 +42,36 @@ class _Ollama:
         return JSONResponse({"models": [_listed(model) for model in await self.edge.shelf.models()]})
 
     async def running(self, request: Request) -> Response:
-        resident = self.edge.pool.resident
-        if resident is None or not self.edge.pool.is_ready(resident.model_id):
-            return JSONResponse({"models": []})
-        model = await self.edge.shelf.find(resident.model_id)
-        return JSONResponse({"models": [{**_listed(model), "size_vram": 0, "expires_at": _now()}]})
+        ready = [one for one in self.edge.pool.residents.values() if one.is_ready]
+        return JSONResponse({"models": [await self._running(resident) for resident in ready]})
+
+    async def _running(self, resident: Resident) -> dict[str, Any]:
+        listed = _listed(await self.edge.shelf.find(resident.model_id))
+        unloads_s = self.edge.settings.idle_unload_s
+        stays = resident.is_pinned or not unloads_s
+        expires = _FOR_EVER if stays else (datetime.now(UTC) + timedelta(seconds=unloads_s)).isoformat()
+        context_tokens = resident.abilities.context_tokens if resident.abilities else 0
+        held = {"size": resident.plan.memory_bytes, "size_vram": 0, "context_length": context_tokens}
+        return {**listed, **held, "expires_at": expires}
 
     async def show(self, request: Request) -> Response:
         model = await self.edge.shelf.find(model_of(await self.edge.body(request)))
         context = {f"{model.architecture}.context_length": self.edge.shelf.context_tokens(model)}
-        abilities = ["completion", "tools"] if model.task == "text" else [model.task]
+        abilities = await _abilities(self.edge, model)
         info = {"general.architecture": model.architecture, "general.parameter_count": model.parameter_count, **context}
         details = _listed(model)["details"]
         return JSONResponse({"details": details, "model_info": info, "capabilities": abilities, "template": ""})
 
     async def chat(self, request: Request) -> ASGIApp:
         body = await self.edge.body(request)
+        if body.get("messages") == []:
+            return await _loaded(self.edge, body, {"message": {"role": "assistant", "content": ""}})
         return await self._answered(body, chat_form(body), "chat")
 
     async def generate(self, request: Request) -> ASGIApp:
         body = await self.edge.body(request)
         if not body.get("prompt") and not body.get("images"):
-            return await _loaded(self.edge, model_of(body))
+            return await _loaded(self.edge, body, {"response": ""})
         return await self._answered(body, generate_form(body), "generate")
 
     async def embed(self, request: Request) -> Response:
@@ -103,13 +117,30 @@ def routes(edge: Edge) -> list[Route]:
     ]
 
 
-async def _loaded(edge: Edge, name: str) -> Response:
-    """An empty prompt asks for the model to be loaded."""
-    model = await edge.model_for("text", name)
+async def _loaded(edge: Edge, body: dict[str, Any], empty: dict[str, Any]) -> Response:
+    """An empty prompt asks for the model to be loaded; `empty` is what an answer without words holds."""
+    model = await edge.model_for("text", model_of(body))
     async with edge.pool.lease(model.id):
         pass
-    ready = {"model": name, "created_at": _now(), "response": "", "done": True, "done_reason": "load"}
-    return JSONResponse(ready)
+    return JSONResponse(
+        {
+            "model": body.get("model", body.get("name")),
+            "created_at": _now(),
+            **empty,
+            "done": True,
+            "done_reason": "load",
+        }
+    )
+
+
+async def _abilities(edge: Edge, model: Model) -> list[str]:
+    """What a model can do, in Ollama's words."""
+    if model.task != "text":
+        return [model.task]
+    header = await anyio.to_thread.run_sync(read_header, model.path)
+    # A template that never speaks of tools shows a model none.
+    tools = ["tools"] if "tools" in (header.chat_template or "") else []
+    return ["completion", *tools, *(["vision"] if "vision" in entry(edge, model)["capabilities"] else [])]
 
 
 def _listed(model: Model) -> dict[str, Any]:

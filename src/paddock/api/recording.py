@@ -6,6 +6,7 @@ import anyio
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from paddock.recorder.recorder import Recorder
+from paddock.recorder.recording import Recording
 
 _PREFIXES = ("/v1/", "/api/chat", "/api/generate", "/api/embed", "/infill", "/tokenize", "/apply-template")
 _WAIT_S = 5.0
@@ -53,6 +54,21 @@ class Recorded:
         finally:
             with anyio.move_on_after(_WAIT_S, shield=True):
                 await recording.close()
+
+
+def carried(exchange: ASGIApp, recording: Recording | None) -> ASGIApp:
+    """An exchange that goes on after its request's answer, under the same recording, which must be held for it."""
+    if recording is None:
+        return exchange
+
+    async def recorded(scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            await exchange({**scope, "paddock.recording": recording}, receive, send)
+        finally:
+            with anyio.move_on_after(_WAIT_S, shield=True):
+                await recording.close()
+
+    return recorded
 
 
 def _asked(scope: Scope) -> bool | None:

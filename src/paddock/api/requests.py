@@ -20,7 +20,9 @@ def routes(edge: Edge) -> list[Route]:
         return JSONResponse({"object": "list", "data": found})
 
     async def one(request: Request) -> Response:
-        return JSONResponse(await anyio.to_thread.run_sync(edge.recorder.read, request.path_params["id"]))
+        record_id = request.path_params["id"]
+        await edge.recorder.written(record_id)
+        return JSONResponse(await anyio.to_thread.run_sync(edge.recorder.read, record_id))
 
     async def clear(request: Request) -> Response:
         return JSONResponse({"removed": await anyio.to_thread.run_sync(edge.recorder.clear)})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import secrets
 import time
 from dataclasses import replace
@@ -14,25 +15,34 @@ from starlette.types import ASGIApp
 
 from paddock.api.chat import prepared_chat
 from paddock.api.edge import Edge
+from paddock.api.recording import carried
 from paddock.errors import BadRequest
 from paddock.protocol.responses import ResponsesForm, to_chat
 from paddock.protocol.responses_answer import ResponsesPassage
 from paddock.protocol.responses_object import Snapshot
+from paddock.recorder.recording import Recording
 from paddock.serving.prepare import Prepared
 from paddock.serving.responses import Work
 from paddock.serving.runs import Replay
+
+
+class _Json(JSONResponse):
+    """What was said with halves of a pair in it is told as in the answer itself: with question marks for them."""
+
+    def render(self, content: Any) -> bytes:
+        return json.dumps(content, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace")
 
 
 def routes(edge: Edge) -> list[Route]:
     """The routes of OpenAI's Responses."""
 
     async def create(request: Request) -> ASGIApp:
-        return await _created(edge, await edge.body(request))
+        return await _created(edge, await edge.body(request), request.scope.get("paddock.recording"))
 
     async def one(request: Request) -> ASGIApp:
         response_id = request.path_params["id"]
         if request.query_params.get("stream") != "true":
-            return JSONResponse(await edge.responses.find(response_id))
+            return _Json(await edge.responses.find(response_id))
         events = await edge.responses.events(response_id, _whole(request, "starting_after", -1))
         return Replay(events, keepalive_s=edge.settings.keepalive_s)
 
@@ -41,11 +51,11 @@ def routes(edge: Edge) -> list[Route]:
         return JSONResponse({"id": request.path_params["id"], "object": "response", "deleted": True})
 
     async def cancel(request: Request) -> Response:
-        return JSONResponse(await edge.responses.cancel(request.path_params["id"]))
+        return _Json(await edge.responses.cancel(request.path_params["id"]))
 
     async def input_items(request: Request) -> Response:
         items = await edge.responses.items(request.path_params["id"])
-        return JSONResponse(_page(request, items))
+        return _Json(_page(request, items))
 
     async def input_tokens(request: Request) -> Response:
         form = await _form(edge, {"input": "", **await edge.body(request)}, "resp_count")
@@ -62,7 +72,7 @@ def routes(edge: Edge) -> list[Route]:
     ]
 
 
-async def _created(edge: Edge, body: dict[str, Any]) -> ASGIApp:
+async def _created(edge: Edge, body: dict[str, Any], recording: Recording | None) -> ASGIApp:
     """The answer to a new response: its exchange, stored or not, or its state while it goes on in the background."""
     is_background = body.get("background") is True
     if is_background and body.get("store") is False:
@@ -79,9 +89,12 @@ async def _created(edge: Edge, body: dict[str, Any]) -> ASGIApp:
     work = Work(snapshot=snapshot, items=form.items)
     exchange = edge.relay(prepared, model, passage=ResponsesPassage(snapshot=snapshot, tools=form.tools))
     if is_background:
-        run = await edge.responses.begin(exchange, work)
+        run = await edge.responses.begin(carried(exchange, recording), work)
+        if recording:
+            # Before anything is awaited: the run has not begun yet.
+            recording.hold()
         if not body.get("stream"):
-            return JSONResponse(snapshot.response())
+            return _Json(snapshot.response())
         return Replay(run.after(-1), keepalive_s=edge.settings.keepalive_s)
     return exchange if body.get("store") is False else edge.responses.kept(exchange, work)
 

@@ -17,9 +17,12 @@ from paddock.api import (
     chat,
     completions,
     doctor,
+    fit,
     guard,
+    loaded,
     messages,
     metrics,
+    model_settings,
     models,
     native,
     ollama,
@@ -31,9 +34,11 @@ from paddock.api.credentials import Credentials, is_key_needed
 from paddock.api.dialects import ANTHROPIC, OLLAMA, dialect_of, headers_of
 from paddock.api.edge import Edge
 from paddock.api.recording import Recorded
+from paddock.engine.process import State as EngineState
 from paddock.errors import PaddockError
 
-_ROOMS = (chat, completions, messages, responses, models, native, ollama, requests)
+_FURTHEST: tuple[EngineState, ...] = ("ready", "starting", "stopping", "failed")
+_ROOMS = (chat, completions, messages, responses, models, fit, loaded, model_settings, native, ollama, requests)
 
 
 def application(edge: Edge) -> ASGIApp:
@@ -61,10 +66,12 @@ def application(edge: Edge) -> ASGIApp:
 
 def _signs_of_life(edge: Edge) -> list[Route]:
     async def health(request: Request) -> Response:
-        """Whether paddock answers, and what its engine is doing."""
-        engine = edge.pool.engine
-        state = engine.state if engine else "stopped"
-        return JSONResponse({"status": "ok", "name": "paddock", "version": __version__, "engine": state})
+        """Whether paddock answers, and what its engines are doing."""
+        models = {one.model_id: one.engine.state for one in edge.pool.residents.values()}
+        # One word for all of them: how far the furthest is.
+        furthest = next((state for state in _FURTHEST if state in models.values()), "stopped")
+        about = {"status": "ok", "name": "paddock", "version": __version__}
+        return JSONResponse({**about, "engine": furthest, "models": models})
 
     async def root(request: Request) -> Response:
         """A sign of life for clients that probe the address, with GET or HEAD."""

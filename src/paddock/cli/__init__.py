@@ -48,7 +48,7 @@ _STATUSES: dict[type[PaddockError], int] = {
 
 app = typer.Typer(
     name="paddock",
-    help="A local studio for language models: run them, and serve them through the OpenAI API.",
+    help="A local studio for language models: run them, and serve them to the tools people use.",
     add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,

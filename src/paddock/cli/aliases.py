@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from typing import Annotated
 
 import typer
 
 from paddock.cli import printing
 from paddock.config import load
+from paddock.errors import BadRequest, shown
 
 Pattern = Annotated[str, typer.Argument(metavar="PATTERN", help="A name, or a glob such as 'claude-*'.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+# A set of letters in a glob, from its bracket to the one that closes it.
+_SET = re.compile(r"\[!?+\]?+[^\]]*\]")
 
 
 def alias(
@@ -20,6 +24,7 @@ def alias(
     from paddock.models.aliases import Aliases
     from paddock.models.catalog import Catalog
 
+    _check(pattern)
     settings = load()
     settings.home.ensure()
     found = Catalog(settings.home).find(model)
@@ -47,3 +52,11 @@ def unalias(pattern: Pattern) -> None:
 
     Aliases(load().home).remove(pattern)
     print(f"{printing.clean(pattern)} stands for nothing now.")
+
+
+def _check(pattern: str) -> None:
+    """Raises BadRequest for what no request can name."""
+    if not pattern or pattern != pattern.strip() or not pattern.isprintable():
+        raise BadRequest(f"{shown(pattern)} is no name. Give one that clients ask for, or a glob such as 'claude-*'.")
+    if "[" in _SET.sub("", pattern):
+        raise BadRequest(f"{shown(pattern)} opens a '[' that no ']' closes. Write '[[]' for the character itself.")

@@ -1,7 +1,7 @@
 """Owns what the doctor looks at: one function a check, each an observation and the next step; refuses to mend anything.
 
-Covered: Python, the engine's library, CPU, memory, disk, the data home, the port, the models, and one real answer of
-the bundled model. Not covered: GPUs, speed, and models other than by their file's header.
+Covered: Python, the engine's library, CPU, memory, GPUs, disk, the data home, the port, the models, and one real answer
+of the bundled model. Not covered: speed, and models other than by their file's header.
 """
 
 from __future__ import annotations
@@ -49,6 +49,7 @@ def all_checks() -> Iterator[Check]:
     yield python_check()
     yield cpu_check(machine.cpu)
     yield memory_check(machine.memory)
+    yield gpu_check(hardware.find_accelerators(machine.memory))
     home = home_check(settings.home)
     yield home
     yield disk_check(settings.home)
@@ -99,6 +100,23 @@ def memory_check(memory: hardware.Memory) -> Check:
     if memory.available_bytes >= _LOW_MEMORY_BYTES:
         return _ok("memory", detail)
     return _warn("memory", detail, "Close programs, raise the limit, or keep to tiny models.")
+
+
+def gpu_check(found: hardware.Found) -> Check:
+    """The GPUs that there are, and those that do not answer."""
+    if found.troubles:
+        return _warn("gpu", " ".join(found.troubles), "Mend the driver, or go without: models run on the processor.")
+    if not found.accelerators:
+        return _ok("gpu", "none found: models run on the processor")
+    return _ok("gpu", "; ".join(_told(one) for one in found.accelerators))
+
+
+def _told(one: hardware.Accelerator) -> str:
+    kind = f"{one.api} {one.architecture}".strip()
+    if one.total_bytes is None or one.free_bytes is None:
+        return f"{one.name} ({kind}, memory not told)"
+    shared = " of main memory" if one.is_shared else ""
+    return f"{one.name} ({kind}, {_gib(one.free_bytes)} free of {_gib(one.total_bytes)}{shared})"
 
 
 def home_check(home: Home) -> Check:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import json
 import os
 import shlex
@@ -11,6 +12,7 @@ import tempfile
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
+from urllib.parse import quote
 
 import typer
 
@@ -19,6 +21,7 @@ from paddock.cli.connect_clients import Client, ConfigFile, Target
 from paddock.config import load
 from paddock.errors import BadRequest, EngineUnreachable
 
+_LOOK_TIMEOUT_S = 10.0
 _NAMES = ", ".join(client.name for client in connect_clients.CLIENTS)
 
 
@@ -33,6 +36,8 @@ def connect(
 ) -> None:
     """Point a client at this paddock: print what it needs, write its file, or start it."""
     found = connect_clients.client_of(client)
+    if write + run + as_json > 1:
+        raise BadRequest("--write, --run and --json exclude one another: --run writes no file. Say one of them.")
     target = _target(url, model)
     if context.args and not run:
         raise BadRequest(f"'{context.args[0]}' is for the client: say --run before --.")
@@ -56,20 +61,27 @@ def _target(url: str | None, model: str | None) -> Target:
             address = connection.parse_url(url)
         except ValueError as error:
             raise BadRequest(f"{error}.") from error
-    key = os.environ.get("PADDOCK_API_KEY") or "not-needed"
+    key = connection.api_key() or "not-needed"
+    path = "/v1/models" if model is None else f"/v1/models/{quote(model, safe='')}"
     try:
-        status, body = connection.whole(address, "GET", "/v1/models")
+        status, body = connection.whole(address, "GET", path, timeout_s=_LOOK_TIMEOUT_S)
     except EngineUnreachable:
         printing.say(f"No paddock answers at {address.url}: the model and its context are those of the settings.")
         fallback = model or settings.model
         return Target(url=address.url, model=fallback, context_tokens=settings.context_tokens or 16384, key=key)
     if status == 401:
         raise BadRequest(f"{address.url} asks for a key. Set PADDOCK_API_KEY to one of `paddock keys create`.")
-    models: list[dict[str, Any]] = json.loads(body)["data"]
-    chosen = next((one for one in models if model in (None, one["id"])), None)
-    if chosen is None:
-        raise BadRequest(f"There is no model '{model}' there. Models: {', '.join(one['id'] for one in models)}.")
-    return Target(url=address.url, model=chosen["id"], context_tokens=int(chosen["context_length"]), key=key)
+    try:
+        told = json.loads(body)
+        if status == 200:
+            found = told if model else told["data"][0]
+            # A name that the server understands is used as it was typed: an alias is meant.
+            name, context_tokens = model or str(found["id"]), int(found["context_length"])
+            return Target(url=address.url, model=name, context_tokens=context_tokens, key=key)
+        reason = str(told["error"]["message"])
+    except (ValueError, LookupError, TypeError) as error:
+        raise BadRequest(f"{address.url} answers, but not as a paddock does. Name a paddock with --url.") from error
+    raise BadRequest(f"{address.url} does not tell of its models: {reason}")
 
 
 def _print(client: Client, target: Target) -> None:
@@ -90,31 +102,49 @@ def _entry(client: Client, target: Target) -> dict[str, Any]:
 def _write(client: Client, target: Target) -> None:
     if client.file is None:
         raise BadRequest(f"{client.name} has no file to write. `paddock connect {client.name}` prints what it needs.")
-    path = Path.home() / client.file.path
-    new = _merged(client.file, path, target)
-    if path.exists() and path.read_text("utf-8") == new:
-        print(f"{path} says so already.")
-        return
-    path.parent.mkdir(parents=True, exist_ok=True)
-    mode = path.stat().st_mode & 0o777 if path.exists() else 0o600
-    if path.exists():
-        backup = path.with_name(f"{path.name}.{datetime.now(UTC):%Y%m%d-%H%M%S}.backup")
-        shutil.copy2(path, backup)
-        print(f"{backup} keeps what was there.")
-    draft = path.with_name(f".{path.name}.draft")
-    with os.fdopen(os.open(draft, os.O_CREAT | os.O_WRONLY | os.O_TRUNC, mode), "w", encoding="utf-8") as file:
-        file.write(new)
-    draft.replace(path)
-    print(f"{path} written.")
+    # Where a link leads: the link itself stays.
+    path = Path(os.path.realpath(Path.home() / client.file.path))
+    by_hand = f"or add by hand what `paddock connect {client.name}` prints."
+    try:
+        old = path.read_bytes() if path.exists() else None
+        new = _changed(client.file, old or b"", target)
+        if old == new:
+            print(f"{path} says so already.")
+        else:
+            _replace(path, new)
+    except ValueError as error:
+        raise BadRequest(f"{path} cannot be changed ({error}), so it is left as it is. Mend it, {by_hand}") from error
+    except OSError as error:
+        raise BadRequest(f"{path} cannot be written ({error.strerror}). Mend that, {by_hand}") from error
+    if warning := client.file.warning(new.decode("utf-8-sig")):
+        printing.say(f"{path}: {warning}")
     for name, value in client.environment(target).items() if client.name == "codex" else ():
         print(f"Also: export {name}={shlex.quote(value)}")
 
 
-def _merged(file: ConfigFile, path: Path, target: Target) -> str:
-    try:
-        return file.merged(path.read_text("utf-8") if path.exists() else "", target)
-    except (ValueError, OSError) as error:
-        raise BadRequest(f"{path} cannot be read ({error}), so it is left as it is. Mend it and try again.") from error
+def _changed(file: ConfigFile, old: bytes, target: Target) -> bytes:
+    """The file's new bytes, with the mark at its beginning and the line ends that it had."""
+    text = old.decode("utf-8-sig")
+    made = file.merged(text.replace("\r\n", "\n"), target)
+    if "\r\n" in text:
+        made = made.replace("\n", "\r\n")
+    return (codecs.BOM_UTF8 if old.startswith(codecs.BOM_UTF8) else b"") + made.encode()
+
+
+def _replace(path: Path, new: bytes) -> None:
+    """Write a file whole, keeping beside it what was there."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    mode = 0o600
+    if path.exists():
+        mode = path.stat().st_mode & 0o777
+        backup = path.with_name(f"{path.name}.{datetime.now(UTC):%Y%m%d-%H%M%S}.backup")
+        shutil.copy2(path, backup)
+        print(f"{backup} keeps what was there.")
+    draft = path.with_name(f".{path.name}.draft")
+    with os.fdopen(os.open(draft, os.O_CREAT | os.O_WRONLY | os.O_TRUNC, mode), "wb") as file:
+        file.write(new)
+    draft.replace(path)
+    print(f"{path} written.")
 
 
 def _start(client: Client, target: Target, words: list[str]) -> int:

@@ -6,13 +6,12 @@ import json
 import tomllib
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any, cast
+from typing import Any
 
+from paddock.cli.round_trip import json_text, laid, laid_entry, toml_text, yaml_text
 from paddock.errors import BadRequest
-from paddock.protocol.shape import as_object
 
 Json = dict[str, Any]
-_TOML_MARK = "# paddock"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,11 +29,13 @@ class ConfigFile:
     """A client's configuration file: where it lies in a person's home, and what it should say.
 
     `merged` takes the present text ("" for no file) and returns the new one; it raises ValueError where the present
-    text cannot be read.
+    text cannot be read, or not be changed without loss. `warning` is a sentence about what in a text wins over
+    ours, or "".
     """
 
     path: str
     merged: Callable[[str, Target], str]
+    warning: Callable[[str], str] = field(default=lambda text: "")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,28 +58,6 @@ class Client:
     note: str = ""
 
 
-def _json_of(text: str) -> Json:
-    read: object = json.loads(text) if text.strip() else {}
-    if not isinstance(read, dict):
-        raise ValueError("it holds no object")
-    return cast("Json", read)
-
-
-def _yaml_of(text: str) -> Any:
-    import yaml
-
-    try:
-        return yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        raise ValueError(str(error).splitlines()[0]) from error
-
-
-def _yaml_text(value: Any) -> str:
-    import yaml
-
-    return yaml.safe_dump(value, sort_keys=False, allow_unicode=True)
-
-
 def _openai_environment(target: Target) -> dict[str, str]:
     return {"OPENAI_BASE_URL": f"{target.url}/v1", "OPENAI_API_BASE": f"{target.url}/v1", "OPENAI_API_KEY": target.key}
 
@@ -98,9 +77,7 @@ def _claude_environment(target: Target) -> dict[str, str]:
 
 
 def _claude_file(text: str, target: Target) -> str:
-    settings = _json_of(text)
-    settings["env"] = {**(settings.get("env") or {}), **_claude_environment(target)}
-    return json.dumps(settings, indent=2, ensure_ascii=False) + "\n"
+    return json_text(text, lambda tree: laid(tree, {"env": _claude_environment(target)}))
 
 
 def _codex_provider(target: Target) -> dict[str, str]:
@@ -108,24 +85,13 @@ def _codex_provider(target: Target) -> dict[str, str]:
 
 
 def _codex_file(text: str, target: Target) -> str:
-    """The file with our keys at its top and our table at its end; what was ours before is replaced."""
-    tomllib.loads(text)
     top = {"model": target.model, "model_provider": "paddock", "model_context_window": target.context_tokens}
-    kept: list[str] = []
-    is_top, is_ours = True, False
-    for line in text.splitlines():
-        word = line.strip()
-        if word.startswith("["):
-            is_top, is_ours = False, word == "[model_providers.paddock]"
-        if is_ours or word == _TOML_MARK or (is_top and word.partition("=")[0].strip() in top):
-            continue
-        kept.append(line)
-    head = [_TOML_MARK, *(f"{name} = {json.dumps(value)}" for name, value in top.items()), ""]
-    tail = ["", _TOML_MARK, "[model_providers.paddock]"]
-    tail += [f"{name} = {json.dumps(value)}" for name, value in _codex_provider(target).items()]
-    made = "\n".join([*head, *"\n".join(kept).strip("\n").splitlines(), *tail]) + "\n"
-    tomllib.loads(made)
-    return made
+    return toml_text(text, lambda tree: laid(tree, {**top, "model_providers": {"paddock": _codex_provider(target)}}))
+
+
+def _codex_profile(text: str) -> str:
+    profile = tomllib.loads(text).get("profile")
+    return f"'profile' is {profile!r} there: what that profile says of a model comes before this." if profile else ""
 
 
 def _codex_arguments(target: Target) -> list[str]:
@@ -147,23 +113,11 @@ def _opencode_config(target: Target) -> Json:
 
 
 def _opencode_file(text: str, target: Target) -> str:
-    present, wanted = _json_of(text), _opencode_config(target)
-    wanted["provider"] = {**(present.get("provider") or {}), **wanted["provider"]}
-    return json.dumps({**present, **wanted}, indent=2, ensure_ascii=False) + "\n"
-
-
-def _named(entries: Any, entry: Json, by: str) -> list[Any]:
-    """A list of entries in which the one of that name is ours."""
-    listed = cast("list[Any]", entries) if isinstance(entries, list) else []
-    others: list[Any] = [one for one in listed if (as_object(one) or {}).get(by) != entry[by]]
-    return [*others, entry]
+    return json_text(text, lambda tree: laid(tree, _opencode_config(target)))
 
 
 def _continue_file(text: str, target: Target) -> str:
-    present: Any = _yaml_of(text) or {}
-    if not isinstance(present, dict):
-        raise ValueError("it holds no mapping")
-    config = {"name": "Local", "version": "1.0.0", "schema": "v1", **cast("Json", present)}
+    head = {"name": "Local", "version": "1.0.0", "schema": "v1"}
     model = {
         "name": "paddock",
         "provider": "openai",
@@ -174,7 +128,14 @@ def _continue_file(text: str, target: Target) -> str:
         "capabilities": ["tool_use"],
         "defaultCompletionOptions": {"contextLength": target.context_tokens},
     }
-    return _yaml_text({**config, "models": _named(config.get("models"), model, "name")})
+
+    def change(tree: Any) -> None:
+        laid(tree, {name: value for name, value in head.items() if name not in tree})
+        if tree.get("models") is None:
+            tree["models"] = []
+        laid_entry(tree["models"], model, "name")
+
+    return yaml_text(text, change, empty=dict)
 
 
 def _llm_file(text: str, target: Target) -> str:
@@ -185,15 +146,12 @@ def _llm_file(text: str, target: Target) -> str:
         "supports_tools": True,
         "supports_schema": True,
     }
-    return _yaml_text(_named(_yaml_of(text), entry, "model_id"))
+    return yaml_text(text, lambda tree: laid_entry(tree, entry, "model_id"), empty=list)
 
 
 def _aider_file(text: str, target: Target) -> str:
-    present: Any = _yaml_of(text) or {}
-    if not isinstance(present, dict):
-        raise ValueError("it holds no mapping")
     ours = {"model": f"openai/{target.model}", "openai-api-base": f"{target.url}/v1", "openai-api-key": target.key}
-    return _yaml_text({**cast("Json", present), **ours})
+    return yaml_text(text, lambda tree: laid(tree, ours), empty=dict)
 
 
 CLIENTS: tuple[Client, ...] = (
@@ -208,7 +166,7 @@ CLIENTS: tuple[Client, ...] = (
     Client(
         name="codex",
         environment=lambda target: {"PADDOCK_API_KEY": target.key},
-        file=ConfigFile(path=".codex/config.toml", merged=_codex_file),
+        file=ConfigFile(path=".codex/config.toml", merged=_codex_file, warning=_codex_profile),
         program="codex",
         install="npm install -g @openai/codex",
         arguments=_codex_arguments,

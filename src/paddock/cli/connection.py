@@ -128,10 +128,41 @@ def told(address: Address, path: str, *, timeout_s: float) -> Generator[dict[str
         raise EngineUnreachable(f"{address.url} went away ({error}). `paddock serve` starts it.") from error
 
 
-def whole(address: Address, method: str, path: str, body: dict[str, object] | None = None) -> tuple[int, bytes]:
+def asked(address: Address, path: str) -> dict[str, Any]:
+    """The object that a GET is answered with.
+
+    Raises:
+        BadRequest: the server refused the request; its own words.
+        EngineUnreachable: the server went away, or does not answer as a paddock does.
+    """
+    status, body = whole(address, "GET", path)
+    if status != 200:
+        raise _refusal(status, body)
+    try:
+        return cast(dict[str, Any], json.loads(body))
+    except ValueError as error:
+        raise EngineUnreachable(f"{address.url} does not answer as a paddock does. Start it again.") from error
+
+
+def api_key() -> str | None:
+    """The key in PADDOCK_API_KEY, if there is one. Raises BadRequest where no header can carry it."""
+    key = os.environ.get("PADDOCK_API_KEY") or None
+    if key and not (key.isascii() and key.isprintable()):
+        raise BadRequest("PADDOCK_API_KEY holds more than a key: a line break or a foreign letter. Set it anew.")
+    return key
+
+
+def whole(
+    address: Address,
+    method: str,
+    path: str,
+    body: dict[str, object] | None = None,
+    *,
+    timeout_s: float = _ANSWER_TIMEOUT_S,
+) -> tuple[int, bytes]:
     """Status and body of one exchange, whatever they are. Raises EngineUnreachable."""
     try:
-        with _exchange(address, method, path, body, timeout_s=_ANSWER_TIMEOUT_S) as response:
+        with _exchange(address, method, path, body, timeout_s=timeout_s) as response:
             return response.status, response.read()
     except (OSError, http.client.HTTPException) as error:
         raise EngineUnreachable(f"{address.url} does not answer ({error}). `paddock serve` starts it.") from error
@@ -173,7 +204,7 @@ def _exchange(
             connection.sock.settimeout(timeout_s)
         sent = None if body is None else json.dumps(body).encode()
         headers = {"Content-Type": "application/json"} if sent else {}
-        if key := os.environ.get("PADDOCK_API_KEY"):
+        if key := api_key():
             headers["Authorization"] = f"Bearer {key}"
         connection.request(method, path, body=sent, headers=headers)
         with contextlib.closing(connection.getresponse()) as response:

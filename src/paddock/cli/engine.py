@@ -214,13 +214,13 @@ def _ranked(settings: Settings, tag: str | None, *, afresh: bool = False) -> tup
 
     from paddock import hardware
     from paddock.install import manifest, release, source
-    from paddock.install.host import host_of
+    from paddock.install.host import this_host
     from paddock.install.rank import rank
 
     pinned = manifest.shipped()
     wanted = tag or pinned.tag
     found = release.description(wanted, settings.home, release.Origin.of(settings.engine_mirror), afresh=afresh)
-    host = host_of(hardware.describe(), has_compiler=source.has_tools())
+    host = this_host(hardware.describe(), has_compiler=source.has_tools())
     return wanted, rank(host, replace(found, sources=pinned.sources))
 
 

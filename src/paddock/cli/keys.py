@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated, Any
@@ -10,6 +11,7 @@ import typer
 
 from paddock.cli import printing
 from paddock.config import load
+from paddock.errors import BadRequest
 
 if TYPE_CHECKING:
     from paddock.store.keys import Key, Keys
@@ -17,6 +19,7 @@ if TYPE_CHECKING:
 app = typer.Typer(help="The keys by which other machines are let in: create, list, revoke.")
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 _DAY_S = 86400
+_MOST_DAYS = 36500
 
 
 @app.callback(invoke_without_command=True)
@@ -28,11 +31,15 @@ def keys(context: typer.Context) -> None:
 @app.command()
 def create(
     name: Annotated[str, typer.Option("--name", help="What the key is for, such as the machine that uses it.")] = "",
-    expires_days: Annotated[float | None, typer.Option("--expires-days", min=0.001, help="Days it is valid.")] = None,
+    expires_days: Annotated[
+        float | None, typer.Option("--expires-days", min=0.001, max=_MOST_DAYS, help="Days it is valid.")
+    ] = None,
     record: Annotated[bool, typer.Option("--record", help="Record every request made with it.")] = False,
     as_json: Json = False,
 ) -> None:
     """Make a key and show it, once."""
+    if expires_days is not None and math.isnan(expires_days):
+        raise BadRequest("--expires-days: 'nan' is no number of days. Leave it out for a key without an end.")
     expires_s = time.time() + expires_days * _DAY_S if expires_days else None
     key, text = _keys().create(name, expires_s=expires_s, is_recorded=record)
     if as_json:
@@ -87,4 +94,10 @@ def _entry(key: Key) -> dict[str, Any]:
 
 
 def _day(time_s: float | None) -> str | None:
-    return None if time_s is None else datetime.fromtimestamp(time_s, UTC).strftime("%Y-%m-%d %H:%M")
+    if time_s is None:
+        return None
+    try:
+        return datetime.fromtimestamp(time_s, UTC).strftime("%Y-%m-%d %H:%M")
+    except (ValueError, OverflowError, OSError):
+        # A key made before there was a bound.
+        return f"{time_s:g} s after 1970"

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
 
-from paddock.cli import aliases, printing
+from paddock.cli import aliases, fit, loaded, model_settings, printing
 from paddock.config import load
 
 if TYPE_CHECKING:
@@ -61,10 +61,11 @@ def show(
 ) -> None:
     """Print what is known about one model."""
     found = _catalog().resolve(model)
+    known = {**entry(found), **model_settings.told(found)}
     if as_json:
-        printing.data(entry(found))
+        printing.data(known)
         return
-    for key, value in entry(found).items():
+    for key, value in known.items():
         print(f"{key.replace('_', ' '):<22}  {printing.clean(_written(key, value))}")
 
 
@@ -95,6 +96,7 @@ def remove(
     catalog = _catalog()
     for model in models:
         catalog.remove(model)
+        model_settings.forget(model)
         print(f"{printing.clean(model)} is removed.")
 
 
@@ -133,11 +135,21 @@ def _written(key: str, value: object) -> str:
         return f"{value} ({printing.size(value)})"
     if key == "projector" and value is None:
         return "none"
+    if isinstance(value, dict):
+        pairs = cast("dict[str, object]", value)
+        return (
+            ", ".join(f"{name} {_written(name, one)}" for name, one in pairs.items() if one not in (None, {}, []))
+            or "none"
+        )
     if isinstance(value, list):
         return ", ".join(str(item) for item in cast("list[object]", value)) or "none"
     return "not told" if value is None else str(value)
 
 
+app.command("loaded")(loaded.loaded)
+app.command("fit")(fit.fit)
 app.command("alias")(aliases.alias)
 app.command("aliases")(aliases.aliases)
 app.command("unalias")(aliases.unalias)
+app.command("set")(model_settings.set_)
+app.command("template")(model_settings.template)

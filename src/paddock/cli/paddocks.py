@@ -37,6 +37,16 @@ def reached(settings: Settings, *, model: str | None, url: str | None) -> Genera
         yield address
 
 
+def running(settings: Settings, *, url: str | None) -> Address:
+    """The paddock at the address that was typed, or at the settings' own. Raises EngineUnreachable."""
+    if url is not None:
+        return _given(url)
+    address = connection.Address(host=settings.host, port=settings.port)
+    if settings.port == 0 or not connection.is_paddock(address):
+        raise EngineUnreachable(f"No paddock answers at {address.url}. Start one with `paddock serve`, or give --url.")
+    return address
+
+
 def _given(url: str) -> Address:
     """The address that was typed, if a paddock answers there."""
     try:

@@ -21,6 +21,7 @@ app = typer.Typer(help="What the flight recorder kept: list, show, replay, curl,
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Id = Annotated[str, typer.Argument(metavar="ID", help="An id from `paddock requests list`, or its beginning.")]
 Url = Annotated[str | None, typer.Option("--url", help="The paddock to ask; the one of the settings if none.")]
+_SECTIONS = ("inbound", "upstream", "prompt", "engine", "events", "outbound")
 _LEFT_OUT = ("host", "content-length", "connection", "accept-encoding", "x-paddock-record")
 
 
@@ -51,11 +52,12 @@ def list_(
 def show(
     record_id: Id,
     section: Annotated[
-        Literal["all", "inbound", "upstream", "engine", "outbound"], typer.Option("--section", help="Only one part.")
+        Literal["all", "inbound", "upstream", "prompt", "engine", "events", "outbound"],
+        typer.Option("--section", help="Only one part."),
     ] = "all",
     as_json: Json = False,
 ) -> None:
-    """Show a recorded request: what came, what the engine got and said, what went out."""
+    """Show a recorded request: what came, what the engine got, read and said, what went out."""
     record = _recorder().read(record_id)
     if as_json:
         printing.data(record if section == "all" else record["sections"].get(section, ""))
@@ -63,7 +65,8 @@ def show(
     if section == "all":
         head = {name: value for name, value in record.items() if name != "sections"}
         print(json.dumps(head, indent=2, ensure_ascii=False))
-    for name, text in record["sections"].items():
+    for name in sorted(record["sections"], key=_SECTIONS.index):
+        text = record["sections"][name]
         if section in ("all", name):
             if section == "all":
                 print(f"\n── {name} ({record['size_bytes'].get(name, 0)} bytes)")
@@ -74,12 +77,14 @@ def show(
 def curl(record_id: Id, url: Url = None) -> None:
     """Print a command that sends a recorded request again. A removed key is taken from PADDOCK_API_KEY."""
     record = _recorder().read(record_id)
+    if "inbound" in record.get("cut", ()):
+        raise BadRequest(f"The request {record['id']} had a larger body than is kept: it cannot be sent again.")
     words = ["curl", "-N", f"{_address(url).url}{record['path']}"]
     for name, value in record["headers"]:
         if name not in _LEFT_OUT and value != "[removed]":
             words += ["-H", f"{name}: {value}"]
     line = shlex.join(words) + ' -H "Authorization: Bearer ${PADDOCK_API_KEY:-not-needed}"'
-    print(f"{line} --data-binary {shlex.quote(record['sections'].get('inbound', ''))}")
+    print(f"{line} --data-raw {shlex.quote(record['sections'].get('inbound', ''))}")
 
 
 @app.command()
@@ -94,6 +99,7 @@ def replay(
 
     record = _recorder().read(record_id)
     try:
+        # What was cut is no JSON any more.
         body: dict[str, object] = json.loads(record["sections"].get("inbound", ""))
     except ValueError as error:
         raise BadRequest(f"The request {record['id']} had no JSON body, or a larger one than is kept.") from error

@@ -12,10 +12,13 @@ import importlib
 import os
 import sys
 import threading
+from pathlib import Path
 from typing import Any
 
 from paddock.engine import child
 from paddock.engine.flags import EngineFlags
+
+_FLASH = {"on": "ENABLED", "off": "DISABLED", "auto": "AUTO"}
 
 
 def main(argv: list[str]) -> int:
@@ -50,11 +53,13 @@ def _parameters(xllamacpp: Any, flags: EngineFlags, api_key: str) -> Any:
     params.n_parallel = flags.slots
     params.n_batch = flags.batch_tokens
     params.n_ubatch = flags.ubatch_tokens
+    params.n_ctx_checkpoints = flags.checkpoints
     params.embedding = flags.embeddings or flags.reranking
     if flags.reranking:
         params.pooling_type = xllamacpp.llama_pooling_type.LLAMA_POOLING_TYPE_RANK
     if flags.projector_path:
         params.mmproj.path = flags.projector_path
+    _choose(xllamacpp, params, flags)
     if flags.threads:
         params.cpuparams.n_threads = flags.threads
         params.cpuparams_batch.n_threads = flags.threads
@@ -70,6 +75,29 @@ def _parameters(xllamacpp: Any, flags: EngineFlags, api_key: str) -> Any:
     params.fit_params = False
     params.cache_ram_mib = child.PROMPT_CACHE_MIB
     return params
+
+
+def _choose(xllamacpp: Any, params: Any, flags: EngineFlags) -> None:
+    """What was set for this model alone; the engine's own choice where nothing was."""
+    if flags.template_path:
+        params.chat_template = Path(flags.template_path).read_text("utf-8")
+    if flags.kv_type_k:
+        params.cache_type_k = xllamacpp.ggml_type[f"GGML_TYPE_{flags.kv_type_k.upper()}"]
+    if flags.kv_type_v:
+        params.cache_type_v = xllamacpp.ggml_type[f"GGML_TYPE_{flags.kv_type_v.upper()}"]
+    if flags.flash_attention:
+        params.flash_attn_type = xllamacpp.llama_flash_attn_type[
+            f"LLAMA_FLASH_ATTN_TYPE_{_FLASH[flags.flash_attention]}"
+        ]
+    if flags.rope_freq_base is not None:
+        params.rope_freq_base = flags.rope_freq_base
+    if flags.rope_freq_scale is not None:
+        params.rope_freq_scale = flags.rope_freq_scale
+    if flags.draft_path:
+        params.speculative.draft.mparams.path = flags.draft_path
+    if flags.speculation:
+        kind = flags.speculation.upper().replace("-", "_")
+        params.speculative.types = [xllamacpp.common_speculative_type[f"COMMON_SPECULATIVE_TYPE_{kind}"]]
 
 
 if __name__ == "__main__":

@@ -26,12 +26,23 @@ class EngineFlags:
     slots: int = _flag("--parallel", "requests worked on at once")
     batch_tokens: int = _flag("--batch-size", "prompt tokens handed to the engine in one go")
     ubatch_tokens: int = _flag("--ubatch-size", "prompt tokens computed in one go")
+    checkpoints: int = _flag("--ctx-checkpoints", "copies of a slot's state to go back to, where it has one", 32)
     threads: int = _flag("--threads", "CPU threads; 0 takes one per core", 0)
     embeddings: bool = _flag("--embeddings", "serve embeddings instead of text", False)
     reranking: bool = _flag("--reranking", "serve scores of documents instead of text", False)
     projector_path: str | None = _flag(
         "--mmproj", "GGUF file with the model's eyes; without it, it reads text only", None
     )
+    template_path: str | None = _flag("--chat-template-file", "chat template in place of the model's own", None)
+    kv_type_k: str | None = _flag("--cache-type-k", "how keys are kept in the context, such as q8_0", None)
+    kv_type_v: str | None = _flag("--cache-type-v", "how values are kept in the context, such as q8_0", None)
+    flash_attention: str | None = _flag("--flash-attn", "on, off or auto", None)
+    rope_freq_base: float | None = _flag(
+        "--rope-freq-base", "base of the rotary positions, in place of the file's", None
+    )
+    rope_freq_scale: float | None = _flag("--rope-freq-scale", "scale of the rotary positions", None)
+    draft_path: str | None = _flag("--model-draft", "GGUF file of a small model that proposes tokens", None)
+    speculation: str | None = _flag("--spec-type", "what proposes tokens: draft-simple or ngram-mod", None)
 
     def to_argv(self) -> list[str]:
         """The flags as command-line words; switches that are off and files that are not there are left out."""
@@ -53,10 +64,15 @@ class EngineFlags:
             if spec.type == "bool":
                 parser.add_argument(flag, dest=spec.name, action="store_true", help=text)
             else:
-                parser.add_argument(flag, dest=spec.name, type=int if spec.type == "int" else str, help=text)
+                parser.add_argument(flag, dest=spec.name, type=_kind_of(str(spec.type)), help=text)
         # Joined, since argparse takes a value that begins with a dash for a flag.
         valued = {spec.metadata["flag"] for spec in fields(cls) if spec.type != "bool"}
         words = iter(argv)
         joined = [f"{word}={next(words, '')}" if word in valued else word for word in words]
         given = {name: value for name, value in vars(parser.parse_args(joined)).items() if value is not None}
         return cls(**given)
+
+
+def _kind_of(annotation: str) -> type:
+    """The type of a flag's value, from how its field is annotated."""
+    return {"int": int, "float": float}.get(annotation.removesuffix(" | None"), str)

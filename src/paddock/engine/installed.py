@@ -62,17 +62,22 @@ def main(argv: list[str]) -> int:
 def server_words(flags: EngineFlags, known: frozenset[str]) -> list[str]:
     """The flags in words that this build knows.
 
-    What a model was asked to run with must be known; what only makes an engine tidy or comparable may be left out.
+    What a model was asked to run with must be known; what is at its default, or only makes an engine tidy or
+    comparable, may be left out.
 
     Raises:
         EngineFailedToStart: the build lacks a flag that is needed.
     """
-    given = flags.to_argv()
-    if not flags.threads:
-        place = given.index("--threads")
-        del given[place : place + 2]
-    asked = [spec.metadata["flag"] for spec in fields(flags) if spec.metadata["flag"] in given]
-    lacking = [flag for flag in (*asked, "--host", "--port") if flag not in known]
+    given: list[str] = []
+    lacking = [flag for flag in ("--host", "--port") if flag not in known]
+    for spec in fields(flags):
+        flag, value = str(spec.metadata["flag"]), getattr(flags, spec.name)
+        # For llama-server, too, no thread count and none given are one.
+        is_chosen = value != spec.default and not (spec.name == "threads" and not value)
+        if flag in known and value is not None and value is not False and (is_chosen or value):
+            given += [flag] if value is True else [flag, str(value)]
+        elif is_chosen:
+            lacking.append(flag)
     if lacking:
         raise EngineFailedToStart(
             f"this build of llama.cpp does not know {', '.join(lacking)} (unknown argument). Use another build: "

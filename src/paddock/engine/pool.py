@@ -1,25 +1,28 @@
-"""Owns which model is loaded and who is using it; refuses to know what is asked of it.
+"""Owns which models are loaded and who is using them, as the policy decides; refuses to know what they are asked.
 
-One model is resident. A request leases it; another model takes its place once the last lease has ended, and requests
-that arrive meanwhile wait their turn, so that neither side starves.
+All state is changed by plain functions on the event loop, none of which waits, so there is no lock: whatever happens
+(a request comes or goes, an engine changes, time passes) ends in `_step`, which asks the policy and acts.
 """
 
 from __future__ import annotations
 
 import importlib
+import itertools
+import math
 import sys
-from collections.abc import AsyncGenerator, Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import anyio
 import anyio.to_thread
 from anyio.abc import TaskGroup
 
-from paddock.engine.flags import EngineFlags
-from paddock.engine.process import Endpoint, EngineProcess
-from paddock.errors import EngineUnavailable
+from paddock.engine.plan import EnginePlan
+from paddock.engine.policy import Limits, Waiter, decide, is_admitted
+from paddock.engine.process import EngineProcess
+from paddock.engine.resident import Abilities, Lease, Place, Resident, learn_abilities
+from paddock.errors import EngineUnavailable, ModelTooLarge, PaddockError, TooBusy
 
 if TYPE_CHECKING:
     from paddock.engine.client import EngineClient
@@ -29,100 +32,144 @@ _STOPPING = "paddock is stopping and loads no model. Start it again to go on."
 EMBEDDED: tuple[str, ...] = (sys.executable, "-P", "-m", "paddock.engine.embedded")
 
 
-@dataclass(frozen=True, kw_only=True)
-class Abilities:
-    """What the running engine says of its model. `context_tokens` is what one slot really has."""
-
-    context_tokens: int
-    sees_images: bool
-    template_knows_tools: bool
-
-
-@dataclass(kw_only=True)
-class Resident:
-    """The loaded model: its engine, who is using it, and what was learned of it since it became ready."""
-
-    model_id: str
-    engine: EngineProcess
-    leases: int = 0
-    abilities: Abilities | None = None
-    abilities_generation: int = 0
-    # What others learn of this engine's model by asking it; forgotten with the process that said it.
-    learned: dict[str, Any] = field(default_factory=dict[str, Any])
-
-
-@dataclass(frozen=True, kw_only=True)
-class Lease:
-    """The right to use a ready engine until the `async with` that gave it ends."""
-
-    model_id: str
-    endpoint: Endpoint
-    abilities: Abilities
-    resident: Resident
-    client: EngineClient
-
-
 class Pool:
-    """Loads a model at its first need and keeps it for the next request."""
+    """Loads models at their first need and keeps them for the next request, as many as fit.
+
+    Args:
+        plan_for: how a model is to be loaded; called in a thread. What it raises goes to the request.
+        limits: what may be held; called once, in a thread, before the first model is loaded.
+        tasks: where the engines' owners run.
+        load_timeout_s: how long one load may take.
+        program: the words that start an engine.
+    """
 
     def __init__(
         self,
         *,
-        flags_for: Callable[[str], EngineFlags],
+        plan_for: Callable[[str], EnginePlan],
+        limits: Callable[[], Limits],
         tasks: TaskGroup,
         load_timeout_s: float,
         program: Sequence[str] = EMBEDDED,
     ) -> None:
-        self._flags_for = flags_for
+        self._plan_for = plan_for
+        self._measure = limits
+        self._limits: Limits | None = None
         self._client: EngineClient | None = None
         self._tasks = tasks
         self._load_timeout_s = load_timeout_s
         self._program = program
-        self._resident: Resident | None = None
-        self._turn = anyio.Lock(fast_acquire=True)
-        self._drained = anyio.Event()
+        self._residents: dict[str, Resident] = {}
+        self._queue: dict[int, Place] = {}
+        self._tickets = itertools.count(1)
+        self._next_s = math.inf
+        self._sooner = anyio.Event()
         self._closed = False
+        tasks.start_soon(self._keep_time)
 
     @property
-    def engine(self) -> EngineProcess | None:
-        """The resident model's engine, whatever its state."""
-        return self._resident.engine if self._resident else None
+    def residents(self) -> Mapping[str, Resident]:
+        """Every model that takes memory, by id, also while it loads or stops; the one loaded first comes first."""
+        return self._residents
+
+    def ready(self, model_id: str) -> Resident | None:
+        """The model if a request for it would be sent without loading anything."""
+        resident = self._residents.get(model_id)
+        return resident if resident and resident.is_ready else None
 
     @property
-    def resident(self) -> Resident | None:
-        """The resident model, if there is one."""
-        return self._resident
+    def waiting(self) -> list[str]:
+        """The models that requests are waiting for, one entry for each request, in the order of arrival."""
+        return [place.waiter.model_id for place in self._queue.values()]
 
-    def is_ready(self, model_id: str) -> bool:
-        """Whether a request for this model would be sent without loading it."""
-        resident = self._resident
-        return bool(resident and resident.model_id == model_id and resident.engine.is_ready and resident.abilities)
+    @property
+    def limits(self) -> Limits | None:
+        """What may be held; None until that was first of interest."""
+        return self._limits
 
     @asynccontextmanager
     async def lease(self, model_id: str) -> AsyncGenerator[Lease]:
-        """Load the model if needed and hold it loaded while inside.
+        """Load the model if needed and hold it loaded while inside. Raises as `queued` and `leased` do."""
+        async with self.queued(model_id) as place, self.leased(place) as lease:
+            yield lease
+
+    @asynccontextmanager
+    async def queued(self, model_id: str) -> AsyncGenerator[Place]:
+        """A place in the queue, given up on leaving; what refuses a request without waiting is raised here.
 
         Raises:
             ModelUnknown, ModelUnusable: from looking the model up.
-            EngineFailedToStart, EngineUnreachable: the engine did not come up.
+            ModelTooLarge: there is not enough memory for it, whoever else goes.
+            TooBusy: too many requests are waiting.
             EngineUnavailable: paddock is stopping.
         """
-        resident = await self._claim(model_id)
+        if self._closed:
+            raise EngineUnavailable(_STOPPING)
+        limits = await self._measured()
+        resident = self._residents.get(model_id)
+        if resident and not resident.is_going:
+            plan = resident.plan
+        else:
+            plan = await anyio.to_thread.run_sync(self._plan_for, model_id)
+        place = self._join(model_id, plan, limits)
         try:
+            yield place
+        finally:
+            self._leave(place)
+
+    @asynccontextmanager
+    async def leased(self, place: Place) -> AsyncGenerator[Lease]:
+        """Wait for the turn, then for the engine, and hold the model while inside.
+
+        Raises:
+            EngineFailedToStart, EngineUnreachable: the engine did not come up.
+            EngineUnavailable: paddock is stopping.
+            ModelTooLarge: so much was pinned meanwhile that the model does not fit any more.
+        """
+        try:
+            await place.turn.wait()
+            if place.refused:
+                raise place.refused
+            resident = place.resident
+            assert resident
             endpoint = await resident.engine.ensure_ready()
             client = await self.connect()
-            abilities = await _abilities_of(resident, endpoint, client)
+            abilities = await learn_abilities(resident, endpoint, client)
+            model_id = resident.model_id
             yield Lease(model_id=model_id, endpoint=endpoint, abilities=abilities, resident=resident, client=client)
         finally:
-            resident.leases -= 1
-            if not resident.leases:
-                self._drained.set()
+            self._leave(place)
+
+    def progress(self, place: Place) -> str:
+        """What a request is waiting for, in a few words; "" if for nothing but its answer."""
+        ticket, model_id = place.waiter.ticket, place.waiter.model_id
+        if ticket in self._queue:
+            ahead = sum(other < ticket for other in self._queue)
+            return f"waiting for room to load {model_id}: {ahead} before it in the queue"
+        engine = place.resident.engine if place.resident else None
+        return "" if engine is None or engine.is_ready else f"loading {model_id}: engine {engine.state}"
 
     async def unload(self, model_id: str) -> None:
-        """Stop the model's engine once nobody uses it; a model that is not loaded is left so."""
-        async with self._turn:
-            if self._resident and self._resident.model_id == model_id:
-                await self._retire()
+        """Stop the model's engine once nobody uses it, pinned or not; a model that is not loaded is left so.
+
+        Requests that come meanwhile wait, and load it anew. It stands, also if the caller does not wait for it.
+        """
+        if resident := self._residents.get(model_id):
+            resident.is_leaving, resident.is_pinned = True, False
+            self._step()
+            await resident.gone.wait()
+
+    async def pin(self, model_id: str) -> Abilities:
+        """Load the model if needed, and keep it until `unpin` or `unload`. Raises as `lease` does."""
+        async with self.lease(model_id) as lease:
+            lease.resident.is_pinned = True
+            return lease.abilities
+
+    def unpin(self, model_id: str) -> None:
+        """Let the model go again when room is needed; one that is not pinned stays so."""
+        if resident := self._residents.get(model_id):
+            resident.is_pinned = False
+            self._step()
 
     async def connect(self) -> EngineClient:
         """The one client for engines, made at its first need. Raises EngineUnavailable when paddock is stopping."""
@@ -136,53 +183,116 @@ class Pool:
             self._client = EngineClient()
         return self._client
 
-    @staticmethod
-    async def preload() -> None:
-        """Import the client's library, which takes longer than starting paddock, beside the event loop."""
+    async def preload(self) -> None:
+        """Do what takes longer than starting paddock, beside the event loop: import the client, look at the memory."""
         await anyio.to_thread.run_sync(importlib.import_module, "paddock.engine.client")
+        await self._measured()
 
     async def close(self) -> None:
-        """Stop the engine and close every connection to it; later leases are refused."""
+        """Stop all engines at once and close every connection to them; waiting and later requests are refused."""
         self._closed = True
-        if self._resident:
-            await self._resident.engine.stop()
+        self._sooner.set()
+        for place in list(self._queue.values()):
+            self._refuse(place, EngineUnavailable(_STOPPING))
+        engines = [resident.engine for resident in self._residents.values()]
+        for engine in engines:
+            engine.begin_stop()
+        for engine in engines:
+            await engine.stop()
         if self._client:
             await self._client.close()
 
-    async def _claim(self, model_id: str) -> Resident:
-        async with self._turn:
-            if self._closed:
-                raise EngineUnavailable(_STOPPING)
-            resident = self._resident
-            if resident is None or resident.model_id != model_id:
-                flags = self._flags_for(model_id)
-                await self._retire()
-                engine = EngineProcess(program=self._program, flags=flags, load_timeout_s=self._load_timeout_s)
-                self._tasks.start_soon(engine.own)
-                resident = self._resident = Resident(model_id=model_id, engine=engine)
-            resident.leases += 1
-            return resident
+    async def _measured(self) -> Limits:
+        if self._limits is None:
+            measured = await anyio.to_thread.run_sync(self._measure)
+            self._limits = self._limits or measured
+        return self._limits
 
-    async def _retire(self) -> None:
-        """Wait until nobody uses the resident model, then stop it."""
-        while self._resident and self._resident.leases:
-            self._drained = anyio.Event()
-            await self._drained.wait()
-        if self._resident:
-            with anyio.CancelScope(shield=True):
-                await self._resident.engine.stop()
-            self._resident = None
+    def _join(self, model_id: str, plan: EnginePlan, limits: Limits) -> Place:
+        if self._closed:
+            raise EngineUnavailable(_STOPPING)
+        now_s = anyio.current_time()
+        waiter = Waiter(ticket=next(self._tickets), model_id=model_id, memory_bytes=plan.memory_bytes, arrived_s=now_s)
+        held = [resident.held() for resident in self._residents.values()]
+        if not is_admitted(held, [place.waiter for place in self._queue.values()], waiter, limits, now_s):
+            most = limits.queue_most
+            raise TooBusy(f"{most} requests are waiting already (queue_most). Ask again later, or send fewer at once.")
+        place = self._queue[waiter.ticket] = Place(waiter=waiter, plan=plan)
+        self._step()
+        if place.refused:
+            raise place.refused
+        return place
 
+    def _leave(self, place: Place) -> None:
+        """Give up a place or a lease; once more does no harm."""
+        if self._queue.pop(place.waiter.ticket, None):
+            self._step()
+        elif resident := place.resident:
+            place.resident = None
+            resident.leases -= 1
+            resident.last_used_s = anyio.current_time()
+            self._step()
 
-async def _abilities_of(resident: Resident, endpoint: Endpoint, client: EngineClient) -> Abilities:
-    """Ask a new process once what it really has."""
-    if resident.abilities is None or resident.abilities_generation != endpoint.generation:
-        resident.learned.clear()
-        props = await client.ask(endpoint, "/props")
-        resident.abilities = Abilities(
-            context_tokens=int(props["default_generation_settings"]["n_ctx"]),
-            sees_images=bool(props.get("modalities", {}).get("vision", False)),
-            template_knows_tools=bool(props.get("chat_template_caps", {}).get("supports_tools", True)),
+    def _step(self) -> None:
+        """Ask what is to be done now, and do it. Called after every change."""
+        for resident in [resident for resident in self._residents.values() if resident.engine.is_gone]:
+            del self._residents[resident.model_id]
+            resident.gone.set()
+        if self._closed or self._limits is None:
+            return
+        decision = decide(
+            [resident.held() for resident in self._residents.values()],
+            [place.waiter for place in self._queue.values()],
+            self._limits,
+            anyio.current_time(),
         )
-        resident.abilities_generation = endpoint.generation
-    return resident.abilities
+        for ticket in decision.refused:
+            self._refuse(self._queue[ticket], self._too_large(self._queue[ticket], self._limits))
+        for model_id in decision.evicted:
+            self._residents[model_id].engine.begin_stop()
+        for ticket in decision.granted:
+            self._grant(self._queue.pop(ticket))
+        for resident in self._residents.values():
+            resident.is_draining = resident.model_id in decision.draining
+        if decision.next_s < self._next_s:
+            self._sooner.set()
+        self._next_s = decision.next_s
+
+    def _grant(self, place: Place) -> None:
+        model_id = place.waiter.model_id
+        resident = self._residents.get(model_id) or self._load(model_id, place.plan)
+        resident.leases += 1
+        resident.last_used_s = anyio.current_time()
+        place.resident = resident
+        place.turn.set()
+
+    def _load(self, model_id: str, plan: EnginePlan) -> Resident:
+        engine = EngineProcess(
+            program=self._program, flags=plan.flags, load_timeout_s=self._load_timeout_s, on_change=self._step
+        )
+        resident = self._residents[model_id] = Resident(model_id=model_id, plan=plan, engine=engine)
+        self._tasks.start_soon(engine.own)
+        return resident
+
+    def _refuse(self, place: Place, error: PaddockError) -> None:
+        del self._queue[place.waiter.ticket]
+        place.refused = error
+        place.turn.set()
+
+    def _too_large(self, place: Place, limits: Limits) -> ModelTooLarge:
+        return ModelTooLarge(
+            place.waiter.model_id,
+            need_bytes=place.waiter.memory_bytes,
+            budget_bytes=limits.memory_budget_bytes,
+            pinned=[one.model_id for one in self._residents.values() if one.is_pinned],
+        )
+
+    async def _keep_time(self) -> None:
+        """Look again when time alone changes what is to be done; ends with `close`."""
+        while not self._closed:
+            self._sooner = anyio.Event()
+            with anyio.CancelScope(deadline=self._next_s):
+                await self._sooner.wait()
+            if self._next_s <= anyio.current_time():
+                self._next_s = math.inf
+                self._step()

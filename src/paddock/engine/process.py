@@ -14,7 +14,7 @@ import os
 import secrets
 import subprocess
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal, cast
 
@@ -36,6 +36,7 @@ _BACKOFF_FIRST_S = 0.5
 _BACKOFF_MOST_S = 30.0
 # Closing stdin ends a healthy engine in milliseconds; one that is busy loading does not listen and is killed.
 _GRACE_S = 1.0
+_SPINS = "1000"
 _SILENT = "it gave no sign of being ready in time"
 
 
@@ -49,15 +50,27 @@ class Endpoint:
 
 
 class EngineProcess:
-    """The life of one engine: started when wanted, watched, restarted after a crash, stopped within seconds."""
+    """The life of one engine: started when wanted, watched, restarted after a crash, stopped within seconds.
 
-    def __init__(self, *, program: Sequence[str], flags: EngineFlags, load_timeout_s: float) -> None:
+    `on_change` is called by the owner after each change of the state; it may not wait, and may call `begin_stop`.
+    """
+
+    def __init__(
+        self,
+        *,
+        program: Sequence[str],
+        flags: EngineFlags,
+        load_timeout_s: float,
+        on_change: Callable[[], None] = lambda: None,
+    ) -> None:
         self.flags = flags
         self.state: State = "stopped"
         self.last_exit: Exit | None = None
+        self.is_gone = False
         self.stderr: deque[str] = deque(maxlen=_RING_LINES)
         self._program = tuple(program)
         self._load_timeout_s = load_timeout_s
+        self._on_change = on_change
         self._process: Process | None = None
         self._endpoint: Endpoint | None = None
         self._generation = 0
@@ -113,11 +126,20 @@ class EngineProcess:
         """An answer came: forget earlier failures, so that the next crash restarts without delay."""
         self._failures = 0
 
-    async def stop(self) -> None:
-        """End the process for good, within five seconds, and wait until it is gone."""
+    @property
+    def is_stopping(self) -> bool:
+        """Whether the engine was told to stop for good. `is_gone` is true once that is done, process and all."""
+        return self._closing
+
+    def begin_stop(self) -> None:
+        """Tell the owner to end the process for good, and do not wait for it."""
         self._closing = True
         self._stop.set()
         self._wanted.set()
+
+    async def stop(self) -> None:
+        """End the process for good, within five seconds, and wait until it is gone."""
+        self.begin_stop()
         while self.state != "stopped":
             await self._changed.wait()
 
@@ -130,7 +152,7 @@ class EngineProcess:
                     return
                 await self._live()
         finally:
-            self._closing = True
+            self._closing = self.is_gone = True
             self._become("stopped")
 
     async def _live(self) -> None:
@@ -147,6 +169,7 @@ class EngineProcess:
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,
                 start_new_session=True,
+                env=_environment(),
             )
         except OSError as error:
             reported = f"{self._program[0]} cannot be started: {error.strerror}"
@@ -253,6 +276,19 @@ class EngineProcess:
         self.state = state
         changed, self._changed = self._changed, anyio.Event()
         changed.set()
+        self._on_change()
+
+
+def _environment() -> dict[str, str]:
+    """The process's own, and how long the engine's threads look for one another before they sleep.
+
+    They meet some hundred times for each token. By default they spin at each meeting for milliseconds, which on a
+    machine with other work burns the time that the late ones need: see docs/adr/0019-short-spins.md.
+    """
+    own = dict(os.environ)
+    if "OMP_WAIT_POLICY" not in own:
+        own.setdefault("GOMP_SPINCOUNT", _SPINS)
+    return own
 
 
 async def _report_of(stdout: ByteReceiveStream) -> dict[str, object] | None:

@@ -1,24 +1,32 @@
 """Owns what choosing a build must know of a machine, as plain fields; refuses to choose.
 
-`host_of` fills them from `hardware.py` and the system. GPUs are for `hardware` to find: where nothing is told of them,
-a machine counts as one without.
+`this_host` fills them from what the room `hardware` finds. Where nothing is told of GPUs, a machine counts as one
+without.
 """
 
 from __future__ import annotations
 
 import os
 import platform
+import re
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal
 
 from paddock import hardware
+from paddock.hardware.accelerators import parse_vulkaninfo
+from paddock.hardware.processor import text_of
+from paddock.hardware.tools import said
 
 System = Literal["linux", "macos", "windows", "other"]
 Processor = Literal["x64", "arm64", "other"]
 Vendor = Literal["nvidia", "amd", "intel", "apple", "other"]
 
+_TOOL_TIMEOUT_S = 10.0
+_ROCM = Path("/opt/rocm/.info/version")
+_VENDORS: dict[str, Vendor] = {"cuda": "nvidia", "rocm": "amd", "metal": "apple"}
 _SYSTEMS: dict[str, System] = {"linux": "linux", "darwin": "macos", "win32": "windows"}
 _PROCESSORS: dict[str, Processor] = {
     "x86_64": "x64", "amd64": "x64", "x64": "x64", "aarch64": "arm64", "arm64": "arm64", "armv8l": "other",
@@ -56,6 +64,43 @@ class Host:
     rocm: tuple[int, int] | None = None
     has_vulkan: bool = False
     has_compiler: bool = False
+
+
+def this_host(machine: hardware.Machine, *, has_compiler: bool) -> Host:
+    """This machine with its GPUs. Asks the makers' tools, each for a few seconds at most."""
+    found = hardware.find_accelerators(machine.memory)
+    return host_of(
+        machine,
+        gpus=[gpu_of(one) for one in found.accelerators],
+        cuda=parse_cuda(said(["nvidia-smi"], timeout_s=_TOOL_TIMEOUT_S)),
+        rocm=parse_version(text_of(_ROCM)),
+        has_vulkan=bool(parse_vulkaninfo(said(["vulkaninfo", "--summary"], timeout_s=_TOOL_TIMEOUT_S))),
+        has_compiler=has_compiler,
+    )
+
+
+def gpu_of(one: hardware.Accelerator) -> Gpu:
+    """A GPU as `hardware` found it."""
+    vendor = _VENDORS.get(one.api, "other")
+    return Gpu(
+        vendor=vendor,
+        name=one.name,
+        memory_bytes=one.total_bytes or 0,
+        isa=one.architecture if vendor == "amd" else "",
+        compute_capability=parse_version(one.architecture) if vendor == "nvidia" else None,
+    )
+
+
+def parse_cuda(text: str) -> tuple[int, int] | None:
+    """The newest CUDA that a driver can run, from the heading of `nvidia-smi`."""
+    _, found, rest = text.partition("CUDA Version:")
+    return parse_version(rest) if found else None
+
+
+def parse_version(text: str) -> tuple[int, int] | None:
+    """The first two numbers of a version such as "7.2.1-43"; None where there are none."""
+    match = re.match(r"\s*(\d+)\.(\d+)", text)
+    return (int(match[1]), int(match[2])) if match else None
 
 
 def host_of(

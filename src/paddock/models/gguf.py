@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 import stat
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -56,7 +57,8 @@ class GgufHeader:
     """What the file says of its model. Counts of a split model are those of all its parts together.
 
     `head_count` and `head_count_kv` are one number, or one per layer where the layers differ. None: the file does not
-    say. `files` are the parts in order, the file itself where it is not split.
+    say. `files` are the parts in order, the file itself where it is not split. `bytes_by_block` are the weights of each
+    layer by its number; `expert_bytes`, `embedding_bytes` and `output_bytes` are as in `gguf_reader.RawHeader`.
     """
 
     version: int
@@ -68,6 +70,10 @@ class GgufHeader:
     quantisation: str
     tensor_count: int
     parameter_count: int
+    bytes_by_block: Mapping[int, int]
+    expert_bytes: int
+    embedding_bytes: int
+    output_bytes: int
     trained_context_tokens: int | None
     vocabulary_size: int | None
     block_count: int | None
@@ -133,6 +139,10 @@ def _read_model(path: Path) -> GgufHeader:
         quantisation=_quantisation(raw),
         tensor_count=raw.tensor_count,
         parameter_count=raw.parameter_count,
+        bytes_by_block=raw.bytes_by_block,
+        expert_bytes=raw.expert_bytes,
+        embedding_bytes=raw.embedding_bytes,
+        output_bytes=raw.output_bytes,
         trained_context_tokens=_integer(metadata, f"{architecture}.context_length"),
         vocabulary_size=_length(metadata, "tokenizer.ggml.tokens"),
         block_count=_integer(metadata, f"{architecture}.block_count"),
@@ -191,6 +201,10 @@ def _with_other_parts(header: GgufHeader, path: Path, parts: int) -> GgufHeader:
             size_bytes=header.size_bytes + size_bytes,
             tensor_count=header.tensor_count + raw.tensor_count,
             parameter_count=header.parameter_count + raw.parameter_count,
+            bytes_by_block=Counter(header.bytes_by_block) + Counter(raw.bytes_by_block),
+            expert_bytes=header.expert_bytes + raw.expert_bytes,
+            embedding_bytes=header.embedding_bytes + raw.embedding_bytes,
+            output_bytes=header.output_bytes + raw.output_bytes,
         )
     return header
 

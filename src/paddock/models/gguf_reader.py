@@ -7,6 +7,7 @@ bounded by constants below, whatever the file says. Not covered: whether the ten
 from __future__ import annotations
 
 import os
+import re
 import struct
 import sys
 from collections.abc import Collection, Mapping
@@ -34,8 +35,10 @@ MAX_STRING_BYTES = 4 * 2**20
 MAX_NAME_BYTES = 2**16
 MAX_KEPT_ELEMENTS = 1024
 MAX_NESTING = 4
+MAX_BLOCKS = 2**12
 WINDOW_BYTES = 2**18
 
+_BLOCK = re.compile(rb"blk\.(\d{1,5})\.")
 _U32 = struct.Struct("<I")
 _U64 = struct.Struct("<Q")
 
@@ -57,13 +60,22 @@ Value: TypeAlias = int | float | bool | str | tuple[int | float | bool, ...] | L
 
 @dataclass(frozen=True, kw_only=True)
 class RawHeader:
-    """A header as it stands in the file. `needed_bytes` is how long the file must be to hold every tensor."""
+    """A header as it stands in the file. `needed_bytes` is how long the file must be to hold every tensor.
+
+    `bytes_by_block` are the weights of each layer by its number, `expert_bytes` those of experts among them.
+    `embedding_bytes` is the table of tokens, `output_bytes` the matrix behind the last layer, 0 where the
+    table is both.
+    """
 
     version: int
     metadata: Mapping[str, Value]
     tensor_count: int
     parameter_count: int
     bytes_by_kind: Mapping[str, int]
+    bytes_by_block: Mapping[int, int]
+    expert_bytes: int
+    embedding_bytes: int
+    output_bytes: int
     needed_bytes: int
 
 
@@ -95,6 +107,10 @@ def read_raw(file: BinaryIO) -> RawHeader:
         tensor_count=tensor_count,
         parameter_count=tensors.parameter_count,
         bytes_by_kind=tensors.bytes_by_kind,
+        bytes_by_block=tensors.bytes_by_block,
+        expert_bytes=tensors.expert_bytes,
+        embedding_bytes=tensors.bytes_by_name.get(b"token_embd.weight", 0),
+        output_bytes=tensors.bytes_by_name.get(b"output.weight", 0),
         needed_bytes=_needed_bytes(window.position, _alignment(metadata), tensors) if tensor_count else window.position,
     )
 
@@ -147,10 +163,13 @@ class _Tensors:
     def __init__(self) -> None:
         self.parameter_count = 0
         self.bytes_by_kind: dict[str, int] = {}
+        self.bytes_by_block: dict[int, int] = {}
+        self.bytes_by_name = dict.fromkeys((b"token_embd.weight", b"output.weight"), 0)
+        self.expert_bytes = 0
         self.end_bytes = 0
 
     def add(self, window: _Window) -> None:
-        window.skip(window.length(limit_bytes=MAX_NAME_BYTES))
+        tensor = window.take(window.length(limit_bytes=MAX_NAME_BYTES))
         dimension_count = window.unsigned32()
         if dimension_count > MAX_DIMENSIONS:
             raise Defect(f"is damaged: it has a tensor of {dimension_count} dimensions. Fetch it again.")
@@ -168,6 +187,15 @@ class _Tensors:
         self.parameter_count += count
         self.bytes_by_kind[name] = self.bytes_by_kind.get(name, 0) + size_bytes
         self.end_bytes = max(self.end_bytes, offset + size_bytes)
+        self._place(tensor, size_bytes)
+
+    def _place(self, tensor: bytes, size_bytes: int) -> None:
+        block = _BLOCK.match(tensor)
+        if block and int(block[1]) < MAX_BLOCKS:
+            self.bytes_by_block[int(block[1])] = self.bytes_by_block.get(int(block[1]), 0) + size_bytes
+            self.expert_bytes += size_bytes if b"_exps." in tensor else 0
+        elif tensor in self.bytes_by_name:
+            self.bytes_by_name[tensor] += size_bytes
 
 
 def _needed_bytes(header_end: int, alignment: int, tensors: _Tensors) -> int:

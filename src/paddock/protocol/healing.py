@@ -22,6 +22,7 @@ _FENCE = "```"
 _HOLD_CHARACTERS = 2**20
 _BOUNDARY = re.compile(rb"(?<=\n\n)")
 _REASON = re.compile(rb'("finish_reason"\s*:\s*)"stop"')
+_CUT = re.compile(rb'"finish_reason"\s*:\s*"length"')
 _FUNCTION = re.compile(r"<function=([^>\s]+)\s*>(.*?)(?:</function>|\Z)", re.DOTALL)
 _PARAMETER = re.compile(
     r"<parameter=([^>\s]+)\s*>\n?(.*?)\n?(?:</parameter>|(?=<parameter=)|(?=</function>)|\Z)", re.DOTALL
@@ -91,6 +92,26 @@ def healed_body(body: bytes, tools: Any) -> tuple[bytes, list[str]]:
     message["tool_calls"] = [*(message.get("tool_calls") or []), *made]
     choice["finish_reason"] = "tool_calls"
     return json.dumps(answer, ensure_ascii=False).encode("utf-8", "replace"), [name for name, _ in lines.calls]
+
+
+def cut_markup_removed(body: bytes, tools: Any) -> bytes:
+    """A whole chat answer that the limit cut within a call's markup, without that piece: streamed, it is not said."""
+    if b"<" not in body or not _CUT.search(body):
+        return body
+    try:
+        answer: dict[str, Any] = json.loads(body)
+        choice = answer["choices"][0]
+        text = choice["message"].get("content")
+    except (ValueError, KeyError, IndexError, TypeError, AttributeError):
+        return body
+    if not isinstance(text, str) or choice.get("finish_reason") != "length":
+        return body
+    lines = _Lines(schemas_of(tools))
+    kept = lines.feed(text)
+    if lines.calls or not lines.held:
+        return body
+    choice["message"]["content"] = kept
+    return json.dumps(answer, ensure_ascii=False).encode("utf-8", "replace")
 
 
 class _Lines:

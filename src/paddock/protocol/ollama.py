@@ -105,7 +105,9 @@ def _form(request: dict[str, Any], messages: list[dict[str, Any]]) -> ChatForm:
     notes: dict[str, None] = {}
     body: dict[str, Any] = {"model": model_of(request), "messages": messages}
     for name, value in (as_object(request.get("options")) or {}).items():
-        if name in _OPTIONS and value is not None:
+        if value is None:
+            continue
+        if name in _OPTIONS:
             body[_OPTIONS[name]] = value
         elif name != "num_gpu":
             notes[f"options: {name[:40]} left out, it is set when a model is loaded"] = None

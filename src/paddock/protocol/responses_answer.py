@@ -230,9 +230,26 @@ class ResponsesPassage:
 
     def _event(self, kind: str, **fields: Any) -> bytes:
         number, self._number = self._number, self._number + 1
-        data = {"type": kind, "sequence_number": number, **fields}
-        text = json.dumps(data, ensure_ascii=False).encode("utf-8", "replace")
-        return b"event: " + kind.encode() + b"\ndata: " + text + b"\n\n"
+        return _event(kind, number, **fields)
+
+
+def endings(response: dict[str, Any], number: int) -> list[tuple[int, bytes]]:
+    """The last event of a response that ended before its stream did, by its status, as (sequence number, event).
+
+    `number` is the event's; at 0 nothing was sent before, and `response.created` comes first. A cancelled response is
+    told by `response.incomplete`, with its status: the dialect has no event of its own for it.
+    """
+    status = response["status"]
+    kind = f"response.{status if status in ('completed', 'failed') else 'incomplete'}"
+    begun = {**response, "status": "queued", "error": None, "incomplete_details": None, "completed_at": None}
+    told = [] if number else [(0, _event("response.created", 0, response=begun))]
+    number += len(told)
+    return [*told, (number, _event(kind, number, response=response))]
+
+
+def _event(kind: str, number: int, **fields: Any) -> bytes:
+    text = json.dumps({"type": kind, "sequence_number": number, **fields}, ensure_ascii=False)
+    return b"event: " + kind.encode() + b"\ndata: " + text.encode("utf-8", "replace") + b"\n\n"
 
 
 class _Lane:

@@ -10,6 +10,7 @@ import json
 from collections.abc import Callable
 from typing import Any
 
+from paddock.protocol.schema_faults import Document, mended
 from paddock.protocol.shape import as_array, as_object
 
 STRING_CHARACTERS_MOST = 8000
@@ -23,21 +24,14 @@ _MAPPINGS = ("properties", "patternProperties", "$defs", "definitions")
 _STRING_BOUNDS = ("maxLength", "enum", "const", "pattern", "format")
 
 
-_TYPES = frozenset(("object", "array", "string", "number", "integer", "boolean", "null"))
-# Engines repeat a rule at most so often.
-_REPEATS_MOST = 1000
-_COUNTS = ("minLength", "minItems", "minProperties")
-
-
 def relaxed(tools: list[Any]) -> tuple[list[Any], list[str]]:
     """A copy of the tools whose schemas every engine takes, and what was left out of them.
 
-    Left out: references that lead out of the schema or nowhere, `true`, `false` and null in the place of a schema,
-    unknown types, empty enums, and least lengths beyond 1,000.
+    Left out: `true`, `false` and null in the place of a schema, and each keyword that `schema_faults.mended` names.
 
     Returns:
-        The tools, the caller's own objects where nothing was left out; and one line for each thing that was, such as
-        `get_weather: properties.city.minLength 5000`.
+        The tools, the caller's own objects where nothing was changed; and one line for each thing that was left out,
+        such as `get_weather: properties.city.minLength 5000`.
     """
     lines: list[str] = []
     made: list[Any] = []
@@ -47,64 +41,31 @@ def relaxed(tools: list[Any]) -> tuple[list[Any], list[str]]:
         if function is None or function.get("parameters") is None:
             made.append(tool)
             continue
-        found: list[str] = []
-        schema: Any = function["parameters"]
-        copy = _relaxed(schema, as_object(schema) or {}, "", found)
+        copy, found = relaxed_schema(function["parameters"])
         lines += [f"{str(function.get('name'))[:60]}: {line}" for line in found]
-        made.append({**outer, "function": {**function, "parameters": copy}} if found else tool)
+        is_same = copy is function["parameters"]
+        made.append(tool if is_same else {**outer, "function": {**function, "parameters": copy}})
     return made, lines
 
 
 def relaxed_schema(schema: Any) -> tuple[Any, list[str]]:
-    """As `relaxed`, for the schema of an answer."""
+    """As `relaxed`, for one schema. It may be written otherwise without anything being left out."""
     found: list[str] = []
-    copy = _relaxed(schema, as_object(schema) or {}, "", found)
-    return (copy if found else schema), found
+    copy = _relaxed(schema, Document(as_object(schema) or {}), "", found)
+    return (schema if copy == schema and not found else copy), found
 
 
-def _relaxed(schema: Any, root: dict[str, Any], path: str, found: list[str]) -> Any:
+def _relaxed(schema: Any, document: Document, path: str, found: list[str]) -> Any:
     """One schema and all within it, without what engines refuse; `found` gathers the paths."""
     read = as_object(schema)
     if read is None:
         found.append(f"{path or 'the schema'} {json.dumps(schema)[:40]}")
         return {} if path else {"type": "object"}
-    copy = dict(read)
     at = f"{path}." if path else ""
-    reference = copy.get("$ref")
-    if reference is not None and not _leads_somewhere(reference, root):
-        found.append(f"{at}$ref {str(reference)[:60]}")
-        del copy["$ref"]
-    kinds = as_array(copy.get("type"))
-    kinds = [copy.get("type")] if kinds is None else kinds
-    if "type" in copy and not all(isinstance(kind, str) and kind in _TYPES for kind in kinds):
-        found.append(f"{at}type {json.dumps(copy['type'])[:40]}")
-        del copy["type"]
-    if as_array(copy.get("enum")) == []:
-        found.append(f"{at}enum []")
-        del copy["enum"]
-    for name in _COUNTS:
-        if name in copy and _number(copy[name]) > _REPEATS_MOST:
-            found.append(f"{at}{name} {copy[name]}")
-            copy[name] = _REPEATS_MOST
-    _each_inner(copy, lambda inner, step: _relaxed(inner, root, f"{at}{step}", found))
+    copy, lines = mended(read, document)
+    found += [f"{at}{line}" for line in lines]
+    _each_inner(copy, lambda inner, step: _relaxed(inner, document, f"{at}{step}", found))
     return copy
-
-
-def _leads_somewhere(reference: object, root: dict[str, Any]) -> bool:
-    """Whether a reference names a schema within the same document."""
-    if not isinstance(reference, str) or not reference.startswith("#"):
-        return False
-    place: Any = root
-    for step in reference[1:].strip("/").split("/") if reference not in ("#", "#/") else ():
-        name = step.replace("~1", "/").replace("~0", "~")
-        inner, listed = as_object(place), as_array(place)
-        if inner is not None and name in inner:
-            place = inner[name]
-        elif listed is not None and name.isdecimal() and int(name) < len(listed):
-            place = listed[int(name)]
-        else:
-            return False
-    return as_object(place) is not None
 
 
 def _each_inner(copy: dict[str, Any], change: Callable[[Any, str], Any]) -> None:

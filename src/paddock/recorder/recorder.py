@@ -9,15 +9,17 @@ import math
 import os
 import secrets
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import anyio
 import anyio.to_thread
 
 from paddock.config import Settings
-from paddock.errors import RequestUnknown
+from paddock.errors import HomeUnusable, RequestUnknown
 from paddock.log import named
 from paddock.recorder.recording import Recording
 
@@ -26,6 +28,7 @@ _SUFFIX = ".json.gz"
 # Looking at every recording takes long where there are many.
 _LOOK_EVERY_S = 60.0
 _KEPT_WHEN_FULL = 0.9
+_WRITTEN_WITHIN_S = 10.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,6 +58,7 @@ class Recorder:
         # What the recordings hold together, as far as is known, and when they were last looked at.
         self._held_bytes = 0
         self._looked_s = -math.inf
+        self._begun: dict[str, anyio.Event] = {}
 
     @classmethod
     def of(cls, settings: Settings) -> Recorder:
@@ -74,14 +78,29 @@ class Recorder:
             return None
         record_id = f"{datetime.now(UTC):%Y%m%d-%H%M%S-%f}-{secrets.token_hex(3)}"
         head = {"id": record_id, "request_id": request_id, "created_s": time.time(), "method": method, "path": path}
+        self._begun[record_id] = anyio.Event()
         return Recording(record_id, head, headers, self._keep)
 
+    async def written(self, record_id: str) -> None:
+        """Wait until the recordings whose ids begin so are written: each is after its answer's last byte.
+
+        Those of requests that still go on are not waited for longer than 10 s.
+        """
+        with anyio.move_on_after(_WRITTEN_WITHIN_S):
+            for begun in [event for known, event in self._begun.items() if known.startswith(record_id)]:
+                await begun.wait()
+
     def entries(self) -> list[Entry]:
-        """Every recording, newest first."""
+        """Every recording, newest first. Raises HomeUnusable."""
         try:
             files = [path for path in self._folder.iterdir() if path.name.endswith(_SUFFIX)]
         except FileNotFoundError:
             return []
+        except OSError as error:
+            raise HomeUnusable(
+                f"The recorded requests in {self._folder} cannot be listed ({error.strerror}). "
+                "Check its rights, or set PADDOCK_HOME to a folder that is yours."
+            ) from error
         found: list[Entry] = []
         for path in files:
             # Another request may just be making room.
@@ -94,7 +113,9 @@ class Recorder:
         """The recording whose id begins so. Raises RequestUnknown where there is none, several, or a damaged one."""
         found = [entry for entry in self.entries() if entry.record_id.startswith(record_id)]
         if len(found) != 1 or not record_id:
-            raise RequestUnknown(record_id, matches=len(found))
+            is_begun = any(begun.startswith(record_id) for begun in self._begun)
+            reason = "it is written once its answer has ended" if is_begun else ""
+            raise RequestUnknown(record_id, matches=len(found), reason=reason)
         try:
             return dict(json.loads(gzip.decompress(found[0].path.read_bytes())))
         except (OSError, EOFError, ValueError) as error:
@@ -118,18 +139,20 @@ class Recorder:
             entry.path.unlink(missing_ok=True)
         return len(entries)
 
-    async def _keep(self, record_id: str, record: dict[str, Any]) -> None:
+    async def _keep(self, record_id: str, record: Callable[[], dict[str, Any]]) -> None:
         try:
             await anyio.to_thread.run_sync(self._write, record_id, record)
-        except OSError as error:
+        except (OSError, HomeUnusable) as error:
             # A recording is a convenience: that it cannot be written must not break the answer.
             _log.warning("the request %s could not be recorded: %s", record_id, error)
+        finally:
+            self._begun.pop(record_id).set()
 
-    def _write(self, record_id: str, record: dict[str, Any]) -> None:
+    def _write(self, record_id: str, record: Callable[[], dict[str, Any]]) -> None:
         self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         draft = self._folder / f".{record_id}.draft"
         with os.fdopen(os.open(draft, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "wb") as file:
-            file.write(gzip.compress(json.dumps(record).encode(), compresslevel=5))
+            file.write(gzip.compress(json.dumps(record()).encode(), compresslevel=5))
         self._held_bytes += draft.stat().st_size
         draft.replace(self._folder / f"{record_id}{_SUFFIX}")
         if self._held_bytes > self._most_bytes or time.monotonic() - self._looked_s > _LOOK_EVERY_S:

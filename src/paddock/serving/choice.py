@@ -11,11 +11,11 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from paddock.engine.pool import Lease
+from paddock.engine.resident import Lease
 from paddock.errors import BadRequest, EngineRefused, shown
 from paddock.protocol.shape import as_array, as_object
 from paddock.protocol.tool_schema import STRING_CHARACTERS_MOST, bounded
-from paddock.serving.prepare import Prepared
+from paddock.serving.prepare import BOUNDS, Prepared
 
 _FORCED_TOKENS_MOST = 8192
 _STARTED = (
@@ -196,7 +196,7 @@ def _forced(prepared: Prepared, body: dict[str, Any], what: str | None) -> Prepa
 
 def _limited(body: dict[str, Any]) -> dict[str, Any]:
     """What `bounded` cannot bound (numbers, untyped values) is bounded by tokens, where the client set no limit."""
-    if any(name in body for name in ("max_tokens", "max_completion_tokens", "n_predict")):
+    if any(name in body for name in BOUNDS):
         return body
     return {**body, "max_tokens": _FORCED_TOKENS_MOST}
 

@@ -16,22 +16,32 @@ from typing import Any
 
 import anyio
 
-from paddock.engine.pool import Lease
+from paddock.engine.resident import Lease
 from paddock.errors import PaddockError
 
 _COUNT = "/v1/chat/completions/input_tokens"
 _BEGINNINGS_MOST = 512
 _HEADS_MOST = 64
 # What control tokens look like in every vocabulary known; whether one is a control token is asked of the engine.
+# Many and long tools take most of the time that a template takes; this one stands in for them.
+_STAND_IN: list[Any] = [{"type": "function", "function": {"name": "stand_in", "parameters": {"type": "object"}}}]
 _CONTROL = re.compile(r"<\|[^\s<>|]{1,40}\|>|<[a-z_]{1,24}>|\[/?[A-Z_]{2,24}\]")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Opening:
+    """How a conversation's prompt begins, up to the end of its tools: as it is, and with the stand-in for them."""
+
+    whole: str
+    short: str
 
 
 @dataclass(kw_only=True)
 class Counts:
-    """What was learned of one engine's prompts: token counts of their beginnings, by digest."""
+    """What was learned of one engine's prompts: token counts of their beginnings, by digest, and their openings."""
 
     beginnings: OrderedDict[bytes, int] = field(default_factory=OrderedDict[bytes, int])
-    heads: OrderedDict[bytes, None] = field(default_factory=OrderedDict[bytes, None])
+    heads: OrderedDict[bytes, Opening | None] = field(default_factory=OrderedDict[bytes, "Opening | None"])
     is_control: dict[str, bool] = field(default_factory=dict[str, bool])
 
     def known(self, prompt: str, cuts: list[int]) -> tuple[int, int]:
@@ -69,8 +79,9 @@ async def count(lease: Lease, body: dict[str, Any], *, has_images: bool = False)
     if has_images:
         return await _whole(lease, body)
     counts: Counts = lease.resident.learned.setdefault("counts", Counts())
-    if counts.is_familiar(_head_of(body)):
-        prompt = await _prompt(lease, body)
+    head = _head_of(body)
+    if counts.is_familiar(head):
+        prompt = await _familiar_prompt(lease, counts, head, body)
         cuts = await _cuts(lease, counts, prompt)
         cut, tokens = counts.known(prompt, cuts)
         if cut:
@@ -78,34 +89,74 @@ async def count(lease: Lease, body: dict[str, Any], *, has_images: bool = False)
         tokens = await _whole(lease, body)
         await _learn(lease, counts, prompt, cuts, tokens)
     else:
-        prompt, tokens = await _both(lease, body)
+        prompt, tokens = await _both(lease, counts, head, body)
         # The end of a prompt is short and quickly counted; earlier cuts are learned when the conversation returns.
         cuts = await _cuts(lease, counts, prompt)
         await _learn(lease, counts, prompt, cuts[-1:], tokens)
     return tokens
 
 
-async def _both(lease: Lease, body: dict[str, Any]) -> tuple[str, int]:
-    """The rendered prompt and its count, asked for at once: the engine has a thread for each."""
-    prompts: list[str] = []
+async def _both(lease: Lease, counts: Counts, head: bytes, body: dict[str, Any]) -> tuple[str, int]:
+    """The rendered prompt and its count, and how it begins, asked for at once: the engine has a thread for each."""
+    short = _with_stand_in(body)
+    bodies = [body] if short is None else [body, short]
+    prompts = [""] * len(bodies)
     failed: list[PaddockError] = []
 
-    async def ask_prompt() -> None:
+    async def render(place: int) -> None:
         try:
-            prompts.append(await _prompt(lease, body))
+            prompts[place] = await _prompt(lease, bodies[place])
         except PaddockError as error:
             failed.append(error)
 
     tokens = 0
     async with anyio.create_task_group() as group:
-        group.start_soon(ask_prompt)
+        for place in range(len(bodies)):
+            group.start_soon(render, place)
         try:
             tokens = await _whole(lease, body)
         except PaddockError as error:
             failed.append(error)
     if failed:
         raise failed[0]
+    if short is not None:
+        counts.heads[head] = opening_of(*prompts)
     return prompts[0], tokens
+
+
+def _with_stand_in(body: dict[str, Any]) -> dict[str, Any] | None:
+    """The body with one small tool in place of its own; None where it has none, or chooses among them."""
+    if not body.get("tools") or body.get("tool_choice", "auto") != "auto":
+        return None
+    kwargs: dict[str, Any] = {**(body.get("chat_template_kwargs") or {}), "tools": _STAND_IN}
+    return {**body, "tools": _STAND_IN, "chat_template_kwargs": kwargs}
+
+
+async def _familiar_prompt(lease: Lease, counts: Counts, head: bytes, body: dict[str, Any]) -> str:
+    """The rendered prompt of a conversation that was counted before.
+
+    Its tools were rendered then, and stand in its opening as they are. So another tool is rendered in their place, and
+    where the prompt begins as it did with that, the opening is put back. A template that tells its tools elsewhere as
+    the conversation goes on begins otherwise, and is rendered whole.
+    """
+    short, opening = _with_stand_in(body), counts.heads[head]
+    if short is not None and opening is not None:
+        stood_in = await _prompt(lease, short)
+        if stood_in.startswith(opening.short):
+            return opening.whole + stood_in[len(opening.short) :]
+    return await _prompt(lease, body)
+
+
+def opening_of(whole: str, short: str) -> Opening:
+    """What two prompts do not end with alike."""
+    least, most = 0, min(len(whole), len(short))
+    while least < most:
+        shared = (least + most + 1) // 2
+        if whole[len(whole) - shared :] == short[len(short) - shared :]:
+            least = shared
+        else:
+            most = shared - 1
+    return Opening(whole=whole[: len(whole) - least], short=short[: len(short) - least])
 
 
 async def _prompt(lease: Lease, body: dict[str, Any]) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from paddock.errors import BadRequest, shown
@@ -12,7 +12,9 @@ from paddock.serving import images
 
 # paddock's own fields: read here, never sent on.
 EXTENSIONS = ("enable_tools", "enabled_tools", "session_id", "image_base64", "heal")
-_UNSET_IF_NULL = ("max_tokens", "max_completion_tokens", "n_predict", "tool_choice", "stream_options", "stream")
+# Where a request says how long its answer may be.
+BOUNDS = ("max_tokens", "max_completion_tokens", "n_predict")
+_UNSET_IF_NULL = (*BOUNDS, "tool_choice", "stream_options", "stream")
 _CHAT = "/v1/chat/completions"
 # Where the engine can answer in a stream; elsewhere it answers whole, whatever `stream` says.
 _STREAMING = (_CHAT, "/v1/completions", "/infill")
@@ -29,8 +31,9 @@ _REFUSED = {
 class Prepared:
     """A request as the engine gets it.
 
-    `adapted` says what was put otherwise (`x-paddock-adapted`); `served_by` is the model's id where the client named
-    another (`x-paddock-model`); `tools` are the client's own where `body` holds a copy of them for decoding.
+    `adapted` says what was put otherwise (`x-paddock-adapted`), `sampling` what the model was recommended with
+    (`x-paddock-sampling`); `served_by` is the model's id where the client named another (`x-paddock-model`); `tools`
+    are the client's own where `body` holds a copy of them for decoding.
     """
 
     path: str
@@ -43,8 +46,10 @@ class Prepared:
     forces_call: bool = False
     normalized: tuple[str, ...] = ()
     adapted: tuple[str, ...] = ()
+    sampling: str = ""
     served_by: str = ""
     heals: bool = False
+    is_single_call: bool = False
     tools: list[Any] | None = None
 
     def encoded(self) -> bytes:
@@ -84,6 +89,16 @@ def _refuse_tool(at: int, tool: dict[str, Any]) -> None:
             f'Tool {at} needs the form {{"type": "function", "function": {{"name": …, "parameters": …}}}}.',
             param=f"tools.{at}",
         )
+
+
+def limited(prepared: Prepared, most_tokens: int) -> Prepared:
+    """The request with a bound for its answer where it sets none: a small model may go on for ever."""
+    writes = prepared.path in _STREAMING
+    if not most_tokens or not writes or any(name in prepared.body for name in BOUNDS):
+        return prepared
+    told = f"max_tokens {most_tokens}: the setting answer_tokens_most"
+    body = {**prepared.body, "max_tokens" if prepared.path != "/infill" else "n_predict": most_tokens}
+    return replace(prepared, body=body, adapted=(*prepared.adapted, told))
 
 
 def prepare(path: str, body: dict[str, Any], *, normalized: tuple[str, ...] = ()) -> Prepared:
@@ -131,6 +146,7 @@ def prepare(path: str, body: dict[str, Any], *, normalized: tuple[str, ...] = ()
         wants_progress=wants_progress,
         has_images=images.has_images(body),
         heals=body.get("heal") is not False and bool(sent.get("tools")),
+        is_single_call=body.get("parallel_tool_calls") is False and bool(sent.get("tools")),
         legacy_image=body.get("image_base64") or None,
         normalized=normalized,
     )

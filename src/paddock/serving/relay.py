@@ -15,16 +15,19 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import anyio
+from anyio.abc import TaskGroup
 from starlette.types import Receive, Scope, Send
 
-from paddock.engine.pool import Lease, Pool
-from paddock.errors import BadRequest, EngineNotConnected, EngineTimeout, EngineUnreachable, PaddockError
+from paddock.engine.pool import Pool
+from paddock.engine.resident import Lease, Place
+from paddock.errors import BadRequest, EngineNotConnected, EngineTimeout, EngineUnreachable, PaddockError, TooBusy
 from paddock.log import named
-from paddock.protocol.healing import Healer, healed_body
-from paddock.protocol.sse import StreamFilter, comment, cut_call_repaired, cut_name_removed
+from paddock.protocol.heard import Heard
+from paddock.protocol.sse import comment
 from paddock.serving import choice, images
-from paddock.serving.checking import Checker
+from paddock.serving.amendments import Amendments
 from paddock.serving.images import INTAKE, Intake
+from paddock.serving.inspecting import note_prompt
 from paddock.serving.passage import EVENTS, Passage
 from paddock.serving.prepare import Prepared
 
@@ -36,6 +39,8 @@ _log = named(__name__)
 # How long a broken connection waits for the engine's owner to notice the exit, so that the next request restarts it.
 _SETTLE_S = 0.3
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+# Clients take 16 KB of headers in all, or fewer.
+_NOTE_CHARACTERS_MOST = 2000
 STREAM_HEADERS = (
     (b"cache-control", b"no-cache"),
     (b"connection", b"keep-alive"),
@@ -143,31 +148,41 @@ class Relay:
         self._patience = patience
         self._intake = intake
         self._recording: Recording | None = None
-        tools = prepared.tools or prepared.body.get("tools")
-        self._checker = Checker(tools) if tools else None
+        self._heard: Heard | None = None
+        self._tasks: TaskGroup
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer the client; return when its last byte is handed over or when it has left."""
-        opens_s = time.monotonic() + self._status_patience_s() if self._prepared.streamed else math.inf
         self._recording = scope.get("paddock.recording")
+        self._heard = Heard() if self._recording else None
         headers = _note_headers(self._prepared)
-        wire = _Wire(send=send, headers=headers, opens_s=opens_s, passage=self._passage)
-        async with anyio.create_task_group() as group:
-            group.start_soon(self._attend, wire, receive, group.cancel_scope)
-            await self._answer(wire)
-            group.cancel_scope.cancel()
+        wire = _Wire(send=send, headers=headers, opens_s=math.inf, passage=self._passage)
+        try:
+            async with anyio.create_task_group() as group:
+                self._tasks = group
 
-    async def _attend(self, wire: _Wire, receive: Receive, exchange: anyio.CancelScope) -> None:
+                def attend(place: Place) -> None:
+                    if self._prepared.streamed:
+                        wire.opens_s = time.monotonic() + self._status_patience_s(place)
+                    group.start_soon(self._attend, wire, place, receive, group.cancel_scope)
+
+                await self._answer(wire, attend)
+                group.cancel_scope.cancel()
+        finally:
+            if self._recording and self._heard:
+                self._recording.events(self._heard.events())
+
+    async def _attend(self, wire: _Wire, place: Place, receive: Receive, exchange: anyio.CancelScope) -> None:
         """Until the client leaves, which ends the exchange: open its stream in time and break long silences."""
         while True:
-            with anyio.move_on_after(await self._break_silence(wire)):
+            with anyio.move_on_after(await self._break_silence(wire, place)):
                 while (await receive())["type"] != "http.disconnect":
                     pass
                 wire.has_left = True
                 exchange.cancel()
                 return
 
-    async def _break_silence(self, wire: _Wire) -> float:
+    async def _break_silence(self, wire: _Wire, place: Place) -> float:
         """Show life if it is time to; the seconds until that is to be looked at again."""
         keepalive_s = self._patience.keepalive_s
         if wire.is_over or wire.opens_s == math.inf:
@@ -175,64 +190,67 @@ class Relay:
         due_s = wire.written_s + keepalive_s if wire.is_open else wire.opens_s
         left_s = due_s - time.monotonic()
         if left_s <= 0:
-            await wire.show_life(self._passage.life(self._progress()))
+            await wire.show_life(self._passage.life(self._pool.progress(place) or "keep-alive"))
             return keepalive_s
         return min(left_s, keepalive_s)
 
-    def _status_patience_s(self) -> float:
+    def _status_patience_s(self, place: Place) -> float:
         """How long a stream's status is waited for before the stream is opened without it."""
         if self._prepared.has_images:
             # Whether the model has eyes is told with a real status, also when it must be loaded to know.
             return self._patience.answer_timeout_s
-        return self._patience.status_deadline_s if self._pool.is_ready(self._model_id) else 0.0
+        return self._patience.status_deadline_s if place.is_warm else 0.0
 
-    async def _answer(self, wire: _Wire) -> None:
+    async def _answer(self, wire: _Wire, attend: Callable[[Place], None]) -> None:
+        """Once the request has its place, `attend` to the client and answer it; one without a place is refused."""
         try:
-            if self._prepared.streamed:
-                await self._streamed(wire)
-            else:
-                await self._plain(wire)
+            async with self._pool.queued(self._model_id) as place:
+                attend(place)
+                if self._prepared.streamed:
+                    await self._streamed(wire, place)
+                else:
+                    await self._plain(wire, place)
         except PaddockError as error:
             if not wire.is_open:
+                if isinstance(error, TooBusy):
+                    wire.headers.append((b"retry-after", str(error.retry_after_s).encode()))
                 status, body = self._dialect.refuse(error)
                 await wire.whole(status, b"application/json", body)
+            elif not self._prepared.streamed:
+                # A whole answer has no place for an error: only a broken connection tells the client of it.
+                raise
             else:
                 _log.info("stream ended by %s: %s", type(error).__name__, error.message)
                 await wire.write(self._passage.fail(self._dialect.describe(error)), more=False)
 
-    async def _plain(self, wire: _Wire) -> None:
+    async def _plain(self, wire: _Wire, place: Place) -> None:
         """The whole answer with the engine's real status, its bytes as they came."""
         timeout_s = self._patience.answer_timeout_s
         body, content_type = b"", "application/json"
         with anyio.move_on_after(timeout_s) as deadline:
-            async with self._opened() as answer:
+            async with self._opened(place) as answer:
                 if answer.status != 200:
                     raise await answer.refusal()
                 content_type = answer.content_type
                 body = await answer.body()
-                if self._recording:
+                if self._recording and self._heard:
                     self._recording.engine(body)
+                    self._heard.whole(body)
         if deadline.cancelled_caught:
             raise EngineTimeout(timeout_s=timeout_s)
-        if self._prepared.body.get("tools") and (repaired := cut_call_repaired(body)) != body:
-            body = repaired
-            wire.headers.append((b"x-paddock-amended", b"finish_reason length: the call was cut"))
-        if self._prepared.forces_call and (named := cut_name_removed(body)) != body:
-            body = named
-            wire.headers.append((b"x-paddock-amended", b"content: the call's name was cut"))
-        if self._prepared.heals:
-            body, healed = healed_body(body, self._prepared.body.get("tools"))
-            wire.headers += [(b"x-paddock-amended", _header_value(f"healed: {name}")) for name in healed]
-        unfit = await self._checker.unfit_in(body) if self._checker else []
-        wire.headers += [(b"x-paddock-unfit", _header_value(line)) for line in unfit]
+        amendments = Amendments(self._prepared)
+        body = await amendments.whole(body)
+        if self._heard:
+            self._heard.amended(amendments.amended)
+        wire.headers += [(name.encode(), _header_value(text)) for name, text in amendments.notes]
         await wire.whole(200, content_type.encode("latin-1"), self._passage.whole(body))
 
-    async def _streamed(self, wire: _Wire) -> None:
+    async def _streamed(self, wire: _Wire, place: Place) -> None:
         """Status before stream while the engine is ready; an open stream with signs of life where that takes long."""
         async with AsyncExitStack() as stack:
             answer: Answer | None = None
             with anyio.move_on_after(self._patience.answer_timeout_s):
-                answer = await stack.enter_async_context(self._opened())
+                answer = await stack.enter_async_context(self._opened(place))
             if answer is None:
                 raise EngineTimeout(timeout_s=self._patience.answer_timeout_s)
             if answer.status != 200:
@@ -241,55 +259,34 @@ class Relay:
                 await wire.open_stream()
             await self._forward(wire, answer)
 
-    def _progress(self) -> str:
-        engine = self._pool.engine
-        state = engine.state if engine else "stopped"
-        return "keep-alive" if state == "ready" else f"loading {self._model_id}: engine {state}"
-
     async def _forward(self, wire: _Wire, answer: Answer) -> None:
         """Hand every frame on as it comes."""
-        prepared, passage = self._prepared, self._passage
-        passed = StreamFilter(
-            keep_usage=prepared.wants_usage,
-            keep_progress=prepared.wants_progress,
-            watch_calls=bool(prepared.body.get("tools")),
-        )
-        healer = Healer(prepared.body.get("tools")) if prepared.heals else None
+        passage, amendments = self._passage, Amendments(self._prepared)
         try:
             while data := await answer.next_chunk():
-                if self._recording:
+                if self._recording and self._heard:
                     self._recording.engine(data)
-                out = passed.feed(data)
-                if healer and out:
-                    out = healer.feed(out)
-                if self._checker:
-                    self._checker.watch(out)
-                if out and (out := passage.feed(out)):
+                    self._heard.feed(data)
+                if (out := amendments.feed(data)) and (out := passage.feed(out)):
                     await wire.write(out)
         except EngineUnreachable:
-            if not passed.is_complete:
+            if not amendments.is_complete:
                 raise
-        rest = passed.finish()
-        if healer:
-            rest = healer.feed(rest) + healer.finish()
-            passed.amended += [f"healed: {name}" for name in healer.healed]
-        notes = [f"x-paddock-amended: {what}" for what in passed.amended]
-        if self._checker:
-            self._checker.watch(rest)
-            notes += [f"x-paddock-unfit: {line}" for line in await self._checker.unfit()]
-        rest = passage.feed(rest) + passage.finish()
-        for note in notes if passage.content_type == EVENTS else ():
-            rest += comment(_header_value(note).decode("latin-1"))
+        rest = passage.feed(await amendments.finish()) + passage.finish()
+        if self._heard:
+            self._heard.amended(amendments.amended)
+        for name, text in amendments.notes if passage.content_type == EVENTS else ():
+            rest += comment(_header_value(f"{name}: {text}").decode("latin-1"))
         await wire.write(rest, more=False)
 
     @asynccontextmanager
-    async def _opened(self) -> AsyncGenerator[Answer]:
+    async def _opened(self, place: Place) -> AsyncGenerator[Answer]:
         """Lease the model, fit the request to it and open the engine's answer.
 
         A request that no byte of which reached the engine is sent once more, after the engine was started again.
         """
         async with AsyncExitStack() as stack:
-            lease = await stack.enter_async_context(self._pool.lease(self._model_id))
+            lease = await stack.enter_async_context(self._pool.leased(place))
             engine, endpoint = lease.resident.engine, lease.endpoint
             try:
                 prepared = await self._fitted(lease)
@@ -307,6 +304,8 @@ class Relay:
                         lease.client.open(endpoint, prepared.path, body, streamed=prepared.streamed)
                     )
                 engine.note_answer()
+                if self._recording:
+                    self._tasks.start_soon(note_prompt, self._recording, prepared, lease.client, endpoint)
                 # The engine has it now: a slow stream must not hold its prompt, parsed and encoded, until it ends.
                 del prepared, body
                 self._prepared = replace(self._prepared, body={"tools": self._prepared.body.get("tools")})
@@ -341,6 +340,7 @@ def _note_headers(prepared: Prepared) -> list[tuple[bytes, bytes]]:
     notes = (
         ("x-paddock-normalized", ", ".join(prepared.normalized)),
         ("x-paddock-adapted", "; ".join(prepared.adapted)),
+        ("x-paddock-sampling", prepared.sampling),
         ("x-paddock-model", prepared.served_by),
     )
     return [(name.encode(), _header_value(text)) for name, text in notes if text]
@@ -348,4 +348,6 @@ def _note_headers(prepared: Prepared) -> list[tuple[bytes, bytes]]:
 
 def _header_value(text: str) -> bytes:
     """Words, some of them the caller's, as a header may hold them: what it cannot hold becomes a question mark."""
+    if len(text) > _NOTE_CHARACTERS_MOST:
+        text = f"{text[:_NOTE_CHARACTERS_MOST]}... and {len(text) - _NOTE_CHARACTERS_MOST} characters more"
     return _CONTROL.sub("?", text).encode("latin-1", "replace")

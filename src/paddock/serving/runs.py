@@ -1,7 +1,7 @@
 """Owns exchanges that go on without their client: background responses, watched and cancelled by id.
 
 A run drives the same exchange that would answer a client, and keeps its events. It knows no dialect beyond the
-`sequence_number` by which events are asked for.
+`sequence_number` by which events are asked for, and the names of those that end a stream.
 """
 
 from __future__ import annotations
@@ -15,20 +15,30 @@ from anyio.abc import TaskGroup
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from paddock.errors import TooBusy
+from paddock.log import named
 from paddock.protocol.sse import comment
 from paddock.serving.passage import EVENTS
 from paddock.serving.relay import STREAM_HEADERS
 
+_log = named(__name__)
 _RUNS_MOST = 64
+_LAST = (b"event: response.completed", b"event: response.incomplete", b"event: response.failed")
+_UNSTORED = "x-paddock-unstored"
+_WHY = "the database could not be written, the log tells why"
 _NUMBER = re.compile(rb'"sequence_number":\s*(\d+)')
 
 
 class Run:
-    """One exchange in the background. `frames` are (sequence number, the event's bytes), in order."""
+    """One exchange in the background.
+
+    `frames` are (sequence number, the event's bytes), in order; `ending` are those that are added at the end, when the
+    outcome is kept: whoever has seen the last event finds the response as that told it.
+    """
 
     def __init__(self, run_id: str) -> None:
         self.id = run_id
         self.frames: list[tuple[int, bytes]] = []
+        self.ending: list[tuple[int, bytes]] = []
         self.status = 0
         self.body = b""
         self.is_over = False
@@ -68,15 +78,21 @@ class Run:
         try:
             await exchange({"type": "http", "method": "POST", "headers": []}, self._receive, self._send)
         finally:
-            with anyio.CancelScope(shield=True):
-                await settle(self)
-            self.is_over = True
-            self._notify()
+            try:
+                with anyio.CancelScope(shield=True):
+                    await settle(self)
+            finally:
+                self.frames += self.ending
+                self.is_over = True
+                self._notify()
 
-    def add(self, frame: bytes) -> None:
-        """Append one event."""
+    def _add(self, frame: bytes) -> None:
         found = _NUMBER.search(frame)
-        if found:
+        if found is None:
+            return
+        if frame.startswith(_LAST):
+            self.ending = [(int(found[1]), frame)]
+        else:
             self.frames.append((int(found[1]), frame))
             self._notify()
 
@@ -98,7 +114,7 @@ class Run:
             return
         for frame in data.split(b"\n\n"):
             if frame.startswith(b"event:"):
-                self.add(frame + b"\n\n")
+                self._add(frame + b"\n\n")
 
 
 class Runs:
@@ -112,17 +128,33 @@ class Runs:
         """The run of that id while it lasts."""
         return self._runs.get(run_id)
 
-    def start(self, run_id: str, exchange: ASGIApp, settle: Callable[[Run], Awaitable[None]]) -> Run:
-        """Begin a run. Raises TooBusy."""
+    async def start(
+        self,
+        run_id: str,
+        exchange: ASGIApp,
+        *,
+        keep: Callable[[], Awaitable[None]],
+        settle: Callable[[Run], Awaitable[None]],
+    ) -> Run:
+        """Begin a run, once there is room for it and `keep` is done. Raises TooBusy, and what `keep` raises."""
         if len(self._runs) >= _RUNS_MOST:
             raise TooBusy(f"{_RUNS_MOST} background responses are being worked on already. Ask again later.")
         run = self._runs[run_id] = Run(run_id)
+        is_kept = False
+        try:
+            await keep()
+            is_kept = True
+        finally:
+            if not is_kept:
+                del self._runs[run_id]
         self._tasks.start_soon(self._drive, run, exchange, settle)
         return run
 
     async def _drive(self, run: Run, exchange: ASGIApp, settle: Callable[[Run], Awaitable[None]]) -> None:
         try:
             await run.drive(exchange, settle)
+        except Exception:  # a job loop: what nobody foresaw ends this run alone
+            _log.exception("the background response %s broke off", run.id)
         finally:
             del self._runs[run.id]
 
@@ -177,24 +209,38 @@ class Replay:
 
 
 class Settled:
-    """An exchange whose outcome is kept before its last byte is handed over, so that the next request finds it."""
+    """An exchange whose outcome is kept before its last byte is handed over, so that the next request finds it.
 
-    def __init__(self, exchange: ASGIApp, keep: Callable[[int], Awaitable[None]]) -> None:
+    An answer that could not be kept is handed over all the same, and says so: in `x-paddock-unstored`, which is a
+    header of a whole answer and a comment at the end of a stream.
+    """
+
+    def __init__(self, exchange: ASGIApp, keep: Callable[[int], Awaitable[bool]]) -> None:
         self._exchange = exchange
         self._keep = keep
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer the client; `keep` is awaited once with the answer's status, also when the client leaves."""
         status = 0
+        head: Message | None = None
         is_kept = False
 
         async def watched(message: Message) -> None:
-            nonlocal status, is_kept
+            nonlocal status, head, is_kept
             if message["type"] == "http.response.start":
-                status = message["status"]
-            elif not message.get("more_body", False) and not is_kept:
+                # Held until there is something of the body: a whole answer is kept before anything of it is out.
+                status, head = message["status"], message
+                return
+            if not message.get("more_body", False) and not is_kept:
                 is_kept = True
-                await self._keep(status)
+                if not await self._keep(status):
+                    if head is None:
+                        message = {**message, "body": message.get("body", b"") + comment(f"{_UNSTORED}: {_WHY}")}
+                    else:
+                        head["headers"] = [*head.get("headers", []), (_UNSTORED.encode(), _WHY.encode())]
+            if head is not None:
+                started, head = head, None
+                await send(started)
             await send(message)
 
         try:

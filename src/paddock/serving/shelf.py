@@ -4,19 +4,24 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import Any
 
 import anyio.to_thread
 
 from paddock.config import Settings
 from paddock.engine.flags import EngineFlags
+from paddock.engine.plan import EnginePlan
 from paddock.errors import ModelUnknown
 from paddock.hardware import usable_cores
+from paddock.models.advice import Advice, advise
 from paddock.models.aliases import Aliases
 from paddock.models.catalog import Catalog, Model
 from paddock.models.control_texts import control_texts
-
-# Without --ctx: enough for an agent's first turns, small enough for any machine that holds the model.
-_CONTEXT_TOKENS_MOST = 16384
+from paddock.models.fit import Load
+from paddock.models.planner import DEFAULT_CONTEXT_TOKENS, plan
+from paddock.models.saved import ModelSettings, Saved
+from paddock.serving.fitting import wish_of
+from paddock.serving.room import Room
 
 
 class Shelf:
@@ -31,6 +36,9 @@ class Shelf:
         self._found: dict[str, Model] = {}
         self._seen_ns = -1
         self._control_texts: dict[tuple[Path, int, int], tuple[str, ...]] = {}
+        self._advice: dict[tuple[Path, int, int], Advice] = {}
+        self.saved = Saved(settings.home)
+        self.room = Room(settings)
 
     @property
     def default(self) -> Model:
@@ -72,30 +80,66 @@ class Shelf:
             self._control_texts[key] = await anyio.to_thread.run_sync(control_texts, model.path)
         return self._control_texts[key]
 
-    def context_tokens(self, model: Model) -> int:
-        """The context that each slot of this model gets when it is loaded."""
-        trained = model.trained_context_tokens or _CONTEXT_TOKENS_MOST
-        return min(self._settings.context_tokens or _CONTEXT_TOKENS_MOST, trained)
+    async def advice(self, model: Model) -> Advice:
+        """What this model is best asked with, by what is set for it, by its file and by its family."""
+        key = (model.path, model.size_bytes, model.created_s)
+        saved, known = self.saved.get(model.id), self._advice.get(key)
+        if known is None or known.saved != saved:
+            header = await anyio.to_thread.run_sync(self._catalog.header, model)
+            known = self._advice[key] = advise(header, model.id, saved)
+        return known
 
-    def flags_for(self, model_id: str) -> EngineFlags:
-        """How a model is loaded under the present settings. Raises ModelUnknown or ModelUnusable."""
+    def context_tokens(self, model: Model) -> int:
+        """The context that each slot of this model gets when it is loaded, if memory allows it."""
+        trained = model.trained_context_tokens or DEFAULT_CONTEXT_TOKENS
+        wanted = self.saved.get(model.id).context_tokens or self._settings.context_tokens
+        return min(wanted or DEFAULT_CONTEXT_TOKENS, trained)
+
+    def plan_for(self, model_id: str) -> EnginePlan:
+        """How a model is loaded under the present settings, within the budget of memory. Reads the disk.
+
+        What nobody fixed gives way until it fits. One that does not even so is planned as wished; the pool refuses it.
+
+        Raises:
+            ModelUnknown, ModelUnusable: there is no such model, or it cannot be loaded.
+        """
         model = self._default if model_id == self._default.id else self._catalog.find(model_id)
-        settings = self._settings
-        context_tokens = self.context_tokens(model)
-        # Only a model that answers in text may read its input in parts.
-        batch_tokens = min(settings.batch_tokens, context_tokens) if model.task == "text" else context_tokens
+        saved = self.saved.get(model.id)
+        wish = wish_of(model, self._settings, saved)
+        found = plan(self._catalog.header(model), wish, memory=self.room.memory)
+        return EnginePlan(flags=self._flags_of(model, found.load, saved), memory_bytes=found.needed_bytes)
+
+    def _flags_of(self, model: Model, load: Load, saved: ModelSettings) -> EngineFlags:
+        threads = self._settings.threads if saved.threads is None else saved.threads
         return EngineFlags(
             model_path=str(model.path),
             alias=model.id,
-            context_tokens=context_tokens * settings.slots,
-            slots=settings.slots,
-            batch_tokens=batch_tokens,
-            ubatch_tokens=batch_tokens,
-            threads=settings.threads or _cores_if_limited(),
+            context_tokens=load.context_tokens * load.slots,
+            slots=load.slots,
+            batch_tokens=load.batch_tokens,
+            ubatch_tokens=load.batch_tokens,
+            checkpoints=load.checkpoints,
+            threads=threads or _cores_if_limited(),
             embeddings=model.task == "embedding",
             reranking=model.task == "ranking",
             projector_path=str(model.projector_path) if model.projector_path and model.task == "text" else None,
+            **self._chosen(saved),
         )
+
+    def _chosen(self, saved: ModelSettings) -> dict[str, Any]:
+        """The engine's flags for what was set for one model alone. Raises ModelUnknown or ModelUnusable."""
+        template = self.saved.template_path(saved)
+        draft = self._catalog.find(saved.draft_model) if saved.draft_model else None
+        return {
+            "template_path": str(template) if template else None,
+            "kv_type_k": saved.kv_type,
+            "kv_type_v": saved.kv_type,
+            "flash_attention": saved.flash_attention,
+            "rope_freq_base": saved.rope_freq_base,
+            "rope_freq_scale": saved.rope_freq_scale,
+            "draft_path": str(draft.path) if draft else None,
+            "speculation": "draft-simple" if draft else "ngram-mod" if saved.ngram_speculation else None,
+        }
 
     def _forget_if_changed(self) -> None:
         try:

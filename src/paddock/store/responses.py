@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from paddock.store.db import Database
 
 if TYPE_CHECKING:
-    from sqlalchemy.engine import Connection
+    from sqlalchemy.engine import Connection, RowMapping
 
 # A conversation of more responses than this is cut at its beginning: each one is a row to read.
 _CHAIN_MOST = 1000
+UNFINISHED = ("queued", "in_progress")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,6 +27,14 @@ class Stored:
     previous_id: str | None = None
     body: dict[str, Any] = field(default_factory=dict[str, Any])
     items: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
+
+
+def broken_off(stored: Stored) -> Stored:
+    """A response that nobody works on any more as it is from now on: failed, unless it had ended before."""
+    if stored.status not in UNFINISHED:
+        return stored
+    error = {"code": "server_error", "message": "paddock was stopped, or could not store the answer."}
+    return replace(stored, status="failed", body={**stored.body, "status": "failed", "error": error})
 
 
 class ResponseStore:
@@ -108,14 +117,10 @@ class ResponseStore:
             from paddock.store.tables import responses
 
             connection.execute(delete(responses).where(responses.c.created_s < older_than_s))
-            unfinished = select(responses.c.id, responses.c.body).where(
-                responses.c.status.in_(("queued", "in_progress"))
-            )
-            for response_id, body in connection.execute(unfinished).all():
-                error = {"code": "server_error", "message": "paddock was stopped before the answer was complete."}
-                ended = json.dumps({**json.loads(body), "status": "failed", "error": error})
-                change = update(responses).where(responses.c.id == response_id)
-                connection.execute(change.values(status="failed", body=ended))
+            unfinished = select(responses).where(responses.c.status.in_(UNFINISHED))
+            for row in connection.execute(unfinished).mappings().all():
+                ended = _row_of(broken_off(_stored(row)))
+                connection.execute(update(responses).where(responses.c.id == ended["id"]).values(ended))
 
         await self._database.run(work)
 
@@ -137,8 +142,10 @@ def _read(connection: Connection, response_id: str) -> Stored | None:
     from paddock.store.tables import responses
 
     row = connection.execute(select(responses).where(responses.c.id == response_id)).mappings().first()
-    if row is None:
-        return None
+    return None if row is None else _stored(row)
+
+
+def _stored(row: RowMapping) -> Stored:
     return Stored(
         response_id=row["id"],
         created_s=row["created_s"],

@@ -1,0 +1,54 @@
+"""Owns the routes of what is set for single models and of their templates; refuses to know what a setting does."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import anyio.to_thread
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from paddock.api.edge import Edge
+from paddock.models.catalog import Model
+from paddock.models.saved import ModelSettings, spec_of
+from paddock.serving import template
+
+
+def routes(edge: Edge) -> list[Route]:
+    """The routes of what is set for single models."""
+
+    async def shown(request: Request) -> Response:
+        model = await edge.shelf.find(request.path_params["id"])
+        return JSONResponse(_told(model, edge.shelf.saved.get(model.id)))
+
+    async def change(request: Request) -> Response:
+        model = await edge.shelf.find(request.path_params["id"])
+        changes = await edge.body(request)
+        draft = changes.get("draft_model")
+        if isinstance(draft, str):
+            await edge.shelf.find(draft)
+        settings = await anyio.to_thread.run_sync(edge.shelf.saved.update, model.id, changes)
+        return JSONResponse({**_told(model, settings), "needs_reload": _needs_reload(edge, model, changes)})
+
+    async def check_template(request: Request) -> Response:
+        model = await edge.model_for("text", request.path_params["id"])
+        async with edge.pool.lease(model.id) as lease:
+            found = await template.checked(lease)
+        is_own = edge.shelf.saved.get(model.id).chat_template is None
+        return JSONResponse({"id": model.id, "from": "model" if is_own else "override", **found})
+
+    return [
+        Route("/api/models/{id:path}/settings", shown),
+        Route("/api/models/{id:path}/settings", change, methods=["PUT"]),
+        Route("/api/models/{id:path}/template", check_template),
+    ]
+
+
+def _told(model: Model, settings: ModelSettings) -> dict[str, Any]:
+    return {"id": model.id, "settings": settings.given()}
+
+
+def _needs_reload(edge: Edge, model: Model, changes: dict[str, Any]) -> bool:
+    """Whether the model runs without what was just changed."""
+    return edge.pool.ready(model.id) is not None and any(spec_of(name).metadata["when"] == "load" for name in changes)

@@ -1,0 +1,48 @@
+"""Owns `paddock models loaded`: printing what a running paddock has loaded; refuses to know how it decides."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import typer
+
+from paddock.cli import printing
+from paddock.config import load
+
+
+def loaded(
+    url: Annotated[
+        str | None, typer.Option("--url", help="The paddock to ask; the one of the settings if none.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """List the models that a running paddock has loaded."""
+    from paddock.cli import connection, paddocks
+
+    found = connection.asked(paddocks.running(load(), url=url), "/api/models/loaded")
+    if as_json:
+        printing.data(found)
+        return
+    printing.table(
+        ("MODEL", "STATE", "MEMORY", "CONTEXT", "LIVE", "WAITING", "IDLE", "PINNED"),
+        [_row(model) for model in found["models"]],
+        right=("MEMORY", "CONTEXT", "LIVE", "WAITING", "IDLE"),
+    )
+    for model_id, count in found["waiting"].items():
+        print(f"{count} waiting for {printing.clean(model_id)}")
+    if not found["models"]:
+        print("Nothing is loaded. The first request for a model loads it.")
+
+
+def _row(model: dict[str, Any]) -> tuple[str, ...]:
+    idle_s = model["idle_s"]
+    return (
+        model["id"],
+        model["state"],
+        printing.size(model["memory_bytes"]),
+        str(model["context_length"] or "-"),
+        f"{model['live_requests']}/{model['slots']}",
+        str(model["waiting_requests"]),
+        "-" if idle_s is None else f"{idle_s:.0f} s",
+        "yes" if model["pinned"] else "no",
+    )

@@ -1,0 +1,15 @@
+"""Owns how one model is to be loaded: the engine's flags and the memory it will take; refuses to work either out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from paddock.engine.flags import EngineFlags
+
+
+@dataclass(frozen=True, kw_only=True)
+class EnginePlan:
+    """One model's engine before it is started. `memory_bytes` is what it takes when all of its context is in use."""
+
+    flags: EngineFlags
+    memory_bytes: int

@@ -1,0 +1,121 @@
+"""Owns what is known of one loaded model, and the claims that requests have on it; refuses to decide who gets one."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import anyio
+
+from paddock.engine.plan import EnginePlan
+from paddock.engine.policy import Held, State, Waiter
+from paddock.engine.process import Endpoint, EngineProcess
+from paddock.errors import PaddockError
+
+if TYPE_CHECKING:
+    from paddock.engine.client import EngineClient
+
+
+@dataclass(frozen=True, kw_only=True)
+class Abilities:
+    """What the running engine says of its model. `context_tokens` is what one slot really has."""
+
+    context_tokens: int
+    sees_images: bool
+    template_knows_tools: bool
+
+
+@dataclass(kw_only=True, eq=False)
+class Resident:
+    """A loaded model: its engine, who is using it, and what was learned of it since it became ready.
+
+    `last_used_s` is on the event loop's clock. `gone` is set when the engine's process has ended for good.
+    """
+
+    model_id: str
+    plan: EnginePlan
+    engine: EngineProcess
+    leases: int = 0
+    last_used_s: float = 0.0
+    is_pinned: bool = False
+    is_leaving: bool = False
+    is_draining: bool = False
+    gone: anyio.Event = field(default_factory=anyio.Event)
+    abilities: Abilities | None = None
+    abilities_generation: int = 0
+    # What others learn of this engine's model by asking it; forgotten with the process that said it.
+    learned: dict[str, Any] = field(default_factory=dict[str, Any])
+
+    @property
+    def state(self) -> State:
+        """The engine's state as the policy sees it."""
+        if self.engine.is_stopping:
+            return "stopping"
+        if self.engine.state == "starting":
+            return "loading"
+        return "ready" if self.engine.state == "ready" else "down"
+
+    @property
+    def is_going(self) -> bool:
+        """Whether the next request for this model needs a new engine."""
+        return self.is_leaving or self.engine.is_stopping
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether a request that holds a lease would be sent without loading anything."""
+        return bool(self.engine.is_ready and self.abilities)
+
+    def held(self) -> Held:
+        """This model for the policy."""
+        return Held(
+            model_id=self.model_id,
+            memory_bytes=self.plan.memory_bytes,
+            slots=self.plan.flags.slots,
+            state=self.state,
+            leases=self.leases,
+            last_used_s=self.last_used_s,
+            is_pinned=self.is_pinned,
+            is_leaving=self.is_leaving,
+            is_draining=self.is_draining,
+        )
+
+
+@dataclass(kw_only=True, eq=False)
+class Place:
+    """One request's place with the pool: in the queue until it has its `resident`, or until it is `refused`."""
+
+    waiter: Waiter
+    plan: EnginePlan
+    resident: Resident | None = None
+    refused: PaddockError | None = None
+    turn: anyio.Event = field(default_factory=anyio.Event)
+
+    @property
+    def is_warm(self) -> bool:
+        """Whether the model was given to the request already, and is loaded."""
+        return self.resident is not None and self.resident.is_ready
+
+
+@dataclass(frozen=True, kw_only=True)
+class Lease:
+    """The right to use a ready engine until the `async with` that gave it ends."""
+
+    model_id: str
+    endpoint: Endpoint
+    abilities: Abilities
+    resident: Resident
+    client: EngineClient
+
+
+async def learn_abilities(resident: Resident, endpoint: Endpoint, client: EngineClient) -> Abilities:
+    """Ask a new process once what it really has. Raises EngineUnreachable or EngineRefused."""
+    if resident.abilities is None or resident.abilities_generation != endpoint.generation:
+        resident.learned.clear()
+        props = await client.ask(endpoint, "/props")
+        resident.abilities = Abilities(
+            context_tokens=int(props["default_generation_settings"]["n_ctx"]),
+            sees_images=bool(props.get("modalities", {}).get("vision", False)),
+            template_knows_tools=bool(props.get("chat_template_caps", {}).get("supports_tools", True)),
+        )
+        resident.abilities_generation = endpoint.generation
+    return resident.abilities
