@@ -38,9 +38,9 @@ WINDOWS = os.name == "nt"
 BIN = VENV / ("Scripts" if WINDOWS else "bin")
 PYTHON = BIN / ("python.exe" if WINDOWS else "python")
 SETS = ("run", "test")  # `test` holds all of `run`
-TIERS = ("lint", "format", "types", "unit", "wire", "journeys", "fuzz", "clients", "kill", "leave", "debian13", "all")
-CLIENTS = ROOT / "tests" / "tiers" / "clients.py"
+MAKERS = {step: ROOT / "tests" / "tiers" / f"{step}.py" for step in ("clients", "source")}
 EVERY_DAY = ("lint", "format", "types", "unit", "wire", "journeys", "fuzz")
+TIERS = (*EVERY_DAY, "clients", "kill", "leave", "debian13", "source", "all")
 
 
 def say(words: str) -> None:
@@ -305,8 +305,11 @@ def perform(step: str, extra: Sequence[str], *, full: bool) -> Outcome:
     if step in plain:
         started = time.monotonic()
         return Outcome(step=step, code=plain[step](), took_s=time.monotonic() - started, counts={})
-    if step == "clients" and subprocess.call([sys.executable, str(CLIENTS)]):
+    if step in MAKERS and subprocess.call([sys.executable, str(MAKERS[step])]):
         return Outcome(step=step, code=1, took_s=0.0, counts={})
+    if step == "source":
+        os.environ["PADDOCK_TEST_ENGINE"] = str(ROOT / ".source" / "llama-server")
+        return pytest(step, extra, "tests/journeys")
     if step in {"kill", "leave"}:
         return pytest(step, extra, "tests", "-m", step, "--full")
     return pytest(step, extra, f"tests/{step}", *rounds)
@@ -317,11 +320,11 @@ def test(tier: str | None, extra: Sequence[str]) -> int:
     subprocess.call([sys.executable, str(ROOT / "tests" / "tiers" / "machine.py")])
     daily = EVERY_DAY
     if tier in (None, "all"):
-        if subprocess.call([sys.executable, str(CLIENTS), "--ask"]) == 0:
+        if subprocess.call([sys.executable, str(MAKERS["clients"]), "--ask"]) == 0:
             daily = (*EVERY_DAY, "clients")
         else:
             say("npm does not answer: the tier `clients` is not run.")
-    steps = (*daily, "debian13") if tier == "all" else (tier,) if tier else daily
+    steps = (*daily, "debian13", "source") if tier == "all" else (tier,) if tier else daily
     outcomes = [perform(step, extra, full=tier in ("all", "fuzz")) for step in steps]
     say("")
     for outcome in outcomes:
@@ -376,12 +379,16 @@ def main(argv: Sequence[str]) -> int:
     benches = commands.add_parser("bench", help="measure, and write docs/benchmarks.md; `bench -- ARGS` passes ARGS on")
     benches.add_argument("--only", nargs="+", default=[], metavar="NAME", help="renew these sections, keep the others")
     commands.add_parser("fmt", help="format, mend what can be mended, write the generated docs")
+    commands.add_parser("engine-manifest", help="print the manifest of a llama.cpp release").add_argument("tag")
     commands.add_parser("lock", help="write requirements/*.txt anew; `lock -- --upgrade` raises the pins")
     chosen = parser.parse_args(own)
     if chosen.command == "test":
         return test(chosen.tier, extra)
     if chosen.command == "bench" and chosen.only:
         extra = ["--only", *chosen.only, *extra]
+    if chosen.command == "engine-manifest":
+        ensure("run")
+        return call("tools.engine_manifest", chosen.tag)
     return {"run": run, "bench": bench, "fmt": fmt, "lock": lock}[chosen.command](extra)
 
 

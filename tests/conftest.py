@@ -16,9 +16,12 @@ from tests import leaks
 
 GUARDED = {"wire", "journeys"}
 
+_engine = os.environ.get("PADDOCK_TEST_ENGINE")
 for _name in [name for name in os.environ if name.startswith("PADDOCK_") and name != "PADDOCK_CACHE"]:
     del os.environ[_name]  # the settings of whoever runs the tests are no part of them
 os.environ["PADDOCK_SCAN_OTHERS"] = "0"  # nor are their models
+if _engine:
+    os.environ["PADDOCK_ENGINE"] = _engine  # the tier `source` runs the journeys with an engine that it built
 leaks.mark_session()
 
 

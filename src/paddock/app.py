@@ -81,15 +81,16 @@ class _Server(uvicorn.Server):
 
 
 @asynccontextmanager
-async def running(settings: Settings, *, engine_program: Sequence[str] = EMBEDDED) -> AsyncGenerator[Studio]:
+async def running(settings: Settings, *, engine_program: Sequence[str] | None = None) -> AsyncGenerator[Studio]:
     """A paddock for the length of an `async with`: it accepts requests inside, and leaves nothing behind.
 
     Args:
         settings: what to serve, and where.
-        engine_program: the words that start an engine; its flags are appended.
+        engine_program: the words that start an engine; its flags are appended. Else those of `engine`.
 
     Raises:
-        HomeUnusable, SettingInvalid, ModelUnknown, ModelUnusable, PortBusy: before anything is listened on.
+        HomeUnusable, SettingInvalid, ModelUnknown, ModelUnusable, BuildUnknown, BuildBroken, PortBusy: before
+            anything is listened on.
     """
     settings.home.ensure()
     database = Database(settings.database_url, settings.home)
@@ -97,7 +98,8 @@ async def running(settings: Settings, *, engine_program: Sequence[str] = EMBEDDE
         keys = Keys(database, settings.home)
         await anyio.to_thread.run_sync(_refuse_keyless, settings, keys)
         shelf = await anyio.to_thread.run_sync(lambda: Shelf(Catalog.of(settings), settings))
-        async with _serving(settings, shelf, database, keys, engine_program) as studio:
+        program = engine_program or await anyio.to_thread.run_sync(_engine_program, settings)
+        async with _serving(settings, shelf, database, keys, program) as studio:
             yield studio
     finally:
         with anyio.CancelScope(shield=True):
@@ -168,6 +170,15 @@ async def _serve(settings: Settings, announce: Callable[[str], None]) -> None:
             announce(studio.url)
             async for _ in signals:
                 break
+
+
+def _engine_program(settings: Settings) -> Sequence[str]:
+    """The words that start the engine that was chosen. Raises BuildUnknown or BuildBroken."""
+    if settings.engine == "embedded" or not (settings.engine or settings.home.engines.is_dir()):
+        return EMBEDDED
+    from paddock.install.installing import program
+
+    return program(settings.home, settings.engine) or EMBEDDED
 
 
 def _refuse_keyless(settings: Settings, keys: Keys) -> None:

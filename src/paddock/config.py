@@ -103,6 +103,11 @@ class Settings:
     lend_hub_token: bool = _setting(
         False, "Use this server's own hub token (HF_TOKEN) for downloads that are asked for over the API."
     )
+    engine: str = _setting(
+        "",
+        "Engine: a build of `paddock engine list`, a llama-server's path, or `embedded`; empty: the active one.",
+    )
+    engine_mirror: str = _setting("", "Address that serves llama.cpp's releases in place of GitHub.")
     record: bool = _setting(False, "Keep every request in the flight recorder; `x-paddock-record: 1` keeps one.")
     record_most_bytes: int = _setting(
         256 * 2**20, "Space for recorded requests; the oldest leave first.", low=0, high=2**50

@@ -25,6 +25,13 @@
     ├── HomeUnusable              the data home cannot be written
     │   └── DiskTooFull           the disk cannot hold what is to be fetched
     ├── PortBusy                  another program listens there
+    ├── BuildError                something about a build of llama.cpp that is, or is to be, installed
+    │   ├── BuildUnknown          no build of that name is here
+    │   ├── BuildUnfit            no build suits this machine, or what building one needs is missing
+    │   ├── BuildUnavailable      a build cannot be fetched now
+    │   ├── BuildRefused          what came is not what was promised, or is not safe to unpack
+    │   ├── BuildBroken           a build cannot be made, or fails its probe
+    │   └── InstallBusy           another paddock is installing
     └── EngineError
         ├── EngineFailedToStart   the engine ended before it was ready; carries its last words
         ├── EngineUnreachable     the engine was lost while it was answering
@@ -211,6 +218,34 @@ class DiskTooFull(HomeUnusable):
 
 class PortBusy(PaddockError):
     """Another program listens on the address."""
+
+
+class BuildError(PaddockError):
+    """Something about a build of llama.cpp that is, or is to be, installed. The active build stays as it was."""
+
+
+class BuildUnknown(BuildError):
+    """No build of that name is installed, or nothing lies where it was said to."""
+
+
+class BuildUnfit(BuildError):
+    """No build suits this machine, or what building one from source needs is missing."""
+
+
+class BuildUnavailable(BuildError):
+    """A build cannot be fetched: no connection, no such release or file, or too many questions at present."""
+
+
+class BuildRefused(BuildError):
+    """What came has another size or checksum than promised, is no archive, or is not safe to unpack."""
+
+
+class BuildBroken(BuildError):
+    """A build could not be made from source, or failed its probe."""
+
+
+class InstallBusy(BuildError):
+    """Another paddock is installing a build into this data home."""
 
 
 class EngineError(PaddockError):

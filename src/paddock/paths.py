@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import time
+import uuid
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -72,6 +74,11 @@ class Home:
         """What the flight recorder kept."""
         return self.root / "requests"
 
+    @property
+    def engines(self) -> Path:
+        """Builds of llama.cpp that were installed, and which of them is active."""
+        return self.root / "engines"
+
     def ensure(self) -> None:
         """Make the home, readable by its owner alone, and prove that it can be written.
 
@@ -97,3 +104,38 @@ def default_root(environ: dict[str, str] | None = None) -> Path:
     return (
         Path(chosen).expanduser().absolute() if chosen else Path(platformdirs.user_data_dir("paddock", appauthor=False))
     )
+
+
+_PATIENCE_S = 5.0
+_PATIENCE_STEP_S = 0.1
+
+
+def take_place(draft: Path, target: Path) -> None:
+    """Rename `draft` to `target` in one step; a target that is a file is replaced.
+
+    A virus scanner that holds either of them is waited for, at most five seconds.
+
+    Raises:
+        OSError: it cannot be done; both are then as they were.
+    """
+    deadline = time.monotonic() + _PATIENCE_S
+    while True:
+        try:
+            draft.replace(target)
+            return
+        except PermissionError:
+            # On other systems a refusal does not pass.
+            if os.name != "nt" or time.monotonic() > deadline:
+                raise
+            time.sleep(_PATIENCE_STEP_S)
+
+
+def write_whole(path: Path, text: str) -> None:
+    """Write a file whole or not at all; its folder is made. Raises OSError."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    draft = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}.draft")
+    try:
+        draft.write_text(text, "utf-8")
+        take_place(draft, path)
+    finally:
+        draft.unlink(missing_ok=True)

@@ -10,13 +10,14 @@ import pytest
 
 from paddock.app import Studio, running
 from paddock.config import Value, load
+from tests.engine import environ
 
 
 @pytest.fixture
 async def studio(anyio_backend: str, tmp_path: Path) -> AsyncGenerator[Studio]:
     """Paddock with the real engine."""
     flags: dict[str, Value] = {"port": 0, "context_tokens": 4096, "threads": 1, "scan_others": False}
-    settings = load(flags, environ={"PADDOCK_HOME": str(tmp_path / "home")})
+    settings = load(flags, environ=environ(tmp_path / "home"))
     async with running(settings) as studio:
         yield studio
 

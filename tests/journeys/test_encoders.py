@@ -12,6 +12,7 @@ import pytest
 
 from paddock.app import Studio, running
 from paddock.config import load
+from tests.engine import environ
 from tests.fakes.encoder_files import RANK, WIDTH, write_encoder
 
 pytestmark = pytest.mark.anyio
@@ -25,7 +26,7 @@ async def encoders(anyio_backend: str, tmp_path: Path) -> AsyncGenerator[Studio]
     models.mkdir(parents=True)
     write_encoder(models / "embedder.gguf")
     write_encoder(models / "ranker.gguf", pooling=RANK)
-    settings = load({"port": 0, "threads": 1}, environ={"PADDOCK_HOME": str(tmp_path / "home")})
+    settings = load({"port": 0, "threads": 1}, environ=environ(tmp_path / "home"))
     async with running(settings) as studio:
         yield studio
 

@@ -16,6 +16,7 @@ import pytest
 from paddock.app import Studio, running
 from paddock.config import load
 from tests import leaks
+from tests.engine import environ
 from tests.journeys.test_leave import standing_still, told
 from tests.wire.rig import CHAT, HANG_GUARD_S, USER, client, data_of, errors_of, killed
 
@@ -66,7 +67,7 @@ async def kill_in_the_middle(studio: Studio, http: httpx.AsyncClient) -> list[fl
 
 async def test_every_client_gets_one_error_frame_and_the_next_request_succeeds(tmp_path: Path, full: bool) -> None:
     flags = {"port": 0, "context_tokens": 16384, "threads": 1, "slots": STREAMS}
-    async with running(load(flags, environ={"PADDOCK_HOME": str(tmp_path / "home")})) as studio:
+    async with running(load(flags, environ=environ(tmp_path / "home"))) as studio:
 
         def count() -> tuple[int, ...]:
             children = psutil.Process().children(recursive=True)

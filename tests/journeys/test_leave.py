@@ -24,6 +24,7 @@ from anyio.abc import SocketAttribute, SocketStream
 from paddock.app import Studio, running
 from paddock.config import load
 from tests import leaks
+from tests.engine import environ
 from tests.fakes.scripted_shapes import Answer
 from tests.wire.rig import CHAT, COMPLETIONS, HANG_GUARD_S, USER, Rig, pieces, scripted_studio
 from tests.wire.test_bytes import WORDS
@@ -205,7 +206,7 @@ async def test_a_slow_reader_is_no_leaver(tmp_path: Path) -> None:
 async def real(tmp_path: Path) -> AsyncGenerator[Studio]:
     """Paddock with the real engine and a context that takes a while to read."""
     flags = {"port": 0, "context_tokens": 16384, "threads": 1, "slots": 1}
-    async with running(load(flags, environ={"PADDOCK_HOME": str(tmp_path / "home")})) as studio:
+    async with running(load(flags, environ=environ(tmp_path / "home"))) as studio:
         yield studio
 
 

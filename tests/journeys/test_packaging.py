@@ -30,7 +30,7 @@ def test_the_wheel_holds_the_bundled_model_the_licence_and_the_command(built: Pa
         ends = {name.partition(".dist-info/")[2] for name in names}
         commands = next(wheel.read(name).decode() for name in names if name.endswith("entry_points.txt"))
     assert BUNDLED
-    assert names >= BUNDLED | {"paddock/py.typed"}
+    assert names >= BUNDLED | {"paddock/py.typed", "paddock/install/manifest.json"}
     assert ends >= {"licenses/LICENSE", "licenses/NOTICE"}
     assert "paddock = paddock.cli:main" in commands
     assert {name.partition("/")[0].partition("-")[0] for name in names} == {"paddock"}

@@ -17,6 +17,7 @@ from PIL import Image
 from paddock.app import Studio, running
 from paddock.config import load
 from paddock.models.catalog import BUNDLED
+from tests.engine import environ
 from tools.pocket import projector
 
 pytestmark = pytest.mark.anyio
@@ -32,7 +33,7 @@ async def seeing(anyio_backend: str, tmp_path: Path) -> AsyncGenerator[Studio]:
     projector.write(tmp_path / "mmproj-pocket-eyes-F16.gguf", width=projector.width_of(model))
     settings = load(
         {"port": 0, "context_tokens": 2048, "threads": 1, "model": str(model)},
-        environ={"PADDOCK_HOME": str(tmp_path / "home")},
+        environ=environ(tmp_path / "home"),
     )
     async with running(settings) as studio:
         yield studio

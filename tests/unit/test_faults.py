@@ -52,6 +52,7 @@ SAMPLES: list[PaddockError] = [
     errors.SettingInvalid("--port is 70000."),
     errors.HomeUnusable("The data home /srv/secret cannot be written."),
     errors.PortBusy("Port 1 is taken."),
+    *(cls("It is so. Do this.") for cls in (errors.BuildError, *errors.BuildError.__subclasses__())),
     errors.EngineFailedToStart("The model could not be started.", kind="killed"),
     errors.EngineUnreachable(),
     errors.EngineNotConnected(),
@@ -100,6 +101,7 @@ def test_the_table_holds_classes_of_the_tree_and_none_is_without_a_row() -> None
     assert set(faults.TABLE) <= set(tree(PaddockError))
     # At start, or to the one who types.
     told_elsewhere = {errors.SettingInvalid, errors.HomeUnusable, errors.PortBusy, errors.KeyUnknown}
+    told_elsewhere |= {errors.BuildError, *errors.BuildError.__subclasses__()}
     rows = set(faults.TABLE) - {PaddockError}
     without = {cls for cls in tree(PaddockError) if rows.isdisjoint(cls.__mro__)}
     assert without == told_elsewhere | {errors.EngineError, PaddockError}

@@ -3,7 +3,8 @@
 Refuses to know what a command does; each has its own file. Rooms are imported inside the commands that need them, so
 that `paddock --version` and a mistyped word are answered at once.
 
-Exit status: 0 done, 1 an error that a sentence on stderr explains, 2 wrong usage or an unusable setting, 130 Ctrl+C.
+Exit status: 0 done, 1 an error that a sentence on stderr explains, 2 wrong usage or an unusable setting, 3 to 7
+about builds of llama.cpp (`cli/engine.py`), 130 Ctrl+C.
 With `--json` the same error is also printed on stdout, as `{"error": {"kind": …, "message": …}}`.
 """
 
@@ -24,10 +25,26 @@ from typing import Annotated
 import typer
 
 from paddock import __version__
-from paddock.cli import chat, config, connect, doctor, downloads, keys, models, printing, pull, requests, serve
-from paddock.errors import PaddockError, SettingInvalid
+from paddock.cli import chat, config, connect, doctor, downloads, engine, keys, models, printing, pull, requests, serve
+from paddock.errors import (
+    BuildBroken,
+    BuildRefused,
+    BuildUnavailable,
+    BuildUnfit,
+    InstallBusy,
+    PaddockError,
+    SettingInvalid,
+)
 
 _PACKAGE = Path(__file__).parents[1]
+_STATUSES: dict[type[PaddockError], int] = {
+    SettingInvalid: 2,
+    BuildUnfit: 3,
+    BuildUnavailable: 4,
+    BuildRefused: 5,
+    BuildBroken: 6,
+    InstallBusy: 7,
+}
 
 app = typer.Typer(
     name="paddock",
@@ -43,6 +60,7 @@ app.add_typer(models.app, name="models")
 app.command("pull")(pull.pull)
 app.add_typer(downloads.app, name="downloads")
 app.add_typer(doctor.app, name="doctor")
+app.add_typer(engine.app, name="engine")
 app.add_typer(keys.app, name="keys")
 app.add_typer(requests.app, name="requests")
 app.command("connect", context_settings={"allow_extra_args": True, "ignore_unknown_options": True})(connect.connect)
@@ -74,8 +92,7 @@ def _run(args: list[str]) -> int:
         return _fail("usage", _usage_sentence(error), status=error.exit_code, as_json=as_json)
     except PaddockError as error:
         kind = re.sub(r"(?<!^)(?=[A-Z])", "_", type(error).__name__).lower()
-        status = 2 if isinstance(error, SettingInvalid) else 1
-        return _fail(kind, error.message, status=status, as_json=as_json)
+        return _fail(kind, error.message, status=_STATUSES.get(type(error), 1), as_json=as_json)
     except (KeyboardInterrupt, typer.Abort):
         return 130
     return outcome if isinstance(outcome, int) else 0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 from urllib.parse import urlencode
@@ -30,8 +31,13 @@ def doctor(context: typer.Context, as_json: Json = False) -> None:
         return
     from paddock.cli import checks
 
+    show(checks.all_checks(), as_json=as_json, well="Paddock works here.")
+
+
+def show(found: Iterator[Check], *, as_json: bool, well: str) -> None:
+    """Print checks as they come, and `well` where none fails; otherwise end with 1."""
     done: list[Check] = []
-    for check in checks.all_checks():
+    for check in found:
         done.append(check)
         if not as_json:
             _print(check)
@@ -39,7 +45,7 @@ def doctor(context: typer.Context, as_json: Json = False) -> None:
     if as_json:
         printing.data({"ok": ok, "version": __version__, "checks": [_entry(check) for check in done]})
     elif ok:
-        print("Paddock works here.")
+        print(well)
     else:
         print("Something fails: see the lines marked fail.")
     if not ok:

@@ -17,17 +17,21 @@ _LINE_EVERY_S = 5.0
 
 
 class Progress:
-    """The progress of one file, as a context. Quiet for what is over before the first line would be due."""
+    """The progress of one file, as a context. Quiet for what is over before the first line would be due.
 
-    def __init__(self, title: str) -> None:
+    `is_percent`: what is counted are percent and no bytes.
+    """
+
+    def __init__(self, title: str, *, is_percent: bool = False) -> None:
         self._title = printing.clean(title)
+        self._is_percent = is_percent
         self._bar: Bar | None = None
         self._task: TaskID | None = None
         self._last_line_s = time.monotonic()
 
     def __enter__(self) -> Self:
         if sys.stderr.isatty():
-            self._bar = _bar()
+            self._bar = _bar(is_percent=self._is_percent)
             self._bar.start()
         return self
 
@@ -48,18 +52,18 @@ class Progress:
         if now_s - self._last_line_s >= _LINE_EVERY_S:
             self._last_line_s = now_s
             percent = 100 * done_bytes // max(1, total_bytes)
-            printing.say(f"{self._title}: {printing.size(done_bytes)} of {printing.size(total_bytes)}, {percent} %")
+            sizes = "" if self._is_percent else f"{printing.size(done_bytes)} of {printing.size(total_bytes)}, "
+            printing.say(f"{self._title}: {sizes}{percent} %")
 
 
-def _bar() -> Bar:
+def _bar(*, is_percent: bool) -> Bar:
     from rich.console import Console
     from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn
 
     return Progress(
         TextColumn("{task.description}", markup=False),
         BarColumn(),
-        DownloadColumn(),
-        TransferSpeedColumn(),
+        *([TextColumn("{task.percentage:>3.0f} %")] if is_percent else [DownloadColumn(), TransferSpeedColumn()]),
         TimeRemainingColumn(),
         console=Console(stderr=True, highlight=False),
     )

@@ -61,6 +61,8 @@ def serve(
     ollama_folder: Annotated[str | None, _flag("ollama_folder", "FOLDER")] = None,
     downloads_at_once: Annotated[str | None, _flag("downloads_at_once", "N")] = None,
     lend_hub_token: Annotated[bool | None, _switch("lend_hub_token")] = None,
+    engine: Annotated[str | None, _flag("engine", "BUILD")] = None,
+    engine_mirror: Annotated[str | None, _flag("engine_mirror", "URL")] = None,
     record: Annotated[bool | None, _switch("record")] = None,
     record_most_bytes: Annotated[str | None, _flag("record_most_bytes", "BYTES")] = None,
     record_days: Annotated[str | None, _flag("record_days", "DAYS")] = None,

@@ -1,10 +1,6 @@
 """Owns the child process that holds llama.cpp's own HTTP server, from the xllamacpp wheel; knows nothing of paddock's.
 
-Spoken with the parent (`engine/process.py`):
-
-* stdin: one JSON line `{"api_key": …}`, then silence. End of file means that the parent is gone: the child ends.
-* stdout: one JSON line, `{"event": "ready", "port": …}` or `{"event": "failed", "message": …}` with exit status 1.
-* stderr: the engine's log.
+How it speaks with its parent stands in `engine/child.py`.
 
 The child dies with its parent: by the kernel's parent-death signal on Linux (also while a model loads), and everywhere
 by end of file on stdin (not while a model loads: the wheel holds the interpreter then).
@@ -12,44 +8,38 @@ by end of file on stdin (not while a model loads: the wheel holds the interprete
 
 from __future__ import annotations
 
-import ctypes
 import importlib
-import json
 import os
-import signal
 import sys
 import threading
 from pathlib import Path
 from typing import Any
 
+from paddock.engine import child
 from paddock.engine.flags import EngineFlags
 
-_PR_SET_PDEATHSIG = 1
-# Each waiting request holds one of the engine's HTTP threads, so slots alone would starve /health and /slots.
-_SPARE_HTTP_THREADS = 64
 _FLASH = {"on": "ENABLED", "off": "DISABLED", "auto": "AUTO"}
 
 
 def main(argv: list[str]) -> int:
     """Load the model, say where it is served, and serve until the parent goes. Returns the exit status."""
-    _die_with_parent()
+    child.die_with_parent()
     flags = EngineFlags.from_argv(argv)
-    opening = sys.stdin.buffer.readline()
-    if not opening:
+    api_key = child.read_key()
+    if api_key is None:
         return 0
-    api_key = json.loads(opening)["api_key"]
-    threading.Thread(target=_leave_at_end_of_stdin, daemon=True).start()
+    child.leave_with_stdin()
     try:
         xllamacpp: Any = importlib.import_module("xllamacpp")
     except ImportError as error:
-        _report(event="failed", message=f"the engine library cannot be loaded: {error}")
+        child.report(event="failed", message=f"the engine library cannot be loaded: {error}")
         return 1
     try:
         server = xllamacpp.Server(_parameters(xllamacpp, flags, api_key))
     except RuntimeError as error:
-        _report(event="failed", message=str(error))
+        child.report(event="failed", message=str(error))
         return 1
-    _report(event="ready", port=int(server.listening_address.rsplit(":", 1)[1]))
+    child.report(event="ready", port=int(server.listening_address.rsplit(":", 1)[1]))
     threading.Event().wait()
     return 0
 
@@ -76,14 +66,14 @@ def _parameters(xllamacpp: Any, flags: EngineFlags, api_key: str) -> Any:
     params.hostnames = ["127.0.0.1"]
     params.port = 0
     params.api_keys = [api_key]
-    params.n_threads_http = flags.slots + _SPARE_HTTP_THREADS
+    params.n_threads_http = flags.slots + child.SPARE_HTTP_THREADS
     params.ui = False
     params.endpoint_slots = True
     params.endpoint_metrics = True
     params.endpoint_props = False
     # The wheel would otherwise shrink the context that we are about to publish.
     params.fit_params = False
-    params.cache_ram_mib = 256
+    params.cache_ram_mib = child.PROMPT_CACHE_MIB
     return params
 
 
@@ -108,27 +98,6 @@ def _choose(xllamacpp: Any, params: Any, flags: EngineFlags) -> None:
     if flags.speculation:
         kind = flags.speculation.upper().replace("-", "_")
         params.speculative.types = [xllamacpp.common_speculative_type[f"COMMON_SPECULATIVE_TYPE_{kind}"]]
-
-
-def _die_with_parent() -> None:
-    if sys.platform != "linux":
-        return
-    parent = os.getppid()
-    ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-    # The parent may have gone before the call above took hold.
-    if os.getppid() != parent:
-        os._exit(0)
-
-
-def _leave_at_end_of_stdin() -> None:
-    while sys.stdin.buffer.read(4096):
-        pass
-    os._exit(0)
-
-
-def _report(**fields: object) -> None:
-    sys.stdout.write(json.dumps(fields) + "\n")
-    sys.stdout.flush()
 
 
 if __name__ == "__main__":

@@ -12,10 +12,13 @@ from collections.abc import Callable, Generator, Mapping
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO, Protocol
+from typing import TYPE_CHECKING, BinaryIO, Protocol
 
 from paddock.errors import HubUnavailable
 from paddock.models.hub_choice import HubFile
+
+if TYPE_CHECKING:
+    import httpx2
 
 TRIES_WITHOUT_PROGRESS = 4
 FIRST_PAUSE_S = 0.5
@@ -29,12 +32,20 @@ _TRANSIENT_STATUSES = frozenset({408, 425, 429, 500, 502, 503, 504})
 
 @dataclass(frozen=True, kw_only=True)
 class Source:
-    """Where a file comes from. `headers` carry the token; the HTTP client drops it when it is sent to another host."""
+    """Where a file comes from. `headers` carry the token; the HTTP client drops it when it is sent to another host.
+
+    `client` asks, the hub library's session where there is none; `again` is what messages say to go on. `validator` is
+    a file for the server's name of the version that is being fetched: another one is begun anew. The hub needs none,
+    since its addresses name the version.
+    """
 
     url: str
     host: str
     headers: dict[str, str]
     timeout_s: float
+    client: httpx2.Client | None = None
+    again: str = "Pull it again"
+    validator: Path | None = None
 
 
 class _Digest(Protocol):
@@ -76,14 +87,14 @@ def fetch(
                 tries = 1 if came.size_bytes > furthest else tries + 1
                 furthest = max(furthest, came.size_bytes)
                 if tries >= TRIES_WITHOUT_PROGRESS:
-                    raise HubUnavailable(came.kept(f"{source.host} cannot be reached")) from broke
+                    raise HubUnavailable(came.kept(f"{source.host} cannot be reached", source.again)) from broke
                 _pause(FIRST_PAUSE_S * 2 ** (tries - 1), is_cancelled)
         is_right = came.digest.hexdigest() == digest_name(file)
     if not is_right:
         partial.unlink()
         raise HubUnavailable(
-            f"'{Path(file.name).name}' came with the wrong checksum from {source.host} and was removed. Pull it again; "
-            "if this repeats, something between here and the hub changes files."
+            f"'{Path(file.name).name}' came with the wrong checksum from {source.host} and was removed. "
+            f"{source.again}; if this repeats, something between here and {source.host} changes files."
         )
 
 
@@ -99,7 +110,7 @@ def _take(came: _Came, source: Source, is_cancelled: Callable[[], bool]) -> None
                         break
                     looked_s, looked_bytes = time.monotonic(), came.size_bytes
                 if is_cancelled():
-                    raise HubUnavailable(came.kept("The pull was cancelled"))
+                    raise HubUnavailable(came.kept("It was cancelled", source.again))
                 if came.size_bytes >= came.file.size_bytes:
                     return
     except _CannotGoOn:
@@ -130,9 +141,9 @@ class _Came:
         self._target.truncate(0)
         self.size_bytes, self.digest = 0, _new_digest(self.file)
 
-    def kept(self, what: str) -> str:
+    def kept(self, what: str, again: str) -> str:
         name = Path(self.file.name).name
-        return f"{what}: {self.size_bytes} of {self.file.size_bytes} bytes of '{name}' are kept. Pull again to go on."
+        return f"{what}: {self.size_bytes} of {self.file.size_bytes} bytes of '{name}' are kept. {again} to go on."
 
 
 def matches_digest(path: Path, file: HubFile) -> bool:
@@ -171,16 +182,29 @@ def _blocks(source: Source, start_bytes: int) -> Generator[bytes]:
     headers = source.headers | {"Accept-Encoding": "identity"}
     if start_bytes:
         headers["Range"] = f"bytes={start_bytes}-"
+        if version := _noted_version(source):
+            headers["If-Range"] = version
+    client = source.client or get_session()
     try:
-        with get_session().stream("GET", source.url, headers=headers, timeout=source.timeout_s) as response:
+        with client.stream("GET", source.url, headers=headers, timeout=source.timeout_s) as response:
             if response.status_code in _TRANSIENT_STATUSES:
                 raise _Broke
             if start_bytes and not _goes_on(response.status_code, response.headers, start_bytes):
                 raise _CannotGoOn
             hf_raise_for_status(response)
+            if source.validator:
+                source.validator.write_text(response.headers.get("ETag", ""), "utf-8")
             yield from response.iter_raw()
     except (httpx2.TimeoutException, httpx2.NetworkError, httpx2.RemoteProtocolError) as error:
         raise _Broke from error
+
+
+def _noted_version(source: Source) -> str:
+    """The strong name of the version that an earlier try got, or ""; a weak one promises too little."""
+    if source.validator is None or not source.validator.is_file():
+        return ""
+    version = source.validator.read_text("utf-8")
+    return version if version.startswith('"') else ""
 
 
 def _goes_on(status: int, headers: Mapping[str, str], start_bytes: int) -> bool:

@@ -1,0 +1,1 @@
+"""Choosing, fetching, checking, activating and rolling back builds of llama.cpp."""

@@ -1,0 +1,205 @@
+"""Owns the journey of a build into use: fetched or made, unpacked beside, probed, placed, activated; and back.
+
+Until the last step nothing touches the active build; whatever fails before leaves it as it was. Blocking.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from paddock.errors import BuildBroken, BuildError, BuildRefused, BuildUnknown, HomeUnusable
+from paddock.install import release, source
+from paddock.install.builds import Build, Builds, find_program, installed_program, program_of
+from paddock.install.manifest import Offer, SourceArchive
+from paddock.install.probe import Probe, probe
+from paddock.install.release import Origin
+from paddock.install.unpack import unpack
+from paddock.install.watch import QUIET, Watch
+from paddock.paths import Home
+
+_QUICK_NAME = 12
+
+
+def install_release(offer: Offer, tag: str, home: Home, origin: Origin, *, watch: Watch = QUIET) -> Build:
+    """Fetch, check, unpack, probe and activate a build of a release.
+
+    Raises:
+        BuildUnavailable, BuildRefused, BuildBroken, InstallBusy, HomeUnusable: at the step of that name.
+    """
+    builds = Builds(home)
+    with builds.alone():
+        if build := _reused(builds, offer.archive.sha256, watch):
+            return build
+        with builds.staging() as staging:
+            unpacked = staging / "build"
+            unpacked.mkdir()
+            archives = (offer.archive, *offer.companions)
+            files = [release.fetched(archive, tag, home, origin, watch=watch) for archive in archives]
+            watch.say(f"Unpacking {', '.join(file.name for file in files)}.")
+            binary = _unpacked(files, unpacked)
+            build = Build(
+                name=offer.name, origin="release", binary=binary, accelerator=offer.accelerator, tag=tag,
+                sha256=offer.archive.sha256,
+            )  # fmt: skip
+            adopted = _adopt(builds, build, unpacked, watch)
+        for file in files:
+            file.unlink(missing_ok=True)
+    return adopted
+
+
+def install_source(
+    wanted: SourceArchive,
+    home: Home,
+    *,
+    archive: Path | None = None,
+    defines: Sequence[str] = (),
+    jobs: int = 1,
+    watch: Watch = QUIET,
+) -> Build:
+    """Make a build from source, probe and activate it. Raises as `source.make` and `install_release` do."""
+    builds = Builds(home)
+    made_of = hashlib.sha256(repr((wanted.archive.sha256, tuple(defines))).encode()).hexdigest()
+    with builds.alone():
+        if build := _reused(builds, made_of, watch):
+            return build
+        with builds.staging() as staging:
+            built = source.make(wanted, home, staging, archive=archive, defines=defines, jobs=jobs, watch=watch)
+            binary = find_program(built)
+            assert binary
+            build = Build(
+                name=f"{wanted.package}-{wanted.version}-source", origin="source", binary=binary,
+                accelerator=_accelerator(defines), tag=f"{wanted.package} {wanted.version}", sha256=made_of,
+            )  # fmt: skip
+            return _adopt(builds, build, built, watch)
+
+
+def use(name: str | None, home: Home, *, watch: Watch = QUIET) -> Build | None:
+    """Probe an installed build and activate it; None goes back to the embedded engine.
+
+    Raises:
+        BuildUnknown, BuildBroken, InstallBusy, HomeUnusable: the active build is as it was.
+    """
+    builds = Builds(home)
+    with builds.alone():
+        if name is not None:
+            _try(builds, builds.find(name), watch)
+        builds.activate(name)
+    return builds.find(name) if name is not None else None
+
+
+def use_path(path: Path, home: Home, *, watch: Watch = QUIET) -> Build:
+    """Probe and activate a person's own build where it lies: a llama-server, or a folder that holds one.
+
+    Raises:
+        BuildUnknown: there is none.
+        BuildBroken, InstallBusy, HomeUnusable: the active build is as it was.
+    """
+    binary = _own(path)
+    builds = Builds(home)
+    with builds.alone():
+        for build in builds.all():
+            if build.origin == "path" and build.binary == binary:
+                _try(builds, build, watch)
+                builds.activate(build.name)
+                return build
+        with builds.staging() as staging:
+            staged = staging / "build"
+            staged.mkdir()
+            name = f"own-{hashlib.sha256(str(binary).encode()).hexdigest()[:_QUICK_NAME]}"
+            return _adopt(builds, Build(name=name, origin="path", binary=binary), staged, watch)
+
+
+def probe_build(build: Build, home: Home) -> Probe:
+    """Try an installed build. Raises BuildBroken."""
+    return probe(build.binary, Builds(home).kept_flags(build), accelerator=build.accelerator)
+
+
+def program(home: Home, chosen: str) -> tuple[str, ...] | None:
+    """The words that start the engine of the setting `engine`; None for the embedded one.
+
+    Args:
+        home: the data home.
+        chosen: "" for the active build, "embedded", an installed build's name, or the path of a llama-server.
+
+    Raises:
+        BuildUnknown, BuildBroken: it is not there.
+    """
+    builds = Builds(home)
+    if chosen in ("", "embedded"):
+        return program_of(builds, builds.active()) if not chosen else None
+    if not Path(chosen).exists():
+        return program_of(builds, builds.find(chosen))
+    binary = _own(Path(chosen))
+    quick = hashlib.sha256(str(binary).encode()).hexdigest()[:_QUICK_NAME]
+    return installed_program(binary, home.engines / f"flags-{quick}.json")
+
+
+def _own(path: Path) -> Path:
+    binary = path if path.is_file() else find_program(path) if path.is_dir() else None
+    if binary is None:
+        raise BuildUnknown(f"There is no llama-server at {path}. Name the program, or a folder that holds it.")
+    return binary.absolute()
+
+
+def _unpacked(files: Sequence[Path], folder: Path) -> Path:
+    """All archives of one build, unpacked; its llama-server. What a companion holds goes beside that."""
+    try:
+        unpack(files[0], folder)
+        binary = find_program(folder)
+        if binary is None:
+            raise BuildRefused(f"The archive '{files[0].name}' holds no llama-server. Install another build.")
+        binary.chmod(0o755)
+        for number, companion in enumerate(files[1:]):
+            apart = folder / f".companion-{number}"
+            apart.mkdir()
+            unpack(companion, apart)
+            for file in apart.rglob("*"):
+                if file.is_file() and not (binary.parent / file.name).exists():
+                    file.replace(binary.parent / file.name)
+            shutil.rmtree(apart)
+    except OSError as error:
+        raise HomeUnusable(
+            f"The build cannot be unpacked into the data home ({error.strerror or error}). Free space or mend its "
+            "rights. The active build is as it was."
+        ) from error
+    return binary
+
+
+def _adopt(builds: Builds, build: Build, staged: Path, watch: Watch) -> Build:
+    """Probe a staged build, place and activate it."""
+    watch.say("Trying it: version, devices, one answer and one tool call of the bundled model.")
+    heard = probe(build.binary, staged / "flags.json", accelerator=build.accelerator)
+    placed = builds.place(replace(build, version=heard.version, devices=heard.devices), staged)
+    builds.activate(placed.name)
+    return placed
+
+
+def _reused(builds: Builds, sha256: str, watch: Watch) -> Build | None:
+    """The same build where it is here and still works; one that is damaged is made anew beside it."""
+    for build in builds.all():
+        if build.sha256 == sha256:
+            try:
+                _try(builds, build, watch)
+            except BuildError as error:
+                watch.say(f"'{build.name}' is here but damaged ({error.message}), and is installed anew.")
+                continue
+            builds.activate(build.name)
+            return build
+    return None
+
+
+def _try(builds: Builds, build: Build, watch: Watch) -> None:
+    if not build.binary.is_file():
+        raise BuildBroken(f"'{build.name}' has lost its llama-server. Install it again.")
+    watch.say(f"Trying '{build.name}'.")
+    probe(build.binary, builds.kept_flags(build), accelerator=build.accelerator)
+
+
+def _accelerator(defines: Sequence[str]) -> str:
+    """What a build from source is to compute on, by its definitions."""
+    names = {"GGML_CUDA=ON": "cuda", "GGML_HIP=ON": "rocm", "GGML_VULKAN=ON": "vulkan"}
+    return next((names[define] for define in defines if define in names), "cpu")
