@@ -154,6 +154,9 @@ outliers (p99) are the machine's as much as paddock's.
   works on all of them all the time: whatever else runs takes its time twice, as the engine's threads wait for one
   another. The row of a relay that does nothing else tells how little of that is to be had back (`bench/bare_relay.py`).
   On *one core* the engine leaves the other cores to paddock and the load generator.
+- *fit*: memory held is what belongs to the engine's process, and the pages of files that it used once it was warm. The
+  models are random weights of the named architecture; contexts are two slots of 4096 tokens in batches of 128, and of
+  16384 in batches of 512.
 - The recorded requests of agents are those in `shared/client-requests`, their prose replaced by filler.
 - LiteLLM's proxy runs in an environment of its own, with one worker, no key and no database, and reaches this machine
   alone.
