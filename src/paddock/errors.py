@@ -47,6 +47,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+_UNITS = ("bytes", "kB", "MB", "GB", "TB")
+
+
+def size(size_bytes: int) -> str:
+    """A size for people, in powers of 1000: 5053440 is "5.1 MB"."""
+    amount, unit = float(size_bytes), _UNITS[0]
+    for larger in _UNITS[1:]:
+        if amount < 999.5:
+            break
+        amount, unit = amount / 1000, larger
+    return f"{amount:.0f} {unit}" if unit == "bytes" or amount >= 99.95 else f"{amount:.1f} {unit}"
+
 
 def shown(value: object, *, limit_characters: int = 100) -> str:
     """A caller's value as a message may quote it: as Python writes it, cut short."""
@@ -148,7 +160,7 @@ class ModelTooLarge(PaddockError):
     """The model needs more memory than engines may take, or than pinned models leave of that. Sizes are in bytes."""
 
     def __init__(self, model_id: str, *, need_bytes: int, budget_bytes: int, pinned: Sequence[str]) -> None:
-        need, budget = (f"{size / 2**20:,.1f} MiB" for size in (need_bytes, budget_bytes))
+        need, budget = size(need_bytes), size(budget_bytes)
         held = f", and {', '.join(pinned)} {'is' if len(pinned) == 1 else 'are'} pinned" if pinned else ""
         advice = "Unpin a model" if pinned else "Choose a smaller model or context"
         super().__init__(

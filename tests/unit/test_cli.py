@@ -17,6 +17,7 @@ import typer
 from paddock import __version__, cli
 from paddock.cli import printing, serve
 from paddock.config import NAMES
+from paddock.errors import size
 
 
 @pytest.fixture(autouse=True)
@@ -83,7 +84,7 @@ from paddock import cli
 
 @cli.app.command("broken")
 def broken(as_json: bool = False) -> None:
-    cli.printing.size("x")
+    cli.printing.count("x")
 
 cli.main(["broken"])
 """
@@ -179,7 +180,7 @@ def test_the_command_line_loads_no_heavy_room() -> None:
     ],
 )
 def test_a_size_is_short_for_people(size_bytes: int, shown: str) -> None:
-    assert printing.size(size_bytes) == shown
+    assert size(size_bytes) == shown
 
 
 @pytest.mark.parametrize(("number", "shown"), [(0, "0"), (999, "999"), (4_846_592, "4.8M"), (7_241_732_096, "7.2B")])

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from paddock.errors import ModelUnusable
+from paddock.errors import ModelUnusable, size
 from paddock.hardware import Accelerator, Memory
-from paddock.models.explaining import explain, size
+from paddock.models.explaining import explain
 from paddock.models.fit import ENGINE_BYTES, Load, estimate
 from paddock.models.gguf import GgufHeader, read_header
 from paddock.models.measured import MOST_ENTRIES, Measured, key_of

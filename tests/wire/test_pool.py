@@ -149,7 +149,7 @@ async def test_a_model_that_cannot_fit_is_refused_with_numbers_before_a_stream_o
     async with three_models(tmp_path, memory_budget_bytes=2**20) as rig:
         response = await rig.post({**ASKED, "model": SECOND, "stream": stream}, LANES[lane])
         assert response.status_code == 400, response.text
-        assert "1.0 MiB" in response.text
+        assert "1.0 MB" in response.text
         assert "memory_budget_bytes" in response.text
         assert not (tmp_path / "journal").exists()
 

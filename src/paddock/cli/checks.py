@@ -17,9 +17,9 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from paddock import __version__, hardware
-from paddock.cli import connection, ports, printing
+from paddock.cli import connection, ports
 from paddock.config import Settings, load
-from paddock.errors import PaddockError, SettingInvalid
+from paddock.errors import PaddockError, SettingInvalid, size
 from paddock.paths import Home, default_root
 
 Status = Literal["ok", "warn", "fail"]
@@ -132,7 +132,7 @@ def disk_check(home: Home) -> Check:
     """Space for models where the data home lies."""
     folder = next(path for path in (home.root, *home.root.parents) if path.exists())
     free_bytes = shutil.disk_usage(folder).free
-    detail = f"{printing.size(free_bytes)} free"
+    detail = f"{size(free_bytes)} free"
     if free_bytes >= _LOW_DISK_BYTES:
         return _ok("disk", detail)
     advice = "Most models need several GB: free space, or move the data home with PADDOCK_HOME."

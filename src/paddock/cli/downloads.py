@@ -9,7 +9,7 @@ import typer
 
 from paddock.cli import connection, printing
 from paddock.config import load
-from paddock.errors import BadRequest
+from paddock.errors import BadRequest, size
 
 app = typer.Typer(help="The downloads of a running paddock: list, pause, resume, cancel.")
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
@@ -38,9 +38,9 @@ def list_(url: Url = None, as_json: Json = False) -> None:
                 one["id"],
                 one["model"],
                 one["state"],
-                printing.size(one["done_bytes"]),
-                printing.size(one["size_bytes"]),
-                f"{printing.size(one['bytes_per_s'])}/s" if one["bytes_per_s"] else "-",
+                size(one["done_bytes"]),
+                size(one["size_bytes"]),
+                f"{size(one['bytes_per_s'])}/s" if one["bytes_per_s"] else "-",
                 f"{one['seconds_left']} s" if one["seconds_left"] else "-",
             )
             for one in found

@@ -8,6 +8,7 @@ import typer
 
 from paddock.cli import printing
 from paddock.config import load
+from paddock.errors import size
 
 
 def loaded(
@@ -39,7 +40,7 @@ def _row(model: dict[str, Any]) -> tuple[str, ...]:
     return (
         model["id"],
         model["state"],
-        printing.size(model["memory_bytes"]),
+        size(model["memory_bytes"]),
         str(model["context_length"] or "-"),
         f"{model['live_requests']}/{model['slots']}",
         str(model["waiting_requests"]),

@@ -10,6 +10,7 @@ import typer
 
 from paddock.cli import aliases, fit, loaded, model_settings, printing
 from paddock.config import load
+from paddock.errors import size
 
 if TYPE_CHECKING:
     from paddock.models.catalog import BrokenModel, Catalog, Model
@@ -41,7 +42,7 @@ def list_models(as_json: Json = False) -> None:
         [
             (
                 model.id,
-                printing.size(model.size_bytes),
+                size(model.size_bytes),
                 printing.count(model.parameter_count),
                 model.architecture,
                 model.quantisation,
@@ -119,12 +120,12 @@ def _agrees(question: str) -> bool:
 
 def _tell(removal: Removal) -> None:
     """What a removal will do, on stderr."""
-    printing.say(f"{removal.id}: {printing.size(removal.frees_bytes)} will be free.")
+    printing.say(f"{removal.id}: {size(removal.frees_bytes)} will be free.")
     for one in removal.going:
-        told = f"removed, {one.note}" if one.note else f"removed, {printing.size(one.frees_bytes)}"
+        told = f"removed, {one.note}" if one.note else f"removed, {size(one.frees_bytes)}"
         printing.say(f"  {one.path.name}: {told}")
     for one in removal.staying:
-        printing.say(f"  {one.path.name}: stays ({printing.size(one.size_bytes)}), since {one.reason}")
+        printing.say(f"  {one.path.name}: stays ({size(one.size_bytes)}), since {one.reason}")
 
 
 def entry(model: Model) -> dict[str, object]:
@@ -160,7 +161,7 @@ def _written(key: str, value: object) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
     if key == "size_bytes" and isinstance(value, int):
-        return f"{value} ({printing.size(value)})"
+        return f"{value} ({size(value)})"
     if key == "projector" and value is None:
         return "none"
     if key == "copies":

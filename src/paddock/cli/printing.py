@@ -14,7 +14,6 @@ from collections.abc import Iterable, Sequence
 import typer
 
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]")
-_UNITS = ("bytes", "kB", "MB", "GB", "TB")
 
 
 def clean(text: str) -> str:
@@ -57,16 +56,6 @@ def table(headings: Sequence[str], rows: Iterable[Sequence[str]], *, right: Sequ
     for row in cells:
         grid.add_row(*map(Text, row))
     Console(highlight=False).print(grid)
-
-
-def size(size_bytes: int) -> str:
-    """A size for people, in powers of 1000: 5053440 is "5.1 MB"."""
-    amount, unit = float(size_bytes), _UNITS[0]
-    for larger in _UNITS[1:]:
-        if amount < 999.5:
-            break
-        amount, unit = amount / 1000, larger
-    return f"{amount:.0f} {unit}" if unit == "bytes" or amount >= 99.95 else f"{amount:.1f} {unit}"
 
 
 def count(number: int) -> str:

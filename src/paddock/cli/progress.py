@@ -8,6 +8,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 from paddock.cli import printing
+from paddock.errors import size
 
 if TYPE_CHECKING:
     from rich.progress import Progress as Bar
@@ -52,7 +53,7 @@ class Progress:
         if now_s - self._last_line_s >= _LINE_EVERY_S:
             self._last_line_s = now_s
             percent = 100 * done_bytes // max(1, total_bytes)
-            sizes = "" if self._is_percent else f"{printing.size(done_bytes)} of {printing.size(total_bytes)}, "
+            sizes = "" if self._is_percent else f"{size(done_bytes)} of {size(total_bytes)}, "
             printing.say(f"{self._title}: {sizes}{percent} %")
 
 

@@ -8,6 +8,7 @@ import typer
 
 from paddock.cli import printing
 from paddock.config import load
+from paddock.errors import size
 
 if TYPE_CHECKING:
     from paddock.models.download import Plan
@@ -41,4 +42,4 @@ def _announce(plan: Plan) -> None:
     others = [quant for quant in plan.choice.available if quant != plan.choice.quant]
     choice = f" The repository also has {', '.join(others)}." if others else ""
     eyes = " with the projector that lets it see" if plan.choice.projector else ""
-    printing.say(f"Fetching {plan.id}{eyes}, {printing.size(plan.size_bytes)}.{choice}")
+    printing.say(f"Fetching {plan.id}{eyes}, {size(plan.size_bytes)}.{choice}")

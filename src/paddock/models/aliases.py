@@ -8,7 +8,7 @@ import os
 from typing import cast
 
 from paddock.errors import HomeUnusable, ModelUnknown
-from paddock.paths import Home
+from paddock.paths import Home, write_whole
 
 
 class Aliases:
@@ -52,9 +52,7 @@ class Aliases:
         self._write(patterns)
 
     def _write(self, patterns: dict[str, str]) -> None:
-        draft = self._path.with_suffix(".draft")
         try:
-            draft.write_text(json.dumps(patterns, indent=1) + "\n", "utf-8")
-            draft.replace(self._path)
+            write_whole(self._path, json.dumps(patterns, indent=1) + "\n")
         except OSError as error:
             raise HomeUnusable(f"{self._path.name} in the data home cannot be written ({error.strerror}).") from error

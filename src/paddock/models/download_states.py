@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -12,6 +11,7 @@ from typing import Any, Literal, cast, get_args
 
 from paddock.errors import HomeUnusable
 from paddock.models.hub_choice import Choice, HubFile, Plan, parse_spec
+from paddock.paths import write_whole
 
 State = Literal["queued", "running", "paused", "done", "failed", "cancelled"]
 
@@ -130,14 +130,8 @@ class Download:
 def write_state(folder: Path, download: Download) -> None:
     """Keep a download, whole or not at all. Raises HomeUnusable."""
     path = folder / f"{download.id}{_SUFFIX}"
-    draft = path.with_name(f".{path.name}.{os.getpid()}.draft")
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        try:
-            draft.write_text(json.dumps(asdict(download)), "utf-8")
-            draft.replace(path)
-        finally:
-            draft.unlink(missing_ok=True)
+        write_whole(path, json.dumps(asdict(download)))
     except OSError as error:
         raise HomeUnusable(
             f"The state of a download cannot be written in the data home ({error.strerror}). Free space or mend its "

@@ -2,25 +2,14 @@
 
 from __future__ import annotations
 
+from paddock.errors import size
 from paddock.models.planner import Plan
-
-_UNITS = ("bytes", "kB", "MB", "GB", "TB")
 
 
 def explain(plan: Plan) -> list[str]:
     """Sentences on what a model needs, where it goes, what gave way, and whether it fits."""
     told = [_needs(plan), *_places(plan), *plan.changes, *plan.memory.doubts]
     return [*told, _verdict(plan)]
-
-
-def size(size_bytes: int) -> str:
-    """A size for people, in powers of 1000."""
-    amount, unit = float(size_bytes), _UNITS[0]
-    for larger in _UNITS[1:]:
-        if amount < 999.5:
-            break
-        amount, unit = amount / 1000, larger
-    return f"{amount:.0f} {unit}" if unit == "bytes" or amount >= 99.95 else f"{amount:.1f} {unit}"
 
 
 def _needs(plan: Plan) -> str:

@@ -20,6 +20,7 @@ from paddock.errors import ModelUnusable
 from paddock.models.entries import is_gguf
 from paddock.models.gguf import GgufHeader, Task, part_of, read_header
 from paddock.models.projectors import Beside, Projector, kin_of, read_projector
+from paddock.paths import write_whole
 
 # Time, size and number of each of a model's files: another file under the same name has another state.
 State: TypeAlias = tuple[tuple[int, int, int], ...]
@@ -113,13 +114,8 @@ class FactsCache:
             self._is_news = False
             seen = dict(self._seen)
         files = {path: [type(facts).__name__, state, _plain(facts)] for path, (state, facts) in seen.items()}
-        draft = self._kept_at.with_name(f".{self._kept_at.name}.{os.getpid()}.{threading.get_ident()}.draft")
         with contextlib.suppress(OSError):
-            try:
-                draft.write_text(json.dumps({"layout": _LAYOUT, "files": files}), "utf-8")
-                draft.replace(self._kept_at)
-            finally:
-                draft.unlink(missing_ok=True)
+            write_whole(self._kept_at, json.dumps({"layout": _LAYOUT, "files": files}))
 
     def _known(self, path: str) -> tuple[State, Facts] | None:
         with self._lock:

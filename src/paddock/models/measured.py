@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import threading
 from collections.abc import Sequence
 from pathlib import Path
 from typing import cast
 
 from paddock.errors import HomeUnusable
-from paddock.paths import Home
+from paddock.paths import Home, write_whole
 
 MOST_ENTRIES = 1000
 
@@ -48,12 +47,9 @@ class Measured:
             size_bytes = max(size_bytes, entries.pop(key, 0))
             entries[key] = size_bytes
             kept = dict(list(entries.items())[-MOST_ENTRIES:])
-            draft = self._path.with_name(f".{self._path.name}.{os.getpid()}")
             try:
-                draft.write_text(json.dumps(kept, indent=0), "utf-8")
-                draft.replace(self._path)
+                write_whole(self._path, json.dumps(kept, indent=0))
             except OSError as error:
-                draft.unlink(missing_ok=True)
                 raise HomeUnusable(
                     f"'{self._path.name}' in the data home cannot be written ({error.strerror}). Mend its rights."
                 ) from error

@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, cast
 
 from paddock.errors import HomeUnusable
+from paddock.paths import write_whole
 
 SUFFIX = ".pulled.json"
 
@@ -67,14 +67,8 @@ def write_record(folder: Path, record: PulledRecord) -> None:
         HomeUnusable: the folder cannot be written.
     """
     path = record_path(folder, record.id)
-    draft = path.with_name(f".{path.name}.{os.getpid()}.draft")
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        try:
-            draft.write_text(json.dumps(asdict(record), indent=1), "utf-8")
-            draft.replace(path)
-        finally:
-            draft.unlink(missing_ok=True)
+        write_whole(path, json.dumps(asdict(record), indent=1))
     except OSError as error:
         raise HomeUnusable(
             f"The model was fetched, but '{path.name}' cannot be written in the data home ({error.strerror}). "
@@ -116,9 +110,7 @@ def note_fetched(folder: Path, model_id: str, files: Sequence[PulledFile]) -> No
     note = record_path(folder, model_id).with_suffix(".unfinished")
     try:
         if files:
-            draft = note.with_name(f".{note.name}.{os.getpid()}.draft")
-            draft.write_text(json.dumps([file.path for file in files if file.fetched]), "utf-8")
-            draft.replace(note)
+            write_whole(note, json.dumps([file.path for file in files if file.fetched]))
         else:
             note.unlink(missing_ok=True)
     except OSError as error:

@@ -17,7 +17,7 @@ from typing import Any, Literal, cast
 
 from paddock.config import converted
 from paddock.errors import BadRequest, HomeUnusable, SettingInvalid, shown
-from paddock.paths import Home
+from paddock.paths import Home, write_whole
 
 When = Literal["request", "load"]
 Value = str | int | float | bool
@@ -156,9 +156,9 @@ class Saved:
             models = {**self._all(), model_id: settings}
             try:
                 if isinstance(template, str):
-                    _write_whole(self._templates / str(values["chat_template"]), template)
+                    write_whole(self._templates / str(values["chat_template"]), template)
                 written = {name: one.given() for name, one in sorted(models.items()) if one != UNSET}
-                _write_whole(self._path, json.dumps(written, indent=1, ensure_ascii=False) + "\n")
+                write_whole(self._path, json.dumps(written, indent=1, ensure_ascii=False) + "\n")
                 self._forget_templates({one.chat_template for one in models.values()})
             except OSError as error:
                 raise HomeUnusable(
@@ -204,10 +204,3 @@ def _refuse_contradiction(settings: ModelSettings) -> None:
         raise BadRequest(
             "Tokens are proposed either by draft_model or by ngram_speculation. Clear one of them.", param="draft_model"
         )
-
-
-def _write_whole(path: Path, text: str) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    draft = path.with_suffix(f".draft-{os.getpid()}")
-    draft.write_text(text, "utf-8")
-    draft.replace(path)
