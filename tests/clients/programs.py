@@ -123,7 +123,7 @@ def _continue(place: Place) -> Command:
     lines = [
         "name: paddock", "version: 1.0.0", "schema: v1", "models:", "  - name: pocket", "    provider: openai",
         f"    model: {MODEL}", f"    apiBase: {place.url}/v1", "    apiKey: not-needed", "    roles: [chat]",
-        "    capabilities: [tool_use]",
+        "    capabilities: [tool_use]", "    defaultCompletionOptions:", "      maxTokens: 1024",
     ]  # fmt: skip
     config = place.home / "continue.yaml"
     config.write_text("\n".join(lines) + "\n", "utf-8")

@@ -91,7 +91,7 @@ cli.main(["broken"])
     command = [sys.executable, "-c", program]
     ran = subprocess.run(command, capture_output=True, text=True, check=False)
     assert (ran.returncode, ran.stdout) == (1, "")
-    assert ran.stderr.startswith("Error: A fault of paddock itself: ValueError in printing.py line ")
+    assert ran.stderr.startswith("Error: A fault of paddock itself: TypeError in printing.py line ")
     assert ran.stderr.count("\n") == 1
     debug = {**os.environ, "PADDOCK_LOG_LEVEL": "debug"}
     asked = subprocess.run(command, capture_output=True, text=True, check=False, env=debug)
