@@ -115,6 +115,7 @@ async def _serving(
             pool = Pool(
                 plan_for=shelf.plan_for,
                 limits=lambda: shelf.room.limits,
+                observe=shelf.observe,
                 tasks=tasks,
                 load_timeout_s=settings.load_timeout_s,
                 program=engine_program,

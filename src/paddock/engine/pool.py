@@ -27,9 +27,14 @@ from paddock.errors import EngineUnavailable, ModelTooLarge, PaddockError, TooBu
 if TYPE_CHECKING:
     from paddock.engine.client import EngineClient
 
+_OBSERVE_EVERY_S = 60.0
 _STOPPING = "paddock is stopping and loads no model. Start it again to go on."
 # -P: a folder named paddock in the working directory must not become the engine.
 EMBEDDED: tuple[str, ...] = (sys.executable, "-P", "-m", "paddock.engine.embedded")
+
+
+def _see_nothing(plan: EnginePlan, pid: int) -> None:
+    """What is done where nobody wants to know how much memory a model holds."""
 
 
 class Pool:
@@ -41,6 +46,7 @@ class Pool:
         tasks: where the engines' owners run.
         load_timeout_s: how long one load may take.
         program: the words that start an engine.
+        observe: called in a thread with a model's plan and its engine's process id, after the model was used.
     """
 
     def __init__(
@@ -51,6 +57,7 @@ class Pool:
         tasks: TaskGroup,
         load_timeout_s: float,
         program: Sequence[str] = EMBEDDED,
+        observe: Callable[[EnginePlan, int], None] = _see_nothing,
     ) -> None:
         self._plan_for = plan_for
         self._measure = limits
@@ -59,6 +66,7 @@ class Pool:
         self._tasks = tasks
         self._load_timeout_s = load_timeout_s
         self._program = program
+        self._observe = observe
         self._residents: dict[str, Resident] = {}
         self._queue: dict[int, Place] = {}
         self._tickets = itertools.count(1)
@@ -231,7 +239,16 @@ class Pool:
             place.resident = None
             resident.leases -= 1
             resident.last_used_s = anyio.current_time()
+            self._observe_memory(resident)
             self._step()
+
+    def _observe_memory(self, resident: Resident) -> None:
+        """Have it seen, now and then, how much a model holds that was just used. The one who sees may block."""
+        pid, now_s = resident.engine.pid, resident.last_used_s
+        if self._closed or resident.leases or pid is None or now_s < resident.observe_after_s:
+            return
+        resident.observe_after_s = now_s + _OBSERVE_EVERY_S
+        self._tasks.start_soon(anyio.to_thread.run_sync, self._observe, resident.plan, pid)
 
     def _step(self) -> None:
         """Ask what is to be done now, and do it. Called after every change."""

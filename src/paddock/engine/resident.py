@@ -37,6 +37,7 @@ class Resident:
     engine: EngineProcess
     leases: int = 0
     last_used_s: float = 0.0
+    observe_after_s: float = 0.0
     is_pinned: bool = False
     is_leaving: bool = False
     is_draining: bool = False

@@ -11,17 +11,22 @@ import anyio.to_thread
 from paddock.config import Settings
 from paddock.engine.flags import EngineFlags
 from paddock.engine.plan import EnginePlan
-from paddock.errors import ModelUnknown
-from paddock.hardware import usable_cores
+from paddock.errors import ModelUnknown, PaddockError
+from paddock.hardware import held_bytes, usable_cores
+from paddock.log import named
 from paddock.models.advice import Advice, advise
 from paddock.models.aliases import Aliases
 from paddock.models.catalog import Catalog, Model
 from paddock.models.control_texts import control_texts
 from paddock.models.fit import Load
+from paddock.models.gguf import read_header
+from paddock.models.measured import Measured, key_of
 from paddock.models.planner import DEFAULT_CONTEXT_TOKENS, plan
 from paddock.models.saved import ModelSettings, Saved
 from paddock.serving.fitting import wish_of
 from paddock.serving.room import Room
+
+_log = named(__name__)
 
 
 class Shelf:
@@ -39,6 +44,7 @@ class Shelf:
         self._advice: dict[tuple[Path, int, int], Advice] = {}
         self.saved = Saved(settings.home)
         self.room = Room(settings)
+        self._measured = Measured(settings.home)
 
     @property
     def default(self) -> Model:
@@ -105,9 +111,23 @@ class Shelf:
         """
         model = self._default if model_id == self._default.id else self._catalog.find(model_id)
         saved = self.saved.get(model.id)
-        wish = wish_of(model, self._settings, saved)
-        found = plan(self._catalog.header(model), wish, memory=self.room.memory)
+        wish, header = wish_of(model, self._settings, saved), self._catalog.header(model)
+
+        def held(load: Load) -> int | None:
+            return self._measured.get(key_of(header.files, self._flags_of(model, load, saved).to_argv()))
+
+        found = plan(header, wish, memory=self.room.memory, measured=held)
         return EnginePlan(flags=self._flags_of(model, found.load, saved), memory_bytes=found.needed_bytes)
+
+    def observe(self, planned: EnginePlan, pid: int) -> None:
+        """Remember how much memory an engine holds, for the next time its model is planned so. Reads the disk."""
+        try:
+            if held := held_bytes(pid):
+                files = read_header(Path(planned.flags.model_path)).files
+                self._measured.put(key_of(files, planned.flags.to_argv()), held)
+        except (OSError, PaddockError) as error:
+            # The next plan is an estimate then, as this one was.
+            _log.info("the memory of %s could not be remembered: %s", planned.flags.alias, error)
 
     def _flags_of(self, model: Model, load: Load, saved: ModelSettings) -> EngineFlags:
         threads = self._settings.threads if saved.threads is None else saved.threads
