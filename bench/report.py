@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import platform
 import re
+import sys
 import time
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -102,6 +103,12 @@ def table(figures: Sequence[Figure]) -> str:
     )
 
 
+def _precedence() -> str:
+    """Whether what was measured went before the other programs, as `chrt -r 10` lets it."""
+    is_first = sys.platform == "linux" and os.sched_getscheduler(0) in (os.SCHED_FIFO, os.SCHED_RR)
+    return "; what was measured had real-time priority over them" if is_first else ""
+
+
 def section(name: str, figures: Sequence[Figure], *, quick: bool, others_cores: float) -> str:
     """The section of one measurement: when and on what it was made, and its table."""
     rows = [_HEADS, ["---"] * len(_HEADS), *(_cells(figure) for figure in figures)]
@@ -110,7 +117,7 @@ def section(name: str, figures: Sequence[Figure], *, quick: bool, others_cores: 
     return f"""## {name}
 
 {datetime.now(UTC):%Y-%m-%d %H:%M} UTC{short}. {machine()}. {libraries()}.
-Other programs used {others_cores:.2f} of the {os.cpu_count()} cores meanwhile.
+Other programs used {others_cores:.2f} of the {os.cpu_count()} cores meanwhile{_precedence()}.
 
 {lines}
 """
