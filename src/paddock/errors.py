@@ -159,16 +159,24 @@ class ModelUnusable(PaddockError):
 class ModelTooLarge(PaddockError):
     """The model needs more memory than engines may take, or than pinned models leave of that. Sizes are in bytes."""
 
-    def __init__(self, model_id: str, *, need_bytes: int, budget_bytes: int, pinned: Sequence[str]) -> None:
+    def __init__(
+        self, model_id: str, *, need_bytes: int, budget_bytes: int, pinned: Sequence[str], models_most: int = 0
+    ) -> None:
+        self.need_bytes = need_bytes
+        self.budget_bytes = budget_bytes
+        if models_most and len(pinned) >= models_most:
+            super().__init__(
+                f"The model '{model_id}' finds no place: models_most is {models_most}, and {', '.join(pinned)} "
+                f"{'is' if len(pinned) == 1 else 'are'} pinned. Unpin a model, or raise models_most."
+            )
+            return
         need, budget = size(need_bytes), size(budget_bytes)
         held = f", and {', '.join(pinned)} {'is' if len(pinned) == 1 else 'are'} pinned" if pinned else ""
         advice = "Unpin a model" if pinned else "Choose a smaller model or context"
         super().__init__(
             f"The model '{model_id}' needs {need} of memory; the models together may take {budget}{held}. "
-            f"{advice}, or raise memory_budget_bytes or models_most."
+            f"{advice}, or raise memory_budget_bytes."
         )
-        self.need_bytes = need_bytes
-        self.budget_bytes = budget_bytes
 
 
 class HubUnavailable(PaddockError):

@@ -17,7 +17,6 @@ import pytest
 
 from paddock.app import Studio, running
 from paddock.config import load
-from paddock.models.saved import Saved
 from tests.clients.programs import PROGRAMS, Command, Place, aider, run
 from tests.wire.rig import HANG_GUARD_S
 
@@ -40,16 +39,10 @@ BROKEN = re.compile(r'^(?:event: (?:error|response\.failed)\b.*|data: \{"error".
 
 @pytest.fixture
 async def studio(anyio_backend: str, tmp_path: Path) -> AsyncGenerator[Studio]:
-    """Paddock with the real engine, a context that holds Claude Code's prompt, and the flight recorder on.
-
-    Some programs set no bound for an answer, and a small model that repeats itself would write until its context is
-    full. So it is kept from repeating itself; the bound is for the rest, since to Codex a cut answer is a failure.
-    """
+    """Paddock with the real engine, a context that holds Claude Code's prompt, and the flight recorder on."""
     settings = load(
-        {"port": 0, "context_tokens": 65536, "record": True, "answer_tokens_most": 6000},
-        environ={"PADDOCK_HOME": str(tmp_path / "paddock")},
+        {"port": 0, "context_tokens": 65536, "record": True}, environ={"PADDOCK_HOME": str(tmp_path / "paddock")}
     )
-    Saved(settings.home).update("pocket-v0", {"repetition_penalty": 1.3})
     async with running(settings) as studio:
         yield studio
 

@@ -86,7 +86,7 @@ def test_settings_that_exclude_each_other_are_refused(home: Home) -> None:
     assert saved.get("m").given() == {"flash_attention": "off", "kv_type": "f16"}
 
 
-def test_a_template_is_kept_by_its_text_and_forgotten_with_the_last_that_uses_it(home: Home) -> None:
+def test_a_template_is_kept_by_its_text_until_a_server_starts_that_needs_it_no_more(home: Home) -> None:
     saved = Saved(home)
     one = saved.update("m", {"chat_template": "{{ messages }}"})
     path = saved.template_path(one)
@@ -97,8 +97,16 @@ def test_a_template_is_kept_by_its_text_and_forgotten_with_the_last_that_uses_it
     assert saved.template_path(saved.get("m")) is None
     assert path.exists()
     saved.update("n", {"chat_template": "other"})
+    assert path.exists(), "an engine that runs may be started with it again"
+    saved.forget_templates()
     assert not path.exists()
     assert [file.suffix for file in home.templates.iterdir()] == [".jinja"]
+
+
+@pytest.mark.parametrize("text", ["a\0b", "a\ud800"])
+def test_a_template_that_is_no_text_is_refused(home: Home, text: str) -> None:
+    with pytest.raises(BadRequest, match="half a character"):
+        Saved(home).update("m", {"chat_template": text})
 
 
 @pytest.mark.parametrize("text", ["{", "[]", '{"m": 1}', '{"m": {"unheard_of": 1}}', '{"m": {"slots": "many"}}'])

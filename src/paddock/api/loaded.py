@@ -10,6 +10,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from paddock.api.attending import attended
 from paddock.api.edge import Edge
 from paddock.engine.resident import Resident
 
@@ -34,24 +35,33 @@ class _Loaded:
 
     async def load(self, request: Request) -> Response:
         model = await self.edge.shelf.find(request.path_params["id"])
-        async with self.edge.pool.lease(model.id) as lease:
-            context_tokens, is_pinned = lease.abilities.context_tokens, lease.resident.is_pinned
-        return JSONResponse(_ready(model.id, context_tokens, is_pinned=is_pinned))
+
+        async def loaded() -> Response:
+            async with self.edge.pool.lease(model.id) as lease:
+                context_tokens, is_pinned = lease.abilities.context_tokens, lease.resident.is_pinned
+            return JSONResponse(_ready(model.id, context_tokens, is_pinned=is_pinned))
+
+        return await attended(request, loaded)
 
     async def unload(self, request: Request) -> Response:
-        model = await self.edge.shelf.find(request.path_params["id"])
-        await self.edge.pool.unload(model.id)
-        return JSONResponse({"id": model.id, "state": "stopped"})
+        model_id = await self._held(request)
+        await self.edge.pool.unload(model_id)
+        return JSONResponse({"id": model_id, "state": "stopped"})
 
     async def pin(self, request: Request) -> Response:
         model = await self.edge.shelf.find(request.path_params["id"])
-        abilities = await self.edge.pool.pin(model.id)
+        abilities = await attended(request, lambda: self.edge.pool.pin(model.id))
         return JSONResponse(_ready(model.id, abilities.context_tokens, is_pinned=True))
 
     async def unpin(self, request: Request) -> Response:
-        model = await self.edge.shelf.find(request.path_params["id"])
-        self.edge.pool.unpin(model.id)
-        return JSONResponse({"id": model.id, "pinned": False})
+        model_id = await self._held(request)
+        self.edge.pool.unpin(model_id)
+        return JSONResponse({"id": model_id, "pinned": False})
+
+    async def _held(self, request: Request) -> str:
+        """The id of a model that may be loaded; its file may be gone. Raises ModelUnknown or ModelUnusable."""
+        name = request.path_params["id"]
+        return name if name in self.edge.pool.residents else (await self.edge.shelf.find(name)).id
 
 
 def routes(edge: Edge) -> list[Route]:

@@ -9,6 +9,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from paddock.api.attending import attended
 from paddock.api.chat import prepared_chat
 from paddock.api.dialects import ANTHROPIC
 from paddock.api.edge import Edge
@@ -32,7 +33,8 @@ def routes(edge: Edge) -> list[Route]:
     async def count_tokens(request: Request) -> Response:
         body = await edge.body(request)
         form = to_chat({"max_tokens": 1, **body})
-        tokens = await edge.count(*await edge.addressed(prepared_chat(form.body, strict=False)))
+        prepared, model = await edge.addressed(prepared_chat(form.body, strict=False))
+        tokens = await attended(request, lambda: edge.count(prepared, model))
         return JSONResponse({"input_tokens": tokens})
 
     return [

@@ -9,6 +9,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from paddock.api.attending import attended
 from paddock.api.edge import Edge
 from paddock.models.catalog import Model
 from paddock.models.saved import ModelSettings, spec_of
@@ -33,8 +34,12 @@ def routes(edge: Edge) -> list[Route]:
 
     async def check_template(request: Request) -> Response:
         model = await edge.model_for("text", request.path_params["id"])
-        async with edge.pool.lease(model.id) as lease:
-            found = await template.checked(lease)
+
+        async def checked() -> dict[str, Any]:
+            async with edge.pool.lease(model.id) as lease:
+                return await template.checked(lease)
+
+        found = await attended(request, checked)
         is_own = edge.shelf.saved.get(model.id).chat_template is None
         return JSONResponse({"id": model.id, "from": "model" if is_own else "override", **found})
 
@@ -50,5 +55,7 @@ def _told(model: Model, settings: ModelSettings) -> dict[str, Any]:
 
 
 def _needs_reload(edge: Edge, model: Model, changes: dict[str, Any]) -> bool:
-    """Whether the model runs without what was just changed."""
-    return edge.pool.ready(model.id) is not None and any(spec_of(name).metadata["when"] == "load" for name in changes)
+    """Whether the model runs, or is being started, without what was just changed."""
+    resident = edge.pool.residents.get(model.id)
+    is_used = any(spec_of(name).metadata["when"] == "load" for name in changes)
+    return is_used and resident is not None and not resident.is_going

@@ -12,6 +12,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp
 
+from paddock.api.attending import attended
 from paddock.api.chat import prepared_chat
 from paddock.api.dialects import OLLAMA
 from paddock.api.edge import Edge
@@ -65,13 +66,13 @@ class _Ollama:
     async def chat(self, request: Request) -> ASGIApp:
         body = await self.edge.body(request)
         if body.get("messages") == []:
-            return await _loaded(self.edge, body, {"message": {"role": "assistant", "content": ""}})
+            return await _loaded(self.edge, request, body, {"message": {"role": "assistant", "content": ""}})
         return await self._answered(body, chat_form(body), "chat")
 
     async def generate(self, request: Request) -> ASGIApp:
         body = await self.edge.body(request)
         if not body.get("prompt") and not body.get("images"):
-            return await _loaded(self.edge, body, {"response": ""})
+            return await _loaded(self.edge, request, body, {"response": ""})
         return await self._answered(body, generate_form(body), "generate")
 
     async def embed(self, request: Request) -> Response:
@@ -80,8 +81,12 @@ class _Ollama:
         if not body["input"]:
             # As Ollama answers: nothing was asked, so nothing is made.
             return JSONResponse({"model": model.id, "embeddings": [], "embedding": [], "prompt_eval_count": 0})
-        async with self.edge.pool.lease(model.id) as lease:
-            answer = await lease.client.ask(lease.endpoint, "/v1/embeddings", body)
+
+        async def asked() -> dict[str, Any]:
+            async with self.edge.pool.lease(model.id) as lease:
+                return dict(await lease.client.ask(lease.endpoint, "/v1/embeddings", body))
+
+        answer = await attended(request, asked)
         vectors = [one["embedding"] for one in answer["data"]]
         counted = {"prompt_eval_count": answer.get("usage", {}).get("prompt_tokens", 0)}
         return JSONResponse({"model": model.id, "embeddings": vectors, "embedding": vectors[0], **counted})
@@ -117,18 +122,30 @@ def routes(edge: Edge) -> list[Route]:
     ]
 
 
-async def _loaded(edge: Edge, body: dict[str, Any], empty: dict[str, Any]) -> Response:
-    """An empty prompt asks for the model to be loaded; `empty` is what an answer without words holds."""
+# How Ollama's clients say that a model is to go: a number, or a length of time.
+_AT_ONCE = (0, "0", "0s", "0m", "0h")
+
+
+async def _loaded(edge: Edge, request: Request, body: dict[str, Any], empty: dict[str, Any]) -> Response:
+    """An empty prompt asks for the model to be loaded, or to go with a `keep_alive` of 0.
+
+    `empty` is what an answer without words holds.
+    """
     model = await edge.model_for("text", model_of(body))
-    async with edge.pool.lease(model.id):
-        pass
+    is_to_go = body.get("keep_alive") in _AT_ONCE
+
+    async def loaded() -> None:
+        async with edge.pool.lease(model.id):
+            pass
+
+    await attended(request, lambda: edge.pool.unload(model.id) if is_to_go else loaded())
     return JSONResponse(
         {
             "model": body.get("model", body.get("name")),
             "created_at": _now(),
             **empty,
             "done": True,
-            "done_reason": "load",
+            "done_reason": "unload" if is_to_go else "load",
         }
     )
 
@@ -144,11 +161,12 @@ async def _abilities(edge: Edge, model: Model) -> list[str]:
 
 
 def _listed(model: Model) -> dict[str, Any]:
+    count = model.parameter_count or 0
     details = {
         "format": "gguf",
         "family": model.architecture,
         "families": [model.architecture],
-        "parameter_size": f"{(model.parameter_count or 0) / 1e9:.1f}B",
+        "parameter_size": f"{count / 1e9:.1f}B" if count >= 1e9 else f"{count / 1e6:.1f}M",
         "quantization_level": model.quantisation,
     }
     changed = datetime.fromtimestamp(model.created_s, UTC).isoformat()

@@ -13,6 +13,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp
 
+from paddock.api.attending import attended
 from paddock.api.chat import prepared_chat
 from paddock.api.edge import Edge
 from paddock.api.recording import carried
@@ -59,7 +60,8 @@ def routes(edge: Edge) -> list[Route]:
 
     async def input_tokens(request: Request) -> Response:
         form = await _form(edge, {"input": "", **await edge.body(request)}, "resp_count")
-        tokens = await edge.count(*await edge.addressed(_prepared(form)))
+        prepared, model = await edge.addressed(_prepared(form))
+        tokens = await attended(request, lambda: edge.count(prepared, model))
         return JSONResponse({"object": "response.input_tokens", "input_tokens": tokens})
 
     return [

@@ -36,7 +36,7 @@ def main(argv: list[str]) -> int:
         return 1
     try:
         server = xllamacpp.Server(_parameters(xllamacpp, flags, api_key))
-    except RuntimeError as error:
+    except (RuntimeError, OSError) as error:
         child.report(event="failed", message=str(error))
         return 1
     child.report(event="ready", port=int(server.listening_address.rsplit(":", 1)[1]))

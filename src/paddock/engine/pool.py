@@ -301,6 +301,7 @@ class Pool:
             place.waiter.model_id,
             need_bytes=place.waiter.memory_bytes,
             budget_bytes=limits.memory_budget_bytes,
+            models_most=limits.models_most,
             pinned=[one.model_id for one in self._residents.values() if one.is_pinned],
         )
 

@@ -34,6 +34,8 @@ STAGING = ".staging-"
 _RECORD = "build.json"
 _ACTIVE = "active.json"
 _PROGRAM = "llama-server.exe" if os.name == "nt" else "llama-server"
+# Archives hold their program two or three folders deep.
+_DEPTH_MOST = 6
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -227,8 +229,22 @@ class Builds:
 
 def find_program(folder: Path, program: str = _PROGRAM) -> Path | None:
     """A program of a build under a folder: the one that lies least deep."""
-    found = [path for path in folder.rglob(program) if path.is_file()]
-    return min(found, key=lambda path: (len(path.parts), str(path)), default=None)
+    level = [folder]
+    for _ in range(_DEPTH_MOST):
+        found = sorted(path / program for path in level if os.path.isfile(path / program))
+        if found:
+            return found[0]
+        level = [inner for path in level for inner in _folders_in(path)]
+    return None
+
+
+def _folders_in(folder: Path) -> list[Path]:
+    """The folders in one; none where it cannot be read, or has just gone."""
+    try:
+        with os.scandir(folder) as entries:
+            return sorted(Path(entry.path) for entry in entries if entry.is_dir(follow_symlinks=False))
+    except OSError:
+        return []
 
 
 def program_of(builds: Builds, build: Build | None) -> tuple[str, ...] | None:

@@ -114,7 +114,7 @@ def parse_spec(text: str) -> Spec:
         raise BadRequest(
             f"{text[:200]!r} does not name a model on the hub. Write ORG/REPO or ORG/REPO:QUANT, such as "
             "'some-org/some-model-GGUF:Q4_K_M'.",
-            param="spec",
+            param="model",
         )
     return Spec(repo=match[1], quant=match[2])
 
@@ -141,7 +141,7 @@ def choose(spec: Spec, files: Sequence[HubFile]) -> Choice:
         raise HubUnavailable(f"'{spec.repo}' has no quantisation '{spec.quant}'. It has: {listed}. Choose one of them.")
     if len(matching) > 1:
         stems = ", ".join(f"'{_stem(one.files[0].name)}'" for one in matching[:8])
-        raise BadRequest(f"'{spec.repo}' holds several models: {stems}. Name one after ':'.", param="spec")
+        raise BadRequest(f"'{spec.repo}' holds several models: {stems}. Name one after ':'.", param="model")
     (one,) = matching
     return Choice(quant=one.quant, files=one.files, available=available, projector=one.projector)
 

@@ -150,6 +150,8 @@ class Saved:
                 values["chat_template"] = None
             template = values.get("chat_template")
             if isinstance(template, str):
+                if "\0" in template or any("\ud800" <= character <= "\udfff" for character in template):
+                    raise BadRequest("chat_template holds NUL or half a character.", param="chat_template")
                 values["chat_template"] = f"{hashlib.sha256(template.encode()).hexdigest()[:32]}.jinja"
             settings = replace(self.get(model_id), **cast("dict[str, Any]", values))
             _refuse_contradiction(settings)
@@ -159,7 +161,6 @@ class Saved:
                     write_whole(self._templates / str(values["chat_template"]), template)
                 written = {name: one.given() for name, one in sorted(models.items()) if one != UNSET}
                 write_whole(self._path, json.dumps(written, indent=1, ensure_ascii=False) + "\n")
-                self._forget_templates({one.chat_template for one in models.values()})
             except OSError as error:
                 raise HomeUnusable(
                     f"{self._path.name} in the data home cannot be written ({error.strerror})."
@@ -184,7 +185,9 @@ class Saved:
             self._read_ns = changed_ns
         return self._models
 
-    def _forget_templates(self, kept: set[str | None]) -> None:
+    def forget_templates(self) -> None:
+        """Remove the templates of no model. For the start of a server: an engine that runs needs its own again."""
+        kept = {one.chat_template for one in self._all().values()}
         for path in self._templates.glob("*.jinja"):
             if path.name not in kept:
                 path.unlink(missing_ok=True)

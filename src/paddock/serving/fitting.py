@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, cast
 
 from paddock.config import Settings
@@ -58,6 +58,8 @@ def fitting(model: Model, settings: Settings, question: Question) -> Answer:
         ModelUnusable: the file cannot be planned with.
     """
     memory = read_memory()
+    if settings.memory_budget_bytes:
+        memory = replace(memory, available_bytes=min(memory.available_bytes, settings.memory_budget_bytes))
     return answered(model, settings, question, memory=memory, accelerators=find_accelerators(memory).accelerators)
 
 

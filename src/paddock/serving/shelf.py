@@ -43,6 +43,7 @@ class Shelf:
         self._control_texts: dict[tuple[Path, int, int], tuple[str, ...]] = {}
         self._advice: dict[tuple[Path, int, int], Advice] = {}
         self.saved = Saved(settings.home)
+        self.saved.forget_templates()
         self.room = Room(settings)
         self._measured = Measured(settings.home)
 
