@@ -11,6 +11,7 @@
     ├── TooBusy                   more work is waiting than is accepted; later it may be
     ├── ResponseUnknown           no stored response of that id
     ├── ModelUnknown              no model of that name
+    │   └── AdapterUnknown        no adapter of that name
     ├── ModelUnusable             the file is not a model that can be loaded
     ├── ModelTooLarge             the model needs more memory than engines may take
     ├── HubUnavailable            the hub cannot be reached, or does not have what was asked for
@@ -150,6 +151,17 @@ class ModelUnknown(PaddockError):
         self.model = model
         self.known = tuple(known)
         self.nearest = nearest
+
+
+class AdapterUnknown(ModelUnknown):
+    """No adapter of that name. `known` are those that fit the model."""
+
+    def __init__(self, adapter: str, *, base: str, known: Sequence[str]) -> None:
+        listed = ", ".join(f"'{name}'" for name in known) or "none yet"
+        PaddockError.__init__(self, f"There is no adapter {shown(adapter)}. Adapters that fit '{base}': {listed}.")
+        self.model = adapter
+        self.known = tuple(known)
+        self.nearest = None
 
 
 class ModelUnusable(PaddockError):

@@ -25,11 +25,12 @@ class Typed:
 
 @dataclass(frozen=True)
 class Tensor:
-    """A tensor of zeros."""
+    """A tensor of these bytes, or of zeros."""
 
     name: str
     shape: tuple[int, ...]
     kind: str = "F32"
+    data: bytes = b""
 
     @property
     def size_bytes(self) -> int:
@@ -113,7 +114,7 @@ def gguf(
         infos += b"".join(struct.pack("<Q", size) for size in tensor.shape) + struct.pack("<IQ", kind, offset)
         padded = -(-tensor.size_bytes // alignment) * alignment
         offset += padded
-        data += bytes(padded)
+        data += tensor.data.ljust(padded, b"\0")
     head += infos
     return head + bytes(-len(head) % alignment) + data
 

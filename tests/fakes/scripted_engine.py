@@ -355,8 +355,9 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--reranking", action="store_true")
     for word in ("mmproj", "chat-template-file", "cache-type-k", "cache-type-v", "flash-attn", "rope-freq-base"):
         parser.add_argument(f"--{word}")
-    for word in ("rope-freq-scale", "model-draft", "spec-type"):
+    for word in ("rope-freq-scale", "model-draft", "spec-type", "lora"):
         parser.add_argument(f"--{word}")
+    parser.add_argument("--lora-init-without-apply", action="store_true")
     return parser.parse_args()
 
 

@@ -41,6 +41,7 @@ SAMPLES: list[PaddockError] = [
     errors.StoreUnusable("The database cannot be used."),
     errors.KeyUnknown("No key has the id 'x'."),
     errors.ModelUnknown("gpt", known=["pocket-v0"], nearest="pocket-v0"),
+    errors.AdapterUnknown("formal", base="pocket-v0", known=["brief"]),
     errors.ModelUnusable("'x.gguf' is not a GGUF file."),
     errors.ModelTooLarge("m", need_bytes=2**40, budget_bytes=2**34, pinned=[]),
     errors.HubUnavailable("The hub cannot be reached."),
@@ -68,6 +69,7 @@ NAMED = [error for error in SAMPLES if faults.fault_of(error) is not faults.TABL
 STATUSES: dict[type[PaddockError], int] = {
     errors.BadRequest: 400, errors.FieldInvalid: 422, errors.ImageRefused: 400, errors.ContextOverflow: 400,
     errors.BodyTooLarge: 413, errors.PageForbidden: 403, errors.ModelUnknown: 404,
+    errors.AdapterUnknown: 404,
     errors.KeyRefused: 401, errors.TooBusy: 429, errors.ResponseUnknown: 404, errors.RequestUnknown: 404,
     errors.StoreUnusable: 503, errors.ModelUnusable: 400, errors.ModelTooLarge: 400, errors.HubUnavailable: 502,
     errors.RepositoryUnknown: 404, errors.RepositoryClosed: 403, errors.DownloadUnknown: 404,
@@ -135,7 +137,7 @@ def test_what_the_caller_can_act_on_has_a_code_and_a_parameter() -> None:
     assert (codes["EngineUnavailable"], codes["EngineTimeout"]) == ("engine_unavailable", "engine_timeout")
     params = {name_of(error): faults.openai_error(error)["param"] for error in SAMPLES}
     assert {name: param for name, param in params.items() if param} == {
-        "BadRequest": "messages", "FieldInvalid": "messages", "ModelUnknown": "model",
+        "BadRequest": "messages", "FieldInvalid": "messages", "ModelUnknown": "model", "AdapterUnknown": "model",
     }  # fmt: skip
 
 

@@ -66,6 +66,16 @@ def test_values_that_look_like_flags_are_no_flags() -> None:
     assert "--odd" in server_words(flags(alias="--odd"), KNOWN)
 
 
+def test_adapters_are_one_word_as_the_build_splits_it_and_leave_no_memory_of_prompts() -> None:
+    known = KNOWN | {"--lora", "--lora-init-without-apply"}
+    words = server_words(flags(lora_paths=("/a, b.gguf", '/c"d.gguf', "/e.gguf"), lora_init_without_apply=True), known)
+    assert words[words.index("--lora") + 1] == '"/a, b.gguf","/c""d.gguf",/e.gguf'
+    assert "--lora-init-without-apply" in words
+    assert words[words.index("--cache-ram") + 1] == "0"
+    assert "--lora" not in server_words(flags(), known)
+    assert server_words(flags(), known)[-1] == "256"
+
+
 def test_devices_are_the_lines_under_their_heading() -> None:
     assert parse_devices("ggml: noise\nAvailable devices:\n  CUDA0: A card (24 GiB, 20 GiB free)\n  (none)\n") == (
         "CUDA0: A card (24 GiB, 20 GiB free)",

@@ -103,6 +103,7 @@ class Edge:
             passage=passage or Straight(real=model.id, asked=str(asked)),
             patience=patience,
             intake=self.intake,
+            adapters={str(one.path): one.scale for one in model.adapters},
         )
 
     async def count(self, prepared: Prepared, model: Model) -> int:

@@ -16,7 +16,8 @@ def routes(edge: Edge) -> list[Route]:
     """The routes that tell which models there are."""
 
     async def listed(request: Request) -> Response:
-        data = [entry(edge, model) for model in await edge.shelf.models()]
+        models = await edge.shelf.models()
+        data = [entry(edge, model) for model in (*models, *await edge.shelf.tuned_models(models))]
         return JSONResponse({"object": "list", "data": data})
 
     async def one(request: Request) -> Response:
@@ -32,9 +33,10 @@ def entry(edge: Edge, model: Model) -> dict[str, Any]:
     resident = edge.pool.residents.get(model.id)
     ready = edge.pool.ready(model.id)
     abilities = ready.abilities if ready else None
+    has_adapters = ready is not None and not ready.plan.lacks([str(one.path) for one in model.adapters])
     context_tokens = abilities.context_tokens if abilities else edge.shelf.context_tokens(model)
     return {
-        "id": model.id,
+        "id": model.tuned_id,
         "object": "model",
         "created": int(model.created_s),
         "owned_by": "paddock",
@@ -43,9 +45,10 @@ def entry(edge: Edge, model: Model) -> dict[str, Any]:
         "capabilities": _capabilities(model, sees=abilities.sees_images if abilities else bool(model.projector_path)),
         "quantization": model.quantisation,
         "size_bytes": model.size_bytes,
-        "loaded": ready is not None,
+        "loaded": has_adapters,
         "state": resident.engine.state if resident else "stopped",
         "live_requests": resident.leases if resident else 0,
+        **({"base": model.id} if model.adapters else {}),
     }
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, cast
+from typing import TYPE_CHECKING, Annotated, Any, Literal, cast
 
 import typer
 
@@ -32,9 +32,14 @@ def list_models(as_json: Json = False) -> None:
     """List the models that can be served, and name the files that cannot."""
     catalog = _catalog()
     usable, broken = catalog.models(), catalog.broken()
+    adapters = _adapters_of(catalog, usable)
     if as_json:
         printing.data(
-            {"models": [entry(model) for model in usable], "broken": [_broken_entry(file) for file in broken]}
+            {
+                "models": [entry(model) for model in usable],
+                "adapters": adapters,
+                "broken": [_broken_entry(file) for file in broken],
+            }
         )
         return
     printing.table(
@@ -53,6 +58,21 @@ def list_models(as_json: Json = False) -> None:
         ],
         right=("SIZE", "PARAMETERS", "CONTEXT"),
     )
+    if adapters:
+        printing.table(
+            ("ADAPTER", "SIZE", "ARCHITECTURE", "FITS", "ORIGIN"),
+            [
+                (
+                    one["id"],
+                    size(one["size_bytes"]),
+                    one["architecture"],
+                    _written("fits", one["fits"]),
+                    one["origin"],
+                )
+                for one in adapters
+            ],
+            right=("SIZE",),
+        )
     for file in broken:
         printing.say(f"Not usable: {file.id}: {file.reason}")
 
@@ -87,8 +107,20 @@ def import_model(
     from paddock.cli.progress import Progress
     from paddock.models.importing import kept_as
 
+    catalog = _catalog()
+    how: Literal["link", "copy"] = "copy" if copy else "link"
+    if catalog.is_adapter(file):
+        with Progress(file.name) as progress:
+            adapter = catalog.import_adapter(file, name=name, progress=progress.advance_to, how=how)
+        told = next(one for one in _adapters_of(catalog, catalog.models()) if one["id"] == adapter.id)
+        kept = kept_as(adapter.path)
+        if as_json:
+            printing.data({**told, "kept_as": kept})
+        else:
+            print(f"{adapter.id} is here, as a {kept}. Models that it fits: {_written('fits', told['fits'])}.")
+        return
     with Progress(file.name) as progress:
-        model = _catalog().import_file(file, name=name, progress=progress.advance_to, how="copy" if copy else "link")
+        model = catalog.import_file(file, name=name, progress=progress.advance_to, how=how)
     kept = kept_as(model.path)
     if as_json:
         printing.data({**entry(model), "kept_as": kept})
@@ -149,6 +181,21 @@ def entry(model: Model) -> dict[str, object]:
 
 def _broken_entry(file: BrokenModel) -> dict[str, object]:
     return {"id": file.id, "origin": file.origin, "reason": file.reason}
+
+
+def _adapters_of(catalog: Catalog, models: list[Model]) -> list[dict[str, Any]]:
+    """The adapters as `--json` prints them, with the ids of the models that each fits."""
+    return [
+        {
+            "id": one.id,
+            "size_bytes": one.facts.size_bytes,
+            "architecture": one.facts.architecture,
+            "fits": [model.id for model in models if catalog.fitting(model, [one])],
+            "origin": one.origin,
+            "path": str(one.path),
+        }
+        for one in catalog.adapters()
+    ]
 
 
 def _catalog() -> Catalog:

@@ -29,6 +29,14 @@ SPARE_HTTP_THREADS = 64
 PROMPT_CACHE_MIB = 256
 
 
+def prompt_cache_mib(*, has_adapters: bool) -> int:
+    """The memory for prompts that left their slot, in MiB.
+
+    llama.cpp does not keep with them which adapters they were read with, and would go on with one's for another.
+    """
+    return 0 if has_adapters else PROMPT_CACHE_MIB
+
+
 def die_with_parent() -> None:
     """Let the kernel kill this process when its parent dies; Linux alone can."""
     if sys.platform != "linux":

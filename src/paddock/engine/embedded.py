@@ -73,7 +73,7 @@ def _parameters(xllamacpp: Any, flags: EngineFlags, api_key: str) -> Any:
     params.endpoint_props = False
     # The wheel would otherwise shrink the context that we are about to publish.
     params.fit_params = False
-    params.cache_ram_mib = child.PROMPT_CACHE_MIB
+    params.cache_ram_mib = child.prompt_cache_mib(has_adapters=bool(flags.lora_paths))
     return params
 
 
@@ -98,6 +98,14 @@ def _choose(xllamacpp: Any, params: Any, flags: EngineFlags) -> None:
     if flags.speculation:
         kind = flags.speculation.upper().replace("-", "_")
         params.speculative.types = [xllamacpp.common_speculative_type[f"COMMON_SPECULATIVE_TYPE_{kind}"]]
+    params.lora_adapters = [_adapter(xllamacpp, path) for path in flags.lora_paths]
+    params.lora_init_without_apply = flags.lora_init_without_apply
+
+
+def _adapter(xllamacpp: Any, path: str) -> Any:
+    adapter = xllamacpp.CommonAdapterLoraInfo()
+    adapter.path, adapter.scale = path, 1.0
+    return adapter
 
 
 if __name__ == "__main__":

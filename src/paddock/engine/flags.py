@@ -6,9 +6,11 @@ To add a flag, add one field here; `docs/engine-flags.md` walks through it.
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
+import csv
+import io
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, fields
-from typing import Any
+from typing import Any, cast
 
 
 def _flag(spelling: str, help_text: str, default: Any = ...) -> Any:
@@ -44,6 +46,9 @@ class EngineFlags:
     draft_path: str | None = _flag("--model-draft", "GGUF file of a small model that proposes tokens", None)
     speculation: str | None = _flag("--spec-type", "what proposes tokens: draft-simple or ngram-mod", None)
 
+    lora_paths: tuple[str, ...] = _flag("--lora", "GGUF files of adapters, with commas between them", ())
+    lora_init_without_apply: bool = _flag("--lora-init-without-apply", "apply adapters to those who ask alone", False)
+
     def to_argv(self) -> list[str]:
         """The flags as command-line words; switches that are off and files that are not there are left out."""
         words: list[str] = []
@@ -51,8 +56,8 @@ class EngineFlags:
             value = getattr(self, spec.name)
             if value is True:
                 words.append(spec.metadata["flag"])
-            elif value is not False and value is not None:
-                words += [spec.metadata["flag"], str(value)]
+            elif value is not False and value is not None and value != ():
+                words += [spec.metadata["flag"], word_of(value)]
         return words
 
     @classmethod
@@ -73,6 +78,20 @@ class EngineFlags:
         return cls(**given)
 
 
-def _kind_of(annotation: str) -> type:
-    """The type of a flag's value, from how its field is annotated."""
-    return {"int": int, "float": float}.get(annotation.removesuffix(" | None"), str)
+def word_of(value: Any) -> str:
+    """A flag's value as one word; several are a row with commas, quoted as in a spreadsheet."""
+    if not isinstance(value, tuple):
+        return str(value)
+    row = io.StringIO()
+    csv.writer(row, lineterminator="").writerow(cast("tuple[str, ...]", value))
+    return row.getvalue()
+
+
+def _values_in(word: str) -> tuple[str, ...]:
+    return tuple(next(csv.reader([word])))
+
+
+def _kind_of(annotation: str) -> Callable[[str], Any]:
+    """What makes a flag's value of its word, from how its field is annotated."""
+    kinds: dict[str, Callable[[str], Any]] = {"int": int, "float": float, "tuple[str, ...]": _values_in}
+    return kinds.get(annotation.removesuffix(" | None"), str)

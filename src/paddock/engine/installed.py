@@ -25,7 +25,7 @@ from pathlib import Path
 import psutil
 
 from paddock.engine import child
-from paddock.engine.flags import EngineFlags
+from paddock.engine.flags import EngineFlags, word_of
 from paddock.engine.known_flags import environment_of, known_flags
 from paddock.errors import EngineFailedToStart
 
@@ -75,7 +75,7 @@ def server_words(flags: EngineFlags, known: frozenset[str]) -> list[str]:
         # For llama-server, too, no thread count and none given are one.
         is_chosen = value != spec.default and not (spec.name == "threads" and not value)
         if flag in known and value is not None and value is not False and (is_chosen or value):
-            given += [flag] if value is True else [flag, str(value)]
+            given += [flag] if value is True else [flag, word_of(value)]
         elif is_chosen:
             lacking.append(flag)
     if lacking:
@@ -84,21 +84,21 @@ def server_words(flags: EngineFlags, known: frozenset[str]) -> list[str]:
             "`paddock engine list` shows those here, `paddock engine use embedded` goes back to the wheel's",
             kind="unknown-flag",
         )
-    tidy = [word for words in _tidy(flags.slots, known) for word in words]
+    tidy = [word for words in _tidy(flags, known) for word in words]
     return [*given, "--host", _HOST, "--port", "0", *tidy]
 
 
-def _tidy(slots: int, known: frozenset[str]) -> list[Sequence[str]]:
+def _tidy(flags: EngineFlags, known: frozenset[str]) -> list[Sequence[str]]:
     """What every engine of ours runs with, as `embedded._parameters` sets it, where the build can."""
     wanted: list[Sequence[str]] = [
         ("--no-ui",) if "--no-ui" in known else ("--no-webui",),
         ("--jinja",),
         ("--slots",),
         ("--metrics",),
-        ("--threads-http", str(slots + child.SPARE_HTTP_THREADS)),
+        ("--threads-http", str(flags.slots + child.SPARE_HTTP_THREADS)),
         # The build would otherwise shrink the context that we are about to publish.
         ("--fit", "off"),
-        ("--cache-ram", str(child.PROMPT_CACHE_MIB)),
+        ("--cache-ram", str(child.prompt_cache_mib(has_adapters=bool(flags.lora_paths)))),
     ]
     return [words for words in wanted if words[0] in known]
 

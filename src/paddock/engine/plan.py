@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from paddock.engine.flags import EngineFlags
@@ -13,3 +14,7 @@ class EnginePlan:
 
     flags: EngineFlags
     memory_bytes: int
+
+    def lacks(self, adapters: Collection[str]) -> bool:
+        """Whether an engine started so is without one of these adapters, told by their paths."""
+        return not frozenset(self.flags.lora_paths).issuperset(adapters)

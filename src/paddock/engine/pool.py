@@ -10,7 +10,7 @@ import importlib
 import itertools
 import math
 import sys
-from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
@@ -22,13 +22,17 @@ from paddock.engine.plan import EnginePlan
 from paddock.engine.policy import Limits, Waiter, decide, is_admitted
 from paddock.engine.process import EngineProcess
 from paddock.engine.resident import Abilities, Lease, Place, Resident, learn_abilities
-from paddock.errors import EngineUnavailable, ModelTooLarge, PaddockError, TooBusy
+from paddock.errors import EngineUnavailable, ModelTooLarge, ModelUnusable, PaddockError, TooBusy
 
 if TYPE_CHECKING:
     from paddock.engine.client import EngineClient
 
 _OBSERVE_EVERY_S = 60.0
 _STOPPING = "paddock is stopping and loads no model. Start it again to go on."
+_NO_ADAPTER = (
+    "'{}' cannot be loaded with the adapter: its file is gone, or memory_budget_bytes leaves no room for it beside the "
+    "model. Put the file back, or raise memory_budget_bytes."
+)
 # -P: a folder named paddock in the working directory must not become the engine.
 EMBEDDED: tuple[str, ...] = (sys.executable, "-P", "-m", "paddock.engine.embedded")
 
@@ -69,6 +73,8 @@ class Pool:
         self._observe = observe
         self._residents: dict[str, Resident] = {}
         self._queue: dict[int, Place] = {}
+        # Models that are pinned again once they are loaded with what they lacked.
+        self._pins: set[str] = set()
         self._tickets = itertools.count(1)
         self._next_s = math.inf
         self._sooner = anyio.Event()
@@ -102,11 +108,13 @@ class Pool:
             yield lease
 
     @asynccontextmanager
-    async def queued(self, model_id: str) -> AsyncGenerator[Place]:
+    async def queued(self, model_id: str, adapters: Collection[str] = ()) -> AsyncGenerator[Place]:
         """A place in the queue, given up on leaving; what refuses a request without waiting is raised here.
 
+        A loaded model that lacks one of `adapters`, told by their paths, is loaded anew once nobody uses it.
+
         Raises:
-            ModelUnknown, ModelUnusable: from looking the model up.
+            ModelUnknown, ModelUnusable: from looking the model up, or it cannot be loaded with an adapter.
             ModelTooLarge: there is not enough memory for it, whoever else goes.
             TooBusy: too many requests are waiting.
             EngineUnavailable: paddock is stopping.
@@ -115,11 +123,13 @@ class Pool:
             raise EngineUnavailable(_STOPPING)
         limits = await self._measured()
         resident = self._residents.get(model_id)
-        if resident and not resident.is_going:
+        if resident and not resident.is_going and not resident.plan.lacks(adapters):
             plan = resident.plan
         else:
             plan = await anyio.to_thread.run_sync(self._plan_for, model_id)
-        place = self._join(model_id, plan, limits)
+            if plan.lacks(adapters):
+                raise ModelUnusable(_NO_ADAPTER.format(model_id))
+        place = self._join(model_id, plan, limits, adapters)
         try:
             yield place
         finally:
@@ -164,6 +174,7 @@ class Pool:
         """
         if resident := self._residents.get(model_id):
             resident.is_leaving, resident.is_pinned = True, False
+            self._pins.discard(model_id)
             self._step()
             await resident.gone.wait()
 
@@ -175,6 +186,7 @@ class Pool:
 
     def unpin(self, model_id: str) -> None:
         """Let the model go again when room is needed; one that is not pinned stays so."""
+        self._pins.discard(model_id)
         if resident := self._residents.get(model_id):
             resident.is_pinned = False
             self._step()
@@ -216,7 +228,7 @@ class Pool:
             self._limits = self._limits or measured
         return self._limits
 
-    def _join(self, model_id: str, plan: EnginePlan, limits: Limits) -> Place:
+    def _join(self, model_id: str, plan: EnginePlan, limits: Limits, adapters: Collection[str]) -> Place:
         if self._closed:
             raise EngineUnavailable(_STOPPING)
         now_s = anyio.current_time()
@@ -225,7 +237,7 @@ class Pool:
         if not is_admitted(held, [place.waiter for place in self._queue.values()], waiter, limits, now_s):
             most = limits.queue_most
             raise TooBusy(f"{most} requests are waiting already (queue_most). Ask again later, or send fewer at once.")
-        place = self._queue[waiter.ticket] = Place(waiter=waiter, plan=plan)
+        place = self._queue[waiter.ticket] = Place(waiter=waiter, plan=plan, adapters=adapters)
         self._step()
         if place.refused:
             raise place.refused
@@ -267,27 +279,39 @@ class Pool:
             self._refuse(self._queue[ticket], self._too_large(self._queue[ticket], self._limits))
         for model_id in decision.evicted:
             self._residents[model_id].engine.begin_stop()
-        for ticket in decision.granted:
-            self._grant(self._queue.pop(ticket))
+        renewed = [self._queue[ticket] for ticket in decision.granted if not self._grant(self._queue[ticket])]
         for resident in self._residents.values():
             resident.is_draining = resident.model_id in decision.draining
         if decision.next_s < self._next_s:
             self._sooner.set()
         self._next_s = decision.next_s
+        if renewed:
+            self._step()
 
-    def _grant(self, place: Place) -> None:
+    def _grant(self, place: Place) -> bool:
+        """Give a request its model; False where that lacks an adapter and has to go first: the request waits on."""
         model_id = place.waiter.model_id
         resident = self._residents.get(model_id) or self._load(model_id, place.plan)
+        if resident.plan.lacks(place.adapters):
+            if resident.is_pinned:
+                self._pins.add(model_id)
+            resident.is_leaving, resident.is_pinned = True, False
+            return False
+        del self._queue[place.waiter.ticket]
         resident.leases += 1
         resident.last_used_s = anyio.current_time()
         place.resident = resident
         place.turn.set()
+        return True
 
     def _load(self, model_id: str, plan: EnginePlan) -> Resident:
         engine = EngineProcess(
             program=self._program, flags=plan.flags, load_timeout_s=self._load_timeout_s, on_change=self._step
         )
-        resident = self._residents[model_id] = Resident(model_id=model_id, plan=plan, engine=engine)
+        is_pinned = model_id in self._pins
+        self._pins.discard(model_id)
+        resident = Resident(model_id=model_id, plan=plan, engine=engine, is_pinned=is_pinned)
+        self._residents[model_id] = resident
         self._tasks.start_soon(engine.own)
         return resident
 

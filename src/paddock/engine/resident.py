@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -83,10 +84,14 @@ class Resident:
 
 @dataclass(kw_only=True, eq=False)
 class Place:
-    """One request's place with the pool: in the queue until it has its `resident`, or until it is `refused`."""
+    """One request's place with the pool: in the queue until it has its `resident`, or until it is `refused`.
+
+    `adapters` are the paths of those that its engine must have.
+    """
 
     waiter: Waiter
     plan: EnginePlan
+    adapters: Collection[str] = ()
     resident: Resident | None = None
     refused: PaddockError | None = None
     turn: anyio.Event = field(default_factory=anyio.Event)

@@ -16,6 +16,7 @@ from pathlib import Path
 from paddock.config import Settings
 from paddock.errors import BadRequest, HomeUnusable, ModelUnknown, ModelUnusable
 from paddock.models import removal
+from paddock.models.adapters import Adapter, AdapterFacts, Applied, misfit
 from paddock.models.entries import Copy, Entry, Origin, first_parts, id_of_file, told_once
 from paddock.models.facts import FactsCache, ModelFacts, Projector, State, state_of
 from paddock.models.gguf import GgufHeader, Task, read_header
@@ -27,6 +28,7 @@ from paddock.models.removal import Removal
 from paddock.paths import Home
 
 BUNDLED: Mapping[str, Path] = {"pocket-v0": Path(__file__).parent / "bundled" / "pocket-v0-Q8_0.gguf"}
+_NO_BASE = "'{}' is an adapter, which is laid over a model. Ask for MODEL+{} with a model that it fits."
 _NO_MODEL = "'{}' is the projector of a model, which goes beside it. Name the model's own file."
 # How a model is removed that lies where paddock does not write.
 _REMOVED_ELSEWHERE: Mapping[Origin, str] = {
@@ -43,7 +45,8 @@ class Model:
     """One model that can be loaded. `path` is its file, or the first part of several; `created_s` is unix time.
 
     `projector_path` is the file with its eyes. `doubtful_projectors` are names of files beside it that may be that,
-    where none is certain: none of them is used. `copies` are the same bytes in other places.
+    where none is certain: none of them is used. `copies` are the same bytes in other places. `adapters` are what a
+    request wants laid over it; the catalogue itself tells of models without any.
     """
 
     id: str
@@ -60,6 +63,13 @@ class Model:
     projector_path: Path | None = None
     doubtful_projectors: tuple[str, ...] = ()
     copies: tuple[Copy, ...] = ()
+    adapters: tuple[Applied, ...] = ()
+
+    @property
+    def tuned_id(self) -> str:
+        """The name under which the model is asked for with its adapters."""
+        scaled = (one.id if one.scale == 1 else f"{one.id}:{one.scale:g}" for one in self.adapters)
+        return "+".join((self.id, *scaled))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -101,6 +111,22 @@ class Catalog:
     def broken(self) -> list[BrokenModel]:
         """What cannot be loaded, with the reason, by id."""
         return [model for model in self._looked_into() if isinstance(model, BrokenModel)]
+
+    def adapters(self) -> list[Adapter]:
+        """The adapters that can be laid over models, by id."""
+        found: dict[str, Adapter] = {}
+        for entry in self._entries():
+            facts = self._facts.of(entry.path) if entry.defect is None else None
+            if isinstance(facts, AdapterFacts):
+                # Names of adapters are joined with this sign.
+                name = entry.id.replace("+", "_")
+                found.setdefault(name, Adapter(id=name, path=entry.path, origin=entry.origin, facts=facts))
+        return [found[name] for name in sorted(found)]
+
+    def fitting(self, model: Model, adapters: Sequence[Adapter]) -> list[Adapter]:
+        """Those of `adapters` that can be laid over a model. Raises ModelUnusable if its file is broken by now."""
+        alike = [one for one in adapters if one.facts.architecture == model.architecture and model.task == "text"]
+        return [one for one in alike if misfit(one, self.header(model)) is None]
 
     def find(self, name: str) -> Model:
         """The model of that id; letter case is forgiven, and so is a missing `:QUANT` where only one was pulled.
@@ -162,14 +188,22 @@ class Catalog:
             ModelUnusable: the file cannot be loaded.
             HomeUnusable: there is too little space, or the data home cannot be written.
         """
-        _check_is_file(path)
-        chosen = check_name(id_of_file(path.name) if name is None else name)
-        taken = {entry.id.casefold() for entry in self._own() if entry.origin != "file"}
-        if chosen.casefold() in taken:
-            raise BadRequest(f"There is a model '{chosen}' already. Choose another --name, or remove it.", param="name")
+        chosen = self._name_for(path, name)
         source = self._load(Entry(id=chosen, path=path, origin="file"))
-        target = import_files(path, self._folder, chosen, progress, projector=source.projector_path, how=how)
+        files = read_header(path).files
+        target = import_files(files, self._folder, chosen, progress, projector=source.projector_path, how=how)
         return self._load(Entry(id=chosen, path=target, origin="imported"))
+
+    def import_adapter(
+        self, path: Path, name: str | None = None, progress: Progress | None = None, *, how: How = "link"
+    ) -> Adapter:
+        """The same for a file that `is_adapter`."""
+        target = import_files([path], self._folder, self._name_for(path, name), progress, how=how)
+        return next(one for one in self.adapters() if one.path == target)
+
+    def is_adapter(self, path: Path) -> bool:
+        """Whether a file is an adapter that can be laid over models."""
+        return isinstance(self._facts.of(path), AdapterFacts)
 
     def removal(self, model_id: str) -> Removal:
         """What removing a model would take away and free, and what stays because something else needs it.
@@ -220,6 +254,15 @@ class Catalog:
             seen = self._headers[model.path] = (state_of(header.files), header)
         return seen[1]
 
+    def _name_for(self, path: Path, name: str | None) -> str:
+        """The id that a file gets in the data home. Raises BadRequest or ModelUnusable."""
+        _check_is_file(path)
+        chosen = check_name(id_of_file(path.name) if name is None else name)
+        taken = {entry.id.casefold() for entry in self._own() if entry.origin != "file"}
+        if chosen.casefold() in taken:
+            raise BadRequest(f"There is a model '{chosen}' already. Choose another --name, or remove it.", param="name")
+        return chosen
+
     def _looked_into(self) -> list[Model | BrokenModel]:
         looked: list[Model | BrokenModel] = list(self._damaged_records())
         folders: dict[Path, Beside] = {}
@@ -227,7 +270,7 @@ class Catalog:
             try:
                 looked.append(self._load(entry, folders))
             except ModelUnusable as error:
-                if not isinstance(self._facts.of(entry.path), Projector):
+                if not isinstance(self._facts.of(entry.path), Projector | AdapterFacts):
                     looked.append(BrokenModel(id=entry.id, origin=entry.origin, reason=error.message))
         self._facts.keep()
         return sorted(looked, key=lambda model: (model.origin != "bundled", model.id.casefold(), model.id))
@@ -288,6 +331,8 @@ class Catalog:
         if entry.defect is not None:
             raise ModelUnusable(entry.defect)
         facts = self._facts.of(entry.path)
+        if isinstance(facts, AdapterFacts):
+            raise ModelUnusable(_NO_BASE.format(entry.path.name, entry.id))
         if not isinstance(facts, ModelFacts):
             raise ModelUnusable(_NO_MODEL.format(entry.path.name) if isinstance(facts, Projector) else facts.reason)
         eyes, doubtful = self._eyes(entry, facts, {} if folders is None else folders)

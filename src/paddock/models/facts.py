@@ -17,6 +17,7 @@ from typing import Any, TypeAlias, cast
 
 from paddock import __version__
 from paddock.errors import ModelUnusable
+from paddock.models.adapters import AdapterFacts, read_adapter
 from paddock.models.entries import is_gguf
 from paddock.models.gguf import GgufHeader, Task, part_of, read_header
 from paddock.models.projectors import Beside, Projector, kin_of, read_projector
@@ -49,10 +50,10 @@ class Unusable:
     reason: str
 
 
-Facts = ModelFacts | Projector | Unusable
+Facts = ModelFacts | Projector | AdapterFacts | Unusable
 
-_KINDS: dict[str, type[ModelFacts] | type[Projector] | type[Unusable]] = {
-    kind.__name__: kind for kind in (ModelFacts, Projector, Unusable)
+_KINDS: dict[str, type[ModelFacts] | type[Projector] | type[AdapterFacts] | type[Unusable]] = {
+    kind.__name__: kind for kind in (ModelFacts, Projector, AdapterFacts, Unusable)
 }
 # What another paddock kept may have been read by other rules.
 _LAYOUT = " ".join([__version__, *(field.name for kind in _KINDS.values() for field in fields(kind))])
@@ -102,7 +103,7 @@ class FactsCache:
             facts = self.of(Path(name))
             if isinstance(facts, Projector):
                 projectors.append(facts)
-            else:
+            elif not isinstance(facts, AdapterFacts):
                 others.append(Path(name))
         return Beside(projectors=tuple(projectors), others=tuple(others))
 
@@ -142,7 +143,11 @@ def read_facts(path: Path) -> Facts:
     try:
         return facts_of(read_header(path))
     except ModelUnusable as error:
-        return read_projector(path) or Unusable(reason=error.message)
+        unusable = Unusable(reason=error.message)
+    try:
+        return read_projector(path) or read_adapter(path) or unusable
+    except ModelUnusable as error:
+        return Unusable(reason=error.message)
 
 
 def facts_of(header: GgufHeader) -> ModelFacts:

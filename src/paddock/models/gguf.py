@@ -58,7 +58,8 @@ class GgufHeader:
 
     `head_count` and `head_count_kv` are one number, or one per layer where the layers differ. None: the file does not
     say. `files` are the parts in order, the file itself where it is not split. `bytes_by_block` are the weights of each
-    layer by its number; `expert_bytes`, `embedding_bytes` and `output_bytes` are as in `gguf_reader.RawHeader`.
+    layer by its number; `expert_bytes`, `embedding_bytes`, `output_bytes` and `shapes` are as in
+    `gguf_reader.RawHeader`.
     """
 
     version: int
@@ -84,6 +85,7 @@ class GgufHeader:
     value_length: int | None
     pooling_type: int | None
     chat_template: str | None
+    shapes: Mapping[str, tuple[int, int]]
 
     @property
     def task(self) -> Task:
@@ -122,7 +124,7 @@ def part_of(name: str) -> tuple[str, int, int] | None:
 
 
 def _read_model(path: Path) -> GgufHeader:
-    raw, size_bytes = _read_part(path)
+    raw, size_bytes = read_part(path)
     metadata = raw.metadata
     part, parts = _integer(metadata, "split.no") or 0, _integer(metadata, "split.count") or 1
     if part > 0:
@@ -153,6 +155,7 @@ def _read_model(path: Path) -> GgufHeader:
         value_length=_integer(metadata, f"{architecture}.attention.value_length"),
         pooling_type=_integer(metadata, f"{architecture}.pooling_type"),
         chat_template=_text(metadata, "tokenizer.chat_template") or None,
+        shapes=raw.shapes,
     )
     header = _with_other_parts(header, path, parts) if parts > 1 else header
     if header.tensor_count == 0:
@@ -160,8 +163,8 @@ def _read_model(path: Path) -> GgufHeader:
     return header
 
 
-def _read_part(path: Path) -> tuple[RawHeader, int]:
-    """One file's own header and its size, after checking that every tensor lies within it."""
+def read_part(path: Path) -> tuple[RawHeader, int]:
+    """One file's own header and its size, after checking that every tensor lies within it. Raises Defect."""
     try:
         # Opening a pipe or a device could wait for ever.
         if not stat.S_ISREG(path.stat().st_mode):
@@ -190,7 +193,7 @@ def _with_other_parts(header: GgufHeader, path: Path, parts: int) -> GgufHeader:
         raise Defect(f"is one of {parts} parts and {len(missing)} of them are missing: {listed}. Fetch them too.")
     for number, name in enumerate(names[1:], start=1):
         try:
-            raw, size_bytes = _read_part(path.parent / name)
+            raw, size_bytes = read_part(path.parent / name)
         except Defect as defect:
             raise Defect(f"cannot be used without its part '{name}', which {defect}") from defect
         if _integer(raw.metadata, "split.no") != number:
@@ -205,6 +208,7 @@ def _with_other_parts(header: GgufHeader, path: Path, parts: int) -> GgufHeader:
             expert_bytes=header.expert_bytes + raw.expert_bytes,
             embedding_bytes=header.embedding_bytes + raw.embedding_bytes,
             output_bytes=header.output_bytes + raw.output_bytes,
+            shapes={**header.shapes, **raw.shapes},
         )
     return header
 

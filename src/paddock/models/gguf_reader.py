@@ -37,6 +37,7 @@ MAX_KEPT_ELEMENTS = 1024
 MAX_NESTING = 4
 MAX_BLOCKS = 2**12
 WINDOW_BYTES = 2**18
+_SHAPE_BYTES = 100
 
 _BLOCK = re.compile(rb"blk\.(\d{1,5})\.")
 _U32 = struct.Struct("<I")
@@ -64,7 +65,7 @@ class RawHeader:
 
     `bytes_by_block` are the weights of each layer by its number, `expert_bytes` those of experts among them.
     `embedding_bytes` is the table of tokens, `output_bytes` the matrix behind the last layer, 0 where the
-    table is both.
+    table is both. `shapes` are the first two dimensions of each tensor by its name.
     """
 
     version: int
@@ -77,6 +78,7 @@ class RawHeader:
     embedding_bytes: int
     output_bytes: int
     needed_bytes: int
+    shapes: Mapping[str, tuple[int, int]]
 
 
 def read_raw(file: BinaryIO) -> RawHeader:
@@ -112,6 +114,7 @@ def read_raw(file: BinaryIO) -> RawHeader:
         embedding_bytes=tensors.bytes_by_name.get(b"token_embd.weight", 0),
         output_bytes=tensors.bytes_by_name.get(b"output.weight", 0),
         needed_bytes=_needed_bytes(window.position, _alignment(metadata), tensors) if tensor_count else window.position,
+        shapes=tensors.shapes,
     )
 
 
@@ -167,16 +170,17 @@ class _Tensors:
         self.bytes_by_name = dict.fromkeys((b"token_embd.weight", b"output.weight"), 0)
         self.expert_bytes = 0
         self.end_bytes = 0
+        self.shapes: dict[str, tuple[int, int]] = {}
 
     def add(self, window: _Window) -> None:
         tensor = window.take(window.length(limit_bytes=MAX_NAME_BYTES))
         dimension_count = window.unsigned32()
         if dimension_count > MAX_DIMENSIONS:
             raise Defect(f"is damaged: it has a tensor of {dimension_count} dimensions. Fetch it again.")
-        row, count = 1, 1
+        row, second, count = 1, 1, 1
         for index in range(dimension_count):
             size = window.unsigned64()
-            row = size if index == 0 else row
+            row, second = size if index == 0 else row, size if index == 1 else second
             count *= size
         kind, offset = window.unsigned32(), window.unsigned64()
         # A kind that we do not know is left to the engine, which may be newer than this table.
@@ -187,6 +191,8 @@ class _Tensors:
         self.parameter_count += count
         self.bytes_by_kind[name] = self.bytes_by_kind.get(name, 0) + size_bytes
         self.end_bytes = max(self.end_bytes, offset + size_bytes)
+        window.keep(len(tensor) + _SHAPE_BYTES)
+        self.shapes[tensor.decode("utf-8", "replace")] = (row, second)
         self._place(tensor, size_bytes)
 
     def _place(self, tensor: bytes, size_bytes: int) -> None:

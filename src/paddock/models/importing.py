@@ -1,4 +1,4 @@
-"""Owns putting a GGUF file into the data home, whole or not at all; refuses files that cannot be loaded.
+"""Owns putting a GGUF file into the data home, whole or not at all; refuses to look into it.
 
 The bytes are linked: a hard link where the disk is the same, which outlives the removal of the original, else a
 symbolic one. A link takes no space, but an edit of the original changes the model here too; who fears that copies.
@@ -12,12 +12,12 @@ import re
 import shutil
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Literal
 
 from paddock.errors import BadRequest, HomeUnusable, ModelUnusable
-from paddock.models.gguf import part_of, read_header
+from paddock.models.gguf import part_of
 from paddock.models.projectors import projector_name
 
 Progress = Callable[[int, int], None]
@@ -52,7 +52,7 @@ def check_name(name: str) -> str:
 
 
 def import_files(
-    source: Path,
+    sources: Sequence[Path],
     folder: Path,
     name: str,
     progress: Progress | None = None,
@@ -60,10 +60,10 @@ def import_files(
     projector: Path | None = None,
     how: How = "link",
 ) -> Path:
-    """Put a model, with all its parts, into `folder` under `name`. Returns where it (its first part) lies then.
+    """Put a model, with all its parts, or an adapter into `folder` as `name`. Returns where its first part lies then.
 
     Args:
-        source: the GGUF file, or the first part of several.
+        sources: the GGUF file, or all parts of one, the first one first; looked into by the caller.
         folder: the data home's folder of models.
         name: a checked name that no model has yet.
         progress: told the bytes copied and the bytes in all, from the calling thread; what it raises ends the import.
@@ -71,15 +71,14 @@ def import_files(
         how: whether the bytes are linked or copied.
 
     Raises:
-        ModelUnusable: the file cannot be loaded, or changed while it was copied.
+        ModelUnusable: the file changed while it was copied.
         HomeUnusable: there is too little space, or the folder cannot be written.
     """
-    header = read_header(source)
-    files = [*header.files, *([projector] if projector else [])]
-    names = [*(_target_name(file.name, name) for file in header.files), projector_name(name)]
+    files = [*sources, *([projector] if projector else [])]
+    names = [*(_target_name(file.name, name) for file in sources), projector_name(name)]
     targets = [folder / target for target in names[: len(files)]]
     drafts = [folder / f".{target.name}.{uuid.uuid4().hex[:8]}{_DRAFT}" for target in targets]
-    size_bytes, done_bytes = header.size_bytes, 0
+    size_bytes, done_bytes = 0, 0
 
     def advance(count: int) -> None:
         nonlocal done_bytes
@@ -88,7 +87,7 @@ def import_files(
             progress(done_bytes, size_bytes)
 
     try:
-        size_bytes += projector.stat().st_size if projector else 0
+        size_bytes = sum(file.stat().st_size for file in files)
         folder.mkdir(parents=True, exist_ok=True)
         _sweep(folder)
         if how == "copy":
@@ -103,7 +102,7 @@ def import_files(
     except OSError as error:
         reason = error.strerror or type(error).__name__
         raise HomeUnusable(
-            f"'{source.name}' cannot be {_DONE[how]} into the data home ({reason}). "
+            f"'{sources[0].name}' cannot be {_DONE[how]} into the data home ({reason}). "
             "Free space or mend its rights, then repeat."
         ) from error
     finally:

@@ -22,6 +22,7 @@ _STREAMING = (_CHAT, "/v1/completions", "/infill")
 _REFUSED = {
     "functions": "Use 'tools' instead: 'functions' is the older form, which the engine would ignore.",
     "function_call": "Use 'tool_choice' instead: 'function_call' is the older form, which the engine would ignore.",
+    "lora": "Name adapters in 'model' instead, as MODEL+ADAPTER:SCALE.",
     "audio": "Audio output is not supported. Leave 'audio' out.",
     "web_search_options": "Web search is not supported. Leave 'web_search_options' out.",
 }

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import re
 import time
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
@@ -39,6 +39,7 @@ from paddock.serving.images import INTAKE, Intake
 from paddock.serving.inspecting import note_prompt
 from paddock.serving.passage import EVENTS, Passage
 from paddock.serving.prepare import Prepared
+from paddock.serving.tuning import tuned
 
 if TYPE_CHECKING:
     from paddock.engine.client import Answer
@@ -148,6 +149,7 @@ class Relay:
         passage: Passage,
         patience: Patience,
         intake: Intake = INTAKE,
+        adapters: Mapping[str, float] | None = None,
     ) -> None:
         self._prepared = prepared
         self._passage = passage
@@ -156,6 +158,7 @@ class Relay:
         self._dialect = dialect
         self._patience = patience
         self._intake = intake
+        self._adapters = adapters or {}
         self._recording: Recording | None = None
         self._heard: Heard | None = None
         self._tasks: TaskGroup
@@ -213,7 +216,7 @@ class Relay:
     async def _answer(self, wire: _Wire, attend: Callable[[Place], None]) -> None:
         """Once the request has its place, `attend` to the client and answer it; one without a place is refused."""
         try:
-            async with self._pool.queued(self._model_id) as place:
+            async with self._pool.queued(self._model_id, self._adapters) as place:
                 attend(place)
                 if self._prepared.streamed:
                     await self._streamed(wire, place)
@@ -327,7 +330,7 @@ class Relay:
 
     async def _fitted(self, lease: Lease) -> Prepared:
         """The request as this very model takes it. Raises BadRequest or ImageRefused where it cannot."""
-        prepared = self._prepared
+        prepared = tuned(self._prepared, self._adapters, lease.resident.plan.flags.lora_paths)
         if prepared.has_images:
             body = await images.admit(
                 prepared.body,

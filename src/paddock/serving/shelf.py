@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +12,10 @@ import anyio.to_thread
 from paddock.config import Settings
 from paddock.engine.flags import EngineFlags
 from paddock.engine.plan import EnginePlan
-from paddock.errors import ModelUnknown, PaddockError
+from paddock.errors import AdapterUnknown, BadRequest, ModelUnknown, ModelUnusable, PaddockError
 from paddock.hardware import held_bytes, usable_cores
 from paddock.log import named
+from paddock.models.adapters import Adapter, Applied, misfit, within
 from paddock.models.advice import Advice, advise
 from paddock.models.aliases import Aliases
 from paddock.models.catalog import Catalog, Model
@@ -25,6 +27,7 @@ from paddock.models.planner import DEFAULT_CONTEXT_TOKENS, plan
 from paddock.models.saved import ModelSettings, Saved
 from paddock.serving.fitting import wish_of
 from paddock.serving.room import Room
+from paddock.serving.tuning import applied, id_in, refuse_twice, splits
 
 _log = named(__name__)
 
@@ -39,6 +42,7 @@ class Shelf:
         self._folder = settings.home.models
         self._default = catalog.resolve(settings.model)
         self._found: dict[str, Model] = {}
+        self._fitting: dict[str, list[Adapter]] = {}
         self._seen_ns = -1
         self._control_texts: dict[tuple[Path, int, int], tuple[str, ...]] = {}
         self._advice: dict[tuple[Path, int, int], Advice] = {}
@@ -53,14 +57,61 @@ class Shelf:
         return self._default
 
     async def find(self, name: str | None) -> Model:
-        """The model of that id or alias; the default for None and "". Raises ModelUnknown or ModelUnusable."""
+        """The model of that id or alias, with the adapters that a name such as `MODEL+ADAPTER:0.5` lays over it.
+
+        None and "" name the default.
+
+        Raises:
+            ModelUnknown, AdapterUnknown: there is none.
+            ModelUnusable: it cannot be loaded, or the adapter does not fit the model.
+            BadRequest: a scale is none, or an adapter is named twice.
+        """
+        if name and "+" in name and name not in self._found and (found := await self._tuned(name)):
+            return found
+        return await self._untuned(name or self._default.id)
+
+    async def _untuned(self, name: str) -> Model:
         try:
-            return await self._named(name or self._default.id)
+            return await self._named(name)
         except ModelUnknown:
-            aliased = self._aliases.resolve(name or "")
+            aliased = self._aliases.resolve(name)
             if aliased is None:
                 raise
             return await self._named(aliased)
+
+    async def _tuned(self, name: str) -> Model | None:
+        """A model with adapters over it; None where no part of the name is a model's, or all of it is."""
+        refusal: PaddockError | None = None
+        for base, words in splits(name):
+            try:
+                model = await self._untuned(base)
+                adapters = tuple([await self._applied(word, model) for word in words])
+                refuse_twice(adapters)
+                return replace(model, adapters=adapters)
+            except (AdapterUnknown, ModelUnusable, BadRequest) as error:
+                refusal = refusal or error
+            except ModelUnknown:
+                continue
+        if refusal is not None:
+            try:
+                return await self._named(name)
+            except ModelUnknown:
+                raise refusal from None
+        return None
+
+    async def _applied(self, word: str, model: Model) -> Applied:
+        self._forget_if_changed()
+        if (found := applied(word, self._fitting.get(model.id, []))) is not None:
+            return found
+        there = await anyio.to_thread.run_sync(self._catalog.adapters)
+        fitting = await anyio.to_thread.run_sync(self._catalog.fitting, model, there)
+        self._fitting[model.id] = fitting
+        if (found := applied(word, fitting)) is not None:
+            return found
+        if unfit := next((one for one in there if applied(word, [one])), None):
+            reason = misfit(unfit, await anyio.to_thread.run_sync(self._catalog.header, model))
+            raise ModelUnusable(f"The adapter '{unfit.id}' does not fit '{model.id}': {reason or 'it makes no text'}.")
+        raise AdapterUnknown(id_in(word), base=model.id, known=[one.id for one in fitting])
 
     async def _named(self, name: str) -> Model:
         if name == self._default.id:
@@ -79,6 +130,19 @@ class Shelf:
         """Every model that can be asked for, the default first."""
         others = await anyio.to_thread.run_sync(self._catalog.models)
         return [self._default, *(model for model in others if model.id != self._default.id)]
+
+    async def tuned_models(self, models: list[Model]) -> list[Model]:
+        """Each of these models with each adapter that fits it, at scale 1."""
+
+        def look() -> list[Model]:
+            there = self._catalog.adapters()
+            return [
+                replace(model, adapters=(Applied(id=one.id, path=one.path),))
+                for model in models
+                for one in self._catalog.fitting(model, there)
+            ]
+
+        return await anyio.to_thread.run_sync(look)
 
     async def control_texts(self, model: Model) -> tuple[str, ...]:
         """The texts that this model's tokenizer reads as control. Read from its file once."""
@@ -118,7 +182,17 @@ class Shelf:
             return self._measured.get(key_of(header.files, self._flags_of(model, load, saved).to_argv()))
 
         found = plan(header, wish, memory=self.room.memory, measured=held)
-        return EnginePlan(flags=self._flags_of(model, found.load, saved), memory_bytes=found.needed_bytes)
+        flags = self._flags_of(model, found.load, saved)
+        # With adapters, an engine keeps no prompts that left their slot.
+        bare_bytes = found.needed_bytes - (0 if found.is_measured else found.load.prompt_cache_bytes)
+        room_bytes = self.room.memory.available_bytes
+        adapters = within(self._catalog.fitting(model, self._catalog.adapters()), room_bytes - bare_bytes)
+        tuned = replace(flags, lora_paths=tuple(str(one.path) for one in adapters), lora_init_without_apply=True)
+        seen_bytes = self._measured.get(key_of(header.files, tuned.to_argv()))
+        tuned_bytes = seen_bytes or bare_bytes + sum(one.facts.size_bytes for one in adapters)
+        if not adapters or tuned_bytes > room_bytes:
+            return EnginePlan(flags=flags, memory_bytes=found.needed_bytes)
+        return EnginePlan(flags=tuned, memory_bytes=tuned_bytes)
 
     def observe(self, planned: EnginePlan, pid: int) -> None:
         """Remember how much memory an engine holds, for the next time its model is planned so. Reads the disk."""
@@ -169,6 +243,7 @@ class Shelf:
             changed_ns = -1
         if changed_ns != self._seen_ns:
             self._found.clear()
+            self._fitting.clear()
             self._seen_ns = changed_ns
 
 
