@@ -21,6 +21,7 @@ from bench import (  # noqa: E402
     resting,
     rivals,
     stopping,
+    swapping,
 )
 from bench.figures import Figure  # noqa: E402
 
@@ -32,6 +33,7 @@ MEASUREMENTS: dict[str, Callable[[bool], list[Figure]]] = {
     "memory": resting.memory,
     "start": resting.start,
     "cold": resting.cold,
+    "swap": swapping.swap,
     "stop": stopping.stop,
     "dialects": dialects.dialects,
     "counting": counting.counting,

@@ -164,6 +164,8 @@ outliers (p99) are the machine's as much as paddock's.
 - *fit*: memory held is what belongs to the engine's process, and the pages of files that it used once it was warm. The
   models are random weights of the named architecture; contexts are two slots of 4096 tokens in batches of 128, and of
   16384 in batches of 512.
+- *swap*: room for one model, which the bundled one has at first; its engine is stopped within what is measured. The
+  models are random weights in Q8_0 with a context of 1024 tokens, read once before, so that the disk is not measured.
 - The recorded requests of agents are those in `shared/client-requests`, their prose replaced by filler.
 - LiteLLM's proxy runs in an environment of its own, with one worker, no key and no database, and reaches this machine
   alone.
