@@ -40,7 +40,7 @@ PYTHON = BIN / ("python.exe" if WINDOWS else "python")
 SETS = ("run", "test")  # `test` holds all of `run`
 MAKERS = {step: ROOT / "tests" / "tiers" / f"{step}.py" for step in ("clients", "source")}
 EVERY_DAY = ("lint", "format", "types", "unit", "wire", "journeys", "fuzz")
-TIERS = (*EVERY_DAY, "clients", "kill", "leave", "debian13", "source", "all")
+TIERS = (*EVERY_DAY, "clients", "kill", "leave", "debian13", "source", "soak", "all")
 
 
 def say(words: str) -> None:
@@ -324,7 +324,7 @@ def test(tier: str | None, extra: Sequence[str]) -> int:
             daily = (*EVERY_DAY, "clients")
         else:
             say("npm does not answer: the tier `clients` is not run.")
-    steps = (*daily, "debian13", "source") if tier == "all" else (tier,) if tier else daily
+    steps = (*daily, "debian13", "source", "soak") if tier == "all" else (tier,) if tier else daily
     outcomes = [perform(step, extra, full=tier in ("all", "fuzz")) for step in steps]
     say("")
     for outcome in outcomes:

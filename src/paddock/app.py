@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import errno
+import logging
 import signal
 import socket
 import time
-from collections.abc import AsyncGenerator, Callable, Generator, Sequence
+from collections.abc import AsyncGenerator, Callable, Generator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from typing import Any
 
 import anyio
 import uvicorn
@@ -26,6 +28,7 @@ from paddock.errors import PortBusy, SettingInvalid
 from paddock.models.catalog import Catalog
 from paddock.models.downloads import Downloads
 from paddock.models.hub_process import HubProcess
+from paddock.ownership import Ownership
 from paddock.recorder.recorder import Recorder
 from paddock.serving.responses import Responses
 from paddock.serving.runs import Runs
@@ -34,8 +37,14 @@ from paddock.store.db import Database
 from paddock.store.keys import Keys
 from paddock.store.responses import ResponseStore
 
+_log = logging.getLogger(__name__)
+
 _GRACE_S = 1
+_TAKE_OVER_EVERY_S = 2.0
 _BACKLOG = 2048
+# Longer than clients keep a connection that rests (httpx 5 s, aiohttp 15 s, Go 90 s): the side that closes it first
+# must be theirs, or a request that crosses the close is lost without an answer.
+_IDLE_CONNECTION_S = 100
 # Each write waits until the one before has gone: one frame is held for a client that does not read, not many.
 _WRITE_BUFFER_BYTES = 0
 
@@ -155,8 +164,11 @@ async def _serving(
                         await server.down.wait()
 
 
-def serve(settings: Settings, announce: Callable[[str], None]) -> None:
-    """Serve until SIGINT or SIGTERM. `announce` gets the address once requests are accepted.
+def serve(settings: Settings, announce: Callable[[str, Mapping[str, Any] | None], None]) -> None:
+    """Serve until SIGINT or SIGTERM.
+
+    `announce` gets the address once requests are accepted, and what `Ownership.holder` says of another paddock that
+    serves on the same data home already.
 
     Raises:
         PaddockError: as `running` does.
@@ -165,12 +177,35 @@ def serve(settings: Settings, announce: Callable[[str], None]) -> None:
     anyio.run(_serve, settings, announce, backend_options={"use_uvloop": _has_uvloop()})
 
 
-async def _serve(settings: Settings, announce: Callable[[str], None]) -> None:
-    with anyio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
-        async with running(settings) as studio:
-            announce(studio.url)
+async def _serve(settings: Settings, announce: Callable[[str, Mapping[str, Any] | None], None]) -> None:
+    home = Ownership(settings.home.serving)
+    with anyio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals, contextlib.ExitStack() as held:
+        held.callback(home.release)
+        async with running(settings) as studio, anyio.create_task_group() as tasks:
+            is_held = await _takes(home, studio.url)
+            announce(studio.url, None if is_held else home.holder())
+            if not is_held:
+                tasks.start_soon(_take_over, home, studio.url)
             async for _ in signals:
                 break
+            tasks.cancel_scope.cancel()
+
+
+async def _takes(home: Ownership, url: str) -> bool:
+    """Whether no other paddock holds the data home. One that cannot be locked is served without."""
+    try:
+        return await anyio.to_thread.run_sync(lambda: home.take(url=url))
+    except OSError as error:
+        _log.warning("the data home cannot be locked: %s", error)
+        return True
+
+
+async def _take_over(home: Ownership, url: str) -> None:
+    """Hold the data home as soon as nobody else does, so that the next paddock is told of this one."""
+    while True:
+        await anyio.sleep(_TAKE_OVER_EVERY_S)
+        if await _takes(home, url):
+            return
 
 
 def _engine_program(settings: Settings) -> Sequence[str]:
@@ -232,6 +267,7 @@ def _server(app: object) -> _Server:
         server_header=False,
         proxy_headers=False,
         backlog=_BACKLOG,
+        timeout_keep_alive=_IDLE_CONNECTION_S,
         timeout_graceful_shutdown=3 * _GRACE_S,
     )
     return _Server(config)

@@ -1,17 +1,24 @@
-"""Owns which of several paddocks on one data home works on something; refuses to know on what.
+"""Owns which of several paddocks on one data home holds something, and what the holder says; refuses to know of what.
 
 The system lets go of the lock when its holder dies, however that comes.
 """
 
 from __future__ import annotations
 
+import contextlib
+import json
+import os
 import sys
+import time
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO, cast
+
+# Windows keeps others from reading what is locked: the lock lies far behind the note.
+_LOCKED_BYTE = 2**20
 
 
 class Ownership:
-    """A lock on a file, held until `release`."""
+    """A lock on a file, held until `release`. What its holder notes in the file, others can read."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -22,16 +29,29 @@ class Ownership:
         """Whether this process has it."""
         return self._file is not None
 
-    def take(self) -> bool:
-        """Have it, if nobody else does. OSError is left to the caller."""
+    def take(self, **more: str | int) -> bool:
+        """Have it, if nobody else does, and note who has it, with `more`. OSError is left to the caller."""
         if self._file is None:
             self._path.parent.mkdir(parents=True, exist_ok=True)
             file = self._path.open("a+b")
-            if _locked(file):
-                self._file = file
-            else:
+            if not _locked(file):
                 file.close()
-        return self.is_held
+                return False
+            self._file = file
+            # On a full disk the lock holds all the same; it only does not say whose it is.
+            with contextlib.suppress(OSError):
+                file.truncate(0)
+                file.write(json.dumps({"pid": os.getpid(), "started_s": int(time.time()), **more}).encode())
+                file.flush()
+        return True
+
+    def holder(self) -> dict[str, Any]:
+        """What the holder noted: its `pid`, `started_s` (of the epoch) and more; empty where it cannot be read."""
+        try:
+            said: object = json.loads(self._path.read_bytes())
+        except (OSError, ValueError):
+            return {}
+        return cast("dict[str, Any]", said) if isinstance(said, dict) else {}
 
     def release(self) -> None:
         """Let others have it."""
@@ -45,6 +65,7 @@ def _locked(file: BinaryIO) -> bool:
         if sys.platform == "win32":
             import msvcrt
 
+            file.seek(_LOCKED_BYTE)
             msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
         else:
             import fcntl

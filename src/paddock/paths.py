@@ -75,6 +75,11 @@ class Home:
         return self.root / "requests"
 
     @property
+    def serving(self) -> Path:
+        """Locked by the paddock that serves on this home; says which that is."""
+        return self.root / "serving.lock"
+
+    @property
     def engines(self) -> Path:
         """Builds of llama.cpp that were installed, and which of them is active."""
         return self.root / "engines"

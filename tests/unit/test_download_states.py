@@ -11,7 +11,6 @@ from hypothesis import strategies as st
 from paddock.errors import HomeUnusable
 from paddock.models.download_states import Download, forget_state, read_states, write_state
 from paddock.models.hub_choice import HubFile
-from paddock.models.ownership import Ownership
 
 SIZE = 1000
 
@@ -75,15 +74,3 @@ def test_a_folder_that_cannot_be_written_is_told(tmp_path: Path) -> None:
     with pytest.raises(HomeUnusable, match="cannot be written in the data home"):
         write_state(tmp_path / "file" / "downloads", download())
     assert list(read_states(tmp_path / "file" / "downloads")) == []
-
-
-def test_one_owner_at_a_time(tmp_path: Path) -> None:
-    first, second = (Ownership(tmp_path / "x" / ".lock") for _ in range(2))
-    assert first.take()
-    assert first.take()
-    assert not second.take()
-    first.release()
-    first.release()
-    assert second.take()
-    assert second.is_held
-    second.release()

@@ -7,6 +7,8 @@ import json
 import os
 import shlex
 import subprocess
+from collections.abc import Mapping
+from functools import partial
 from typing import Annotated, Any
 
 import typer
@@ -79,7 +81,7 @@ def serve(
             f"Warning: everyone who can reach {settings.host} can use this paddock; nobody is asked for a key."
         )
     try:
-        app.serve(settings, _announce)
+        app.serve(settings, partial(_announce, settings))
     except PortBusy as error:
         from paddock.cli import ports
 
@@ -93,10 +95,23 @@ def curl_line(url: str) -> str:
     return subprocess.list2cmdline(words) if os.name == "nt" else shlex.join(words)
 
 
-def _announce(url: str) -> None:
+def _announce(settings: Settings, url: str, holder: Mapping[str, Any] | None) -> None:
+    if holder is not None:
+        printing.say(_held(settings, holder))
     # Who reads only the first line, and closes the pipe, still has a server.
     with contextlib.suppress(BrokenPipeError):
         print(url, curl_line(url), "Ctrl+C stops it.", sep="\n", flush=True)
+
+
+def _held(settings: Settings, holder: Mapping[str, Any]) -> str:
+    """A sentence about the paddock that serves on the data home already."""
+    pid, url = holder.get("pid"), holder.get("url")
+    who = f"process {pid}, which serves at {url}" if pid and url else "another paddock"
+    return (
+        f"Warning: the data home {settings.home.root} is held by {who}. Both serve, each with engines of its own; "
+        "together they may take more memory than there is, and downloads are left to that one. Use that one, or give "
+        "this one a home of its own with PADDOCK_HOME."
+    )
 
 
 def _is_exposed(settings: Settings) -> bool:

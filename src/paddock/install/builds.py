@@ -24,6 +24,7 @@ from typing import Any, Literal
 import psutil
 
 from paddock.errors import BuildBroken, BuildUnknown, HomeUnusable, InstallBusy
+from paddock.ownership import Ownership
 from paddock.paths import Home, take_place, write_whole
 
 Origin = Literal["release", "source", "path"]
@@ -181,25 +182,22 @@ class Builds:
             InstallBusy: another one works; the message says which process, and since when.
             HomeUnusable: the folder cannot be written.
         """
+        lock = Ownership(self.folder / "lock")
         try:
-            self.folder.mkdir(parents=True, exist_ok=True)
-            lock = (self.folder / "lock").open("a+", encoding="utf-8")
+            is_ours = lock.take()
         except OSError as error:
             raise HomeUnusable(
                 f"{self.folder} cannot be written ({error.strerror}). Mend its rights, or move the data home with "
                 "PADDOCK_HOME."
             ) from error
-        with lock:
-            if not _locked(lock.fileno()):
-                lock.seek(0)
-                raise InstallBusy(f"Another paddock is installing{_owner(lock.read())}. Wait until it has ended.")
-            lock.seek(0)
-            lock.truncate()
-            json.dump({"pid": os.getpid(), "started_s": int(time.time())}, lock)
-            lock.flush()
+        if not is_ours:
+            raise InstallBusy(f"Another paddock is installing{_told(lock.holder())}. Wait until it has ended.")
+        try:
             for left in self.folder.glob(f"{STAGING}*"):
                 shutil.rmtree(left, ignore_errors=True)
             yield
+        finally:
+            lock.release()
 
     def _read(self, name: str) -> Build | None:
         folder = self.folder / name
@@ -266,26 +264,8 @@ def _written(build: Build, folder: Path) -> str:
     return json.dumps(fields, indent=1)
 
 
-def _locked(descriptor: int) -> bool:
-    try:
-        if sys.platform == "win32":
-            import msvcrt
-
-            # Far behind the text, which others must be able to read.
-            os.lseek(descriptor, 2**20, os.SEEK_SET)
-            msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
-        else:
-            import fcntl
-
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        return False
-    return True
-
-
-def _owner(text: str) -> str:
+def _told(holder: dict[str, Any]) -> str:
     with contextlib.suppress(ValueError, KeyError, TypeError, psutil.Error):
-        said = json.loads(text)
-        since_s = max(0, int(time.time()) - int(said["started_s"]))
-        return f" (process {int(said['pid'])}, {psutil.Process(int(said['pid'])).name()}, since {since_s} s)"
+        since_s = max(0, int(time.time()) - int(holder["started_s"]))
+        return f" (process {int(holder['pid'])}, {psutil.Process(int(holder['pid'])).name()}, since {since_s} s)"
     return ""

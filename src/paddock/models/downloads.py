@@ -30,7 +30,7 @@ from paddock.models.download_states import (
 from paddock.models.hub_cache import check_space
 from paddock.models.hub_choice import Plan, choose, parse_spec
 from paddock.models.hub_process import HubProcess, Listing
-from paddock.models.ownership import Ownership
+from paddock.ownership import Ownership
 from paddock.paths import Home
 
 _log = logging.getLogger(__name__)
