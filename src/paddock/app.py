@@ -24,6 +24,7 @@ from paddock.api.edge import Edge
 from paddock.api.routes import application
 from paddock.config import Settings
 from paddock.engine.pool import EMBEDDED, Pool
+from paddock.engine.remotes import Remotes
 from paddock.errors import PortBusy, SettingInvalid
 from paddock.models.catalog import Catalog
 from paddock.models.downloads import Downloads
@@ -36,6 +37,7 @@ from paddock.serving.shelf import Shelf
 from paddock.store.db import Database
 from paddock.store.keys import Keys
 from paddock.store.responses import ResponseStore
+from paddock.store.secrets import Secrets
 
 _log = logging.getLogger(__name__)
 
@@ -140,6 +142,7 @@ async def _serving(
                 settings=settings,
                 shelf=shelf,
                 pool=pool,
+                remotes=Remotes(settings.home, Secrets(database, settings.home), pool.connect),
                 responses=responses,
                 recorder=Recorder.of(settings),
                 keys=keys,

@@ -22,6 +22,7 @@
     ├── RequestUnknown            no recorded request of that id
     ├── StoreUnusable             the database cannot be opened, read or written
     ├── KeyUnknown                no key of that id
+    ├── RemoteUnknown             no remote engine of that name
     ├── SettingInvalid            a setting has a value that cannot be used
     ├── HomeUnusable              the data home cannot be written
     │   └── DiskTooFull           the disk cannot hold what is to be fetched
@@ -234,6 +235,10 @@ class StoreUnusable(PaddockError):
 
 class KeyUnknown(PaddockError):
     """No key has that id."""
+
+
+class RemoteUnknown(PaddockError):
+    """No remote engine has that name."""
 
 
 class SettingInvalid(PaddockError):

@@ -70,6 +70,16 @@ class Home:
         return self.root / "keys.secret"
 
     @property
+    def secrets_key(self) -> Path:
+        """The key under which secrets are kept."""
+        return self.root / "secrets.key"
+
+    @property
+    def remotes(self) -> Path:
+        """The engines elsewhere, without their keys."""
+        return self.root / "remotes.json"
+
+    @property
     def requests(self) -> Path:
         """What the flight recorder kept."""
         return self.root / "requests"

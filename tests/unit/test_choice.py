@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from paddock.engine.client import EngineClient
+from paddock.engine.client import Destination, EngineClient
 from paddock.engine.flags import EngineFlags
 from paddock.engine.plan import EnginePlan
 from paddock.engine.process import Endpoint, EngineProcess
@@ -308,7 +308,7 @@ class Rendering(EngineClient):
         self.refusal = refusal
         self.questions: list[str] = []
 
-    async def ask(self, endpoint: Endpoint, path: str, body: Json | None = None) -> Any:
+    async def ask(self, endpoint: Destination, path: str, body: Json | None = None) -> Any:
         self.questions.append(path)
         if self.refusal:
             raise self.refusal

@@ -40,6 +40,7 @@ SAMPLES: list[PaddockError] = [
     errors.RequestUnknown("2026"),
     errors.StoreUnusable("The database cannot be used."),
     errors.KeyUnknown("No key has the id 'x'."),
+    errors.RemoteUnknown("No remote has the name 'x'."),
     errors.ModelUnknown("gpt", known=["pocket-v0"], nearest="pocket-v0"),
     errors.AdapterUnknown("formal", base="pocket-v0", known=["brief"]),
     errors.ModelUnusable("'x.gguf' is not a GGUF file."),
@@ -102,7 +103,13 @@ def test_every_class_of_the_tree_has_a_sample() -> None:
 def test_the_table_holds_classes_of_the_tree_and_none_is_without_a_row() -> None:
     assert set(faults.TABLE) <= set(tree(PaddockError))
     # At start, or to the one who types.
-    told_elsewhere = {errors.SettingInvalid, errors.HomeUnusable, errors.PortBusy, errors.KeyUnknown}
+    told_elsewhere = {
+        errors.SettingInvalid,
+        errors.HomeUnusable,
+        errors.PortBusy,
+        errors.KeyUnknown,
+        errors.RemoteUnknown,
+    }
     told_elsewhere |= {errors.BuildError, *errors.BuildError.__subclasses__()}
     rows = set(faults.TABLE) - {PaddockError}
     without = {cls for cls in tree(PaddockError) if rows.isdisjoint(cls.__mro__)}

@@ -15,11 +15,12 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy import text
 
-from paddock.errors import SettingInvalid, StoreUnusable
+from paddock.errors import HomeUnusable, SettingInvalid, StoreUnusable
 from paddock.paths import Home
 from paddock.store.db import Database, mapped
 from paddock.store.keys import Keys
 from paddock.store.responses import ResponseStore, Stored
+from paddock.store.secrets import Secrets
 from paddock.store.tables import metadata
 from tests.fakes import postgres
 
@@ -165,3 +166,36 @@ def test_every_error_of_the_library_is_ours_afterwards() -> None:
         with pytest.raises(StoreUnusable), mapped("sqlite"):
             raise error
     assert not issubclass(StoreUnusable, SettingInvalid)
+
+
+async def test_a_secret_comes_back_and_lies_sealed_under_its_own_name(database: Database, tmp_path: Path) -> None:
+    home = Home(root=tmp_path)
+    secrets = Secrets(database, home)
+    secrets.put("a", "sk-grüß")
+    secrets.put("b", "other")
+    assert (secrets.get("a"), secrets.get("b"), secrets.get("c")) == ("sk-grüß", "other", None)
+    secrets.put("b", "newer")
+    assert secrets.get("b") == "newer"
+    with database.engine().begin() as connection:
+        sealed = connection.execute(text("SELECT sealed FROM secrets WHERE name = 'a'")).scalar_one()
+        assert b"sk-gr" not in bytes(sealed)
+        connection.execute(text("DELETE FROM secrets WHERE name = 'b'"))
+        connection.execute(text("UPDATE secrets SET name = 'b' WHERE name = 'a'"))
+    with pytest.raises(HomeUnusable, match=r"secrets\.key"):
+        secrets.get("b")
+    secrets.remove("b")
+    secrets.remove("b")
+    assert secrets.get("b") is None
+
+
+async def test_the_key_for_secrets_is_its_owners_alone_and_no_other_opens_them(
+    database: Database, tmp_path: Path
+) -> None:
+    home = Home(root=tmp_path)
+    Secrets(database, home).put("a", "sk-1")
+    assert home.secrets_key.stat().st_mode & 0o777 == 0o600
+    assert home.secrets_key.stat().st_nlink == 1
+    for spoilt in (bytes(32), b"short"):
+        home.secrets_key.write_bytes(spoilt)
+        with pytest.raises(HomeUnusable, match=r"secrets\.key"):
+            Secrets(database, home).get("a")

@@ -1,4 +1,4 @@
-"""Owns `POST /v1/chat/completions`; refuses to know how a prepared request is answered."""
+"""Owns `POST /v1/chat/completions` and its count of tokens; refuses to know how a prepared request is answered."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ from dataclasses import replace
 from typing import Any
 
 from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from paddock.api.edge import Edge
 from paddock.api.schemas import ChatRequest, check
 from paddock.protocol.normalize import normalize
 from paddock.protocol.responses_cursor import adapt_cursor
-from paddock.serving import choice, images
-from paddock.serving.decoding import decodable
+from paddock.serving import images
 from paddock.serving.prepare import Prepared, prepare, refuse_unsupported
 from paddock.serving.relay import Relay
 
@@ -21,7 +21,7 @@ CHAT = "/v1/chat/completions"
 
 
 def routes(edge: Edge) -> list[Route]:
-    """The route of chat completions."""
+    """The routes of chat completions."""
 
     async def chat(request: Request) -> Relay:
         body = await edge.body(request)
@@ -31,11 +31,19 @@ def routes(edge: Edge) -> list[Route]:
         prepared = replace(prepared, adapted=(*notes, *prepared.adapted))
         return edge.relay(*await edge.addressed(prepared))
 
-    return [Route("/v1/chat/completions", chat, methods=["POST"])]
+    async def input_tokens(request: Request) -> Response:
+        body = await edge.body(request)
+        prepared = prepared_chat(body, strict=edge.settings.strict_wire)
+        return JSONResponse({"input_tokens": await edge.count(*await edge.addressed(prepared))})
+
+    return [
+        Route("/v1/chat/completions", chat, methods=["POST"]),
+        Route("/v1/chat/completions/input_tokens", input_tokens, methods=["POST"]),
+    ]
 
 
 def prepared_chat(body: dict[str, Any], *, strict: bool) -> Prepared:
-    """A chat body, the client's own or a converted one, as the engine gets it.
+    """A chat body, the client's own or a converted one, checked and prepared.
 
     Raises:
         FieldInvalid, BadRequest, ImageRefused: with the field as `param`.
@@ -47,4 +55,4 @@ def prepared_chat(body: dict[str, Any], *, strict: bool) -> Prepared:
     check(ChatRequest, body, lenient=not strict)
     refuse_unsupported(body)
     images.check_sources(body)
-    return decodable(choice.narrow(prepare(CHAT, body, normalized=tuple(normalized))))
+    return prepare(CHAT, body, normalized=tuple(normalized))

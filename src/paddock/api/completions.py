@@ -17,13 +17,13 @@ def routes(edge: Edge) -> list[Route]:
     async def completions(request: Request) -> Relay:
         body = await edge.body(request)
         check(CompletionRequest, body)
-        model = await edge.model_for("text", body.get("model"))
+        model = await edge.answering("text", body.get("model"))
         return edge.relay(await edge.advised(prepare("/v1/completions", body), model), model)
 
     async def embeddings(request: Request) -> Relay:
         body = await edge.body(request)
         check(EmbeddingRequest, body)
-        return edge.relay(prepare("/v1/embeddings", body), await edge.model_for("embedding", body.get("model")))
+        return edge.relay(prepare("/v1/embeddings", body), await edge.answering("embedding", body.get("model")))
 
     return [
         Route("/v1/completions", completions, methods=["POST"]),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -11,18 +12,22 @@ from paddock.api.body import read_bytes, read_object
 from paddock.api.dialects import OPENAI
 from paddock.config import Settings
 from paddock.engine.pool import Pool
-from paddock.errors import BadRequest
+from paddock.engine.remotes import RemoteLease, RemoteModel, Remotes
+from paddock.engine.resident import Lease
+from paddock.errors import BadRequest, ModelUnknown
 from paddock.models.catalog import Model
 from paddock.models.downloads import Downloads
 from paddock.models.gguf import Task
 from paddock.recorder.recorder import Recorder
-from paddock.serving.choice import force
+from paddock.serving.choice import force, narrow
 from paddock.serving.control import harmless
 from paddock.serving.counting import count
+from paddock.serving.decoding import decodable
 from paddock.serving.images import Intake, admit
 from paddock.serving.passage import Passage, Straight
 from paddock.serving.prepare import Prepared, limited
 from paddock.serving.relay import Dialect, Patience, Relay
+from paddock.serving.remotely import RemoteRelay, counted, sent_away
 from paddock.serving.responses import Responses
 from paddock.serving.sampling import recommended
 from paddock.serving.shelf import Shelf
@@ -49,6 +54,7 @@ class Edge:
     settings: Settings
     shelf: Shelf
     pool: Pool
+    remotes: Remotes
     responses: Responses
     recorder: Recorder
     keys: Keys
@@ -62,32 +68,72 @@ class Edge:
         return await read_object(data)
 
     async def model_for(self, task: Task, name: str | None) -> Model:
-        """The model of that name, which must be of that task. Raises ModelUnknown or BadRequest."""
-        model = await self.shelf.find(name)
+        """The model of that name on this machine, which must be of that task. Raises ModelUnknown or BadRequest."""
+        return self._fit_for(task, await self._local(name))
+
+    async def answering(self, task: Task, name: str | None) -> Model | RemoteModel:
+        """As `model_for`, where a remote's model will do too; what that can, its remote knows."""
+        model = await self.find(name)
+        return model if isinstance(model, RemoteModel) else self._fit_for(task, model)
+
+    async def find(self, name: str | None) -> Model | RemoteModel:
+        """The model of that name or alias, here or elsewhere. Raises ModelUnknown or ModelUnusable."""
+        if model := self.remotes.meant(name or ""):
+            return model
+        try:
+            return await self.shelf.find(name)
+        except ModelUnknown as error:
+            # An alias may stand for a remote's model.
+            if model := self.remotes.meant(error.model):
+                return model
+            raise
+
+    async def _local(self, name: str | None) -> Model:
+        model = await self.find(name)
+        if isinstance(model, RemoteModel):
+            sentence = (
+                f"'{model.id}' is a model of the remote '{model.remote}'; this route asks engines of this machine."
+            )
+            raise BadRequest(f"{sentence} Name a model of `paddock models list`.", param="model")
+        return model
+
+    @staticmethod
+    def _fit_for(task: Task, model: Model) -> Model:
         if model.task == task:
             return model
         instead = _INSTEAD[task] if model.task == "text" else f"Use {_ROUTES[model.task]} with it."
         raise BadRequest(f"The model '{model.id}' {_DOES[model.task]} and {_DOES_NOT[task]}. {instead}", param="model")
 
-    async def addressed(self, prepared: Prepared) -> tuple[Prepared, Model]:
+    async def addressed(self, prepared: Prepared) -> tuple[Prepared, Model | RemoteModel]:
         """A prepared chat request as its model may read it, and that model. Raises ModelUnknown or BadRequest."""
-        model = await self.model_for("text", prepared.body.get("model"))
-        prepared = await self.advised(prepared, model)
+        model = await self.answering("text", prepared.body.get("model"))
+        if isinstance(model, RemoteModel):
+            return prepared, model
+        prepared = await self.advised(decodable(narrow(prepared)), model)
         if not self.settings.guard_control_text:
             return prepared, model
         return harmless(prepared, await self.shelf.control_texts(model)), model
 
-    async def advised(self, prepared: Prepared, model: Model) -> Prepared:
+    async def advised(self, prepared: Prepared, model: Model | RemoteModel) -> Prepared:
         """A prepared request with the model's recommended sampling where it leaves that out. Raises ModelUnusable."""
+        if isinstance(model, RemoteModel):
+            return prepared
         return recommended(prepared, await self.shelf.advice(model))
 
     def relay(
-        self, prepared: Prepared, model: Model, *, dialect: Dialect = OPENAI, passage: Passage | None = None
+        self,
+        prepared: Prepared,
+        model: Model | RemoteModel,
+        *,
+        dialect: Dialect = OPENAI,
+        passage: Passage | None = None,
     ) -> Relay:
         """The exchange that answers a prepared request, in `dialect`; the engine's own bytes without a `passage`."""
         settings = self.settings
-        prepared = limited(prepared, settings.answer_tokens_most)
         asked = prepared.body.get("model") or model.id
+        is_remote = isinstance(model, RemoteModel)
+        prepared = sent_away(prepared, model) if is_remote else replace(prepared, received=None)
+        prepared = limited(prepared, settings.answer_tokens_most)
         if asked != model.id:
             prepared = replace(prepared, served_by=model.id)
         patience = Patience(
@@ -95,19 +141,27 @@ class Edge:
             keepalive_s=settings.keepalive_s,
             answer_timeout_s=settings.answer_timeout_s,
         )
-        return Relay(
+        real = model.remote_id if is_remote else model.id
+        return (RemoteRelay if is_remote else Relay)(
             prepared,
-            pool=self.pool,
+            pool=self.remotes if is_remote else self.pool,
             model_id=model.id,
             dialect=dialect,
-            passage=passage or Straight(real=model.id, asked=str(asked)),
+            passage=passage or Straight(real=real, asked=str(asked)),
             patience=patience,
             intake=self.intake,
-            adapters={str(one.path): one.scale for one in model.adapters},
+            adapters={} if isinstance(model, RemoteModel) else {str(one.path): one.scale for one in model.adapters},
         )
 
-    async def count(self, prepared: Prepared, model: Model) -> int:
+    def lease(self, model: Model | RemoteModel) -> AbstractAsyncContextManager[Lease | RemoteLease]:
+        """The right to ask a model's engine, here or elsewhere. Raises as an exchange does."""
+        return self.remotes.lease(model.id) if isinstance(model, RemoteModel) else self.pool.lease(model.id)
+
+    async def count(self, prepared: Prepared, model: Model | RemoteModel) -> int:
         """The tokens of a prepared chat request's prompt. Raises as an exchange does."""
+        if isinstance(model, RemoteModel):
+            async with self.remotes.lease(model.id) as lease:
+                return await counted(lease, prepared)
         async with self.pool.lease(model.id) as lease:
             # A forced call is begun for the model, and what it is begun with is read as well.
             body = (await force(prepared, lease)).body if prepared.forces_call else prepared.body

@@ -9,6 +9,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from paddock.api.edge import Edge
+from paddock.engine.remotes import RemoteModel
 from paddock.models.catalog import Model
 
 
@@ -18,10 +19,13 @@ def routes(edge: Edge) -> list[Route]:
     async def listed(request: Request) -> Response:
         models = await edge.shelf.models()
         data = [entry(edge, model) for model in (*models, *await edge.shelf.tuned_models(models))]
+        data += [remote_entry(model) for model in await edge.remotes.models()]
         return JSONResponse({"object": "list", "data": data})
 
     async def one(request: Request) -> Response:
-        model = await edge.shelf.find(request.path_params["id"])
+        model = await edge.find(request.path_params["id"])
+        if isinstance(model, RemoteModel):
+            return JSONResponse(remote_entry(model))
         advice = {"recommended_sampling": (await edge.shelf.advice(model)).told()} if model.task == "text" else {}
         return JSONResponse({**entry(edge, model), **advice})
 
@@ -49,6 +53,18 @@ def entry(edge: Edge, model: Model) -> dict[str, Any]:
         "state": resident.engine.state if resident else "stopped",
         "live_requests": resident.leases if resident else 0,
         **({"base": model.id} if model.adapters else {}),
+    }
+
+
+def remote_entry(model: RemoteModel) -> dict[str, Any]:
+    """A model of a remote as `/v1/models` shows it; null is what its remote does not tell."""
+    return {
+        "id": model.id,
+        "object": "model",
+        "created": int(model.created_s),
+        "owned_by": model.remote,
+        "context_length": model.context_tokens,
+        "remote": {"name": model.remote, "id": model.remote_id},
     }
 
 

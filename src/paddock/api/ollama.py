@@ -17,6 +17,7 @@ from paddock.api.chat import prepared_chat
 from paddock.api.dialects import OLLAMA
 from paddock.api.edge import Edge
 from paddock.api.models import entry
+from paddock.engine.remotes import RemoteModel
 from paddock.engine.resident import Resident
 from paddock.errors import BadRequest
 from paddock.models.catalog import Model
@@ -77,14 +78,15 @@ class _Ollama:
 
     async def embed(self, request: Request) -> Response:
         body = embed_form(await self.edge.body(request))
-        model = await self.edge.model_for("embedding", body["model"])
+        model = await self.edge.answering("embedding", body["model"])
         if not body["input"]:
             # As Ollama answers: nothing was asked, so nothing is made.
             return JSONResponse({"model": model.id, "embeddings": [], "embedding": [], "prompt_eval_count": 0})
 
         async def asked() -> dict[str, Any]:
-            async with self.edge.pool.lease(model.id) as lease:
-                return dict(await lease.client.ask(lease.endpoint, "/v1/embeddings", body))
+            async with self.edge.lease(model) as lease:
+                sent = {**body, "model": model.remote_id} if isinstance(model, RemoteModel) else body
+                return dict(await lease.client.ask(lease.endpoint, "/v1/embeddings", sent))
 
         answer = await attended(request, asked)
         vectors = [one["embedding"] for one in answer["data"]]
@@ -131,11 +133,11 @@ async def _loaded(edge: Edge, request: Request, body: dict[str, Any], empty: dic
 
     `empty` is what an answer without words holds.
     """
-    model = await edge.model_for("text", model_of(body))
+    model = await edge.answering("text", model_of(body))
     is_to_go = body.get("keep_alive") in _AT_ONCE
 
     async def loaded() -> None:
-        async with edge.pool.lease(model.id):
+        async with edge.lease(model):
             pass
 
     await attended(request, lambda: edge.pool.unload(model.id) if is_to_go else loaded())

@@ -28,6 +28,7 @@ from paddock.api import (
     native,
     ollama,
     openapi,
+    remotes,
     requests,
     responses,
 )
@@ -47,6 +48,7 @@ _ROOMS = (
     models,
     fit,
     loaded,
+    remotes,
     model_settings,
     native,
     ollama,

@@ -25,7 +25,21 @@ from typing import Annotated
 import typer
 
 from paddock import __version__
-from paddock.cli import chat, config, connect, doctor, downloads, engine, keys, models, printing, pull, requests, serve
+from paddock.cli import (
+    chat,
+    config,
+    connect,
+    doctor,
+    downloads,
+    engine,
+    keys,
+    models,
+    printing,
+    pull,
+    remotes,
+    requests,
+    serve,
+)
 from paddock.errors import (
     BuildBroken,
     BuildRefused,
@@ -62,6 +76,7 @@ app.add_typer(downloads.app, name="downloads")
 app.add_typer(doctor.app, name="doctor")
 app.add_typer(engine.app, name="engine")
 app.add_typer(keys.app, name="keys")
+app.add_typer(remotes.app, name="remotes")
 app.add_typer(requests.app, name="requests")
 app.command("connect", context_settings={"allow_extra_args": True, "ignore_unknown_options": True})(connect.connect)
 app.add_typer(config.app, name="config")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, cast
 
 import typer
 
-from paddock.cli import aliases, fit, loaded, model_settings, printing
+from paddock.cli import aliases, fit, loaded, model_settings, printing, remotes
 from paddock.config import load
 from paddock.errors import size
 
@@ -31,7 +31,7 @@ def models(context: typer.Context) -> None:
 def list_models(as_json: Json = False) -> None:
     """List the models that can be served, and name the files that cannot."""
     catalog = _catalog()
-    usable, broken = catalog.models(), catalog.broken()
+    usable, broken, elsewhere = catalog.models(), catalog.broken(), remotes.looked(load(), spares_told=True)
     adapters = _adapters_of(catalog, usable)
     if as_json:
         printing.data(
@@ -39,6 +39,7 @@ def list_models(as_json: Json = False) -> None:
                 "models": [entry(model) for model in usable],
                 "adapters": adapters,
                 "broken": [_broken_entry(file) for file in broken],
+                "remotes": [remotes.entry(remote) for remote in elsewhere],
             }
         )
         return
@@ -55,6 +56,11 @@ def list_models(as_json: Json = False) -> None:
                 model.origin,
             )
             for model in usable
+        ]
+        + [
+            (model.id, "-", "-", "-", "-", str(model.context_tokens or "-"), f"remote {model.remote}")
+            for remote in elsewhere
+            for model in remote.models
         ],
         right=("SIZE", "PARAMETERS", "CONTEXT"),
     )
@@ -75,6 +81,9 @@ def list_models(as_json: Json = False) -> None:
         )
     for file in broken:
         printing.say(f"Not usable: {file.id}: {file.reason}")
+    for remote in elsewhere:
+        if remote.health.reason:
+            printing.say(f"The remote {remote.record.name}: {remote.health.state}: {remote.health.reason}")
 
 
 @app.command("show")

@@ -7,11 +7,10 @@ import re
 import socket
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
-from typing import Any, cast
+from typing import Any, Protocol, cast
 
 import aiohttp
 
-from paddock.engine.process import Endpoint
 from paddock.errors import ContextOverflow, EngineNotConnected, EngineRefused, EngineUnreachable
 
 _CONNECT_TIMEOUT_S = 5.0
@@ -23,6 +22,19 @@ _ERROR_BODY_BYTES = 64 * 1024
 
 # What an HTTP client raises when the transport, not the request, is at fault. The asyncio time-out is OSError's child.
 TRANSPORT_FAULTS: tuple[type[Exception], ...] = (aiohttp.ClientError, OSError, TimeoutError)
+
+
+class Destination(Protocol):
+    """Where an engine listens, on this machine or elsewhere. An empty `api_key` is not sent."""
+
+    @property
+    def api_key(self) -> str:
+        """The word by which paddock is let in there."""
+        ...
+
+    def url_of(self, path: str) -> str:
+        """The address of the engine's route that llama.cpp's server has at `path`."""
+        ...
 
 
 class Answer:
@@ -70,7 +82,7 @@ def _socket(address: tuple[Any, ...]) -> socket.socket:
 
 
 class EngineClient:
-    """One pool of connections to the engines of this machine."""
+    """One pool of connections to engines."""
 
     def __init__(self) -> None:
         self._session = aiohttp.ClientSession(
@@ -87,21 +99,21 @@ class EngineClient:
         await self._session.close()
 
     @asynccontextmanager
-    async def open(self, endpoint: Endpoint, path: str, body: bytes, *, streamed: bool) -> AsyncGenerator[Answer]:
+    async def open(self, endpoint: Destination, path: str, body: bytes, *, streamed: bool) -> AsyncGenerator[Answer]:
         """POST `body` (JSON) and yield the answer once its status is here; the connection is closed on leaving.
 
         Raises:
             EngineNotConnected: the engine does not listen.
             EngineUnreachable: the connection broke.
         """
-        headers = {"Content-Type": "application/json", "Authorization": f"Bearer {endpoint.api_key}"}
+        headers = _headers(endpoint)
         if streamed:
             # llama.cpp's server closes after each stream, although it promises to keep the connection: a pooled one
             # would break under the next request.
             headers["Connection"] = "close"
         try:
             response = await self._session.post(
-                f"http://127.0.0.1:{endpoint.port}{path}",
+                endpoint.url_of(path),
                 data=body,
                 headers=headers,
                 allow_redirects=False,
@@ -118,14 +130,15 @@ class EngineClient:
             # Gives a finished connection back to the pool; closes any other at once, which is what stops the engine.
             response.close()
 
-    async def ask(self, endpoint: Endpoint, path: str, body: dict[str, Any] | None = None) -> Any:
+    async def ask(self, endpoint: Destination, path: str, body: dict[str, Any] | None = None) -> Any:
         """One small JSON question (GET without a body). Raises EngineRefused or EngineUnreachable."""
         try:
             async with self._session.request(
                 "GET" if body is None else "POST",
-                f"http://127.0.0.1:{endpoint.port}{path}",
+                endpoint.url_of(path),
                 data=None if body is None else json.dumps(body).encode(),
-                headers={"Content-Type": "application/json", "Authorization": f"Bearer {endpoint.api_key}"},
+                headers=_headers(endpoint),
+                allow_redirects=False,
             ) as response:
                 text = await response.text()
                 if response.status != 200:
@@ -137,6 +150,13 @@ class EngineClient:
             raise EngineNotConnected() from error
         except TRANSPORT_FAULTS as error:
             raise EngineUnreachable() from error
+
+
+def _headers(endpoint: Destination) -> dict[str, str]:
+    headers = {"Content-Type": "application/json"}
+    if endpoint.api_key:
+        headers["Authorization"] = f"Bearer {endpoint.api_key}"
+    return headers
 
 
 # Engines tell an overflow in words of their own; the two token counts in them are what a caller needs.

@@ -48,6 +48,10 @@ class Endpoint:
     api_key: str
     generation: int
 
+    def url_of(self, path: str) -> str:
+        """The address of one of the engine's routes."""
+        return f"http://127.0.0.1:{self.port}{path}"
+
 
 class EngineProcess:
     """The life of one engine: started when wanted, watched, restarted after a crash, stopped within seconds.

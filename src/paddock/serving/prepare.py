@@ -34,7 +34,7 @@ class Prepared:
 
     `adapted` says what was put otherwise (`x-paddock-adapted`), `sampling` what the model was recommended with
     (`x-paddock-sampling`); `served_by` is the model's id where the client named another (`x-paddock-model`); `tools`
-    are the client's own where `body` holds a copy of them for decoding.
+    are the client's own where `body` holds a copy of them for decoding. `received` is the body before any of that.
     """
 
     path: str
@@ -52,6 +52,7 @@ class Prepared:
     heals: bool = False
     is_single_call: bool = False
     tools: list[Any] | None = None
+    received: dict[str, Any] | None = None
 
     def encoded(self) -> bytes:
         """The body's bytes. Text stays as it is, but for halves of a pair, which UTF-8 cannot hold and JSON escapes."""
@@ -150,4 +151,5 @@ def prepare(path: str, body: dict[str, Any], *, normalized: tuple[str, ...] = ()
         is_single_call=body.get("parallel_tool_calls") is False and bool(sent.get("tools")),
         legacy_image=body.get("image_base64") or None,
         normalized=normalized,
+        received=body,
     )

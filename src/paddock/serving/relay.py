@@ -9,16 +9,15 @@ from __future__ import annotations
 import math
 import re
 import time
-from collections.abc import AsyncGenerator, Callable, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import AsyncGenerator, Callable, Collection, Mapping
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import anyio
 from anyio.abc import TaskGroup
 from starlette.types import Receive, Scope, Send
 
-from paddock.engine.pool import Pool
 from paddock.engine.resident import Lease, Place
 from paddock.errors import (
     BadRequest,
@@ -73,6 +72,22 @@ class Patience:
     status_deadline_s: float
     keepalive_s: float
     answer_timeout_s: float
+
+
+class Source(Protocol):
+    """Who has the model: the pool of this machine's engines, or the remotes. A place is its own, and handed back."""
+
+    def queued(self, model_id: str, adapters: Collection[str] = ()) -> AbstractAsyncContextManager[Any]:
+        """As `Pool.queued`."""
+        ...
+
+    def leased(self, place: Any) -> AbstractAsyncContextManager[Any]:
+        """As `Pool.leased`."""
+        ...
+
+    def progress(self, place: Any) -> str:
+        """As `Pool.progress`."""
+        ...
 
 
 @dataclass(kw_only=True)
@@ -143,7 +158,7 @@ class Relay:
         self,
         prepared: Prepared,
         *,
-        pool: Pool,
+        pool: Source,
         model_id: str,
         dialect: Dialect,
         passage: Passage,
@@ -298,7 +313,7 @@ class Relay:
         A request that no byte of which reached the engine is sent once more, after the engine was started again.
         """
         async with AsyncExitStack() as stack:
-            lease = await stack.enter_async_context(self._pool.leased(place))
+            lease: Lease = await stack.enter_async_context(self._pool.leased(place))
             engine, endpoint = lease.resident.engine, lease.endpoint
             try:
                 prepared = await self._fitted(lease)

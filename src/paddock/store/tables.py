@@ -49,3 +49,12 @@ keys = Table(
     Column("last_used_s", Float, nullable=True),
     Column("is_recorded", Boolean, nullable=False, default=False),
 )
+
+# `sealed` is a nonce and a cipher text; what opens it lies in a file beside the database.
+secrets = Table(
+    "secrets",
+    metadata,
+    Column("name", String(400), primary_key=True),
+    Column("sealed", LargeBinary, nullable=False),
+    Column("created_s", Float, nullable=False),
+)
