@@ -21,7 +21,7 @@ from paddock.protocol.sse import comment
 from paddock.rehearsal.rehearsal import Progress, Verdict, rehearse
 from paddock.rehearsal.rules import RULES
 from paddock.rehearsal.shapes import Shape, shapes_of
-from paddock.serving.relay import STREAM_HEADERS
+from paddock.serving.wire import STREAM_HEADERS
 
 _WAIT_S = 30
 

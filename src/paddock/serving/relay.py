@@ -39,6 +39,7 @@ from paddock.serving.inspecting import note_prompt
 from paddock.serving.passage import EVENTS, Passage
 from paddock.serving.prepare import Prepared
 from paddock.serving.tuning import tuned
+from paddock.serving.wire import Wire
 
 if TYPE_CHECKING:
     from paddock.engine.client import Answer
@@ -50,11 +51,6 @@ _SETTLE_S = 0.3
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 # Clients take 16 KB of headers in all, or fewer.
 _NOTE_CHARACTERS_MOST = 2000
-STREAM_HEADERS = (
-    (b"cache-control", b"no-cache"),
-    (b"connection", b"keep-alive"),
-    (b"x-accel-buffering", b"no"),
-)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -90,67 +86,6 @@ class Source(Protocol):
         ...
 
 
-@dataclass(kw_only=True)
-class _Wire:
-    """The client's side of the exchange: what was sent so far, and when.
-
-    `opens_s` and `written_s` are on the monotonic clock: when the stream is to be opened without the engine's status,
-    and when something was last written. `sign` is there only while a sign of life is being sent, so that neither the
-    engine's bytes nor the end overtake it.
-    """
-
-    send: Send
-    headers: list[tuple[bytes, bytes]]
-    opens_s: float
-    passage: Passage
-    written_s: float = 0.0
-    is_open: bool = False
-    is_over: bool = False
-    has_left: bool = False
-    sign: anyio.Event | None = None
-
-    async def begin(self, status: int, headers: list[tuple[bytes, bytes]]) -> None:
-        self.is_open = True
-        self.written_s = time.monotonic()
-        await self.send({"type": "http.response.start", "status": status, "headers": [*self.headers, *headers]})
-
-    async def open_stream(self, note: bytes = b"") -> None:
-        """Begin a stream with what its dialect opens with."""
-        await self.begin(200, [(b"content-type", self.passage.content_type), *STREAM_HEADERS])
-        if first := self.passage.opening() + note:
-            await self.send({"type": "http.response.body", "body": first, "more_body": True})
-
-    async def write(self, data: bytes, *, more: bool = True) -> None:
-        if not more:
-            self.is_over = True
-        if self.has_left:
-            # The exchange is being cancelled. anyio passes over a task whose next read is already there, which a fast
-            # engine's always is; waiting here lets the cancellation in.
-            await anyio.sleep_forever()
-        if self.sign:
-            await self.sign.wait()
-        await self.send({"type": "http.response.body", "body": data, "more_body": more})
-        self.written_s = time.monotonic()
-
-    async def show_life(self, note: bytes) -> None:
-        self.sign = anyio.Event()
-        try:
-            if self.is_open:
-                await self.send({"type": "http.response.body", "body": note, "more_body": True})
-                self.written_s = time.monotonic()
-            else:
-                await self.open_stream(note)
-        finally:
-            self.sign.set()
-            self.sign = None
-
-    async def whole(self, status: int, content_type: bytes, body: bytes) -> None:
-        self.is_over = True
-        length = str(len(body)).encode()
-        await self.begin(status, [(b"content-type", content_type), (b"content-length", length)])
-        await self.write(body, more=False)
-
-
 class Relay:
     """One request's way to the engine and back. Call it as an ASGI application, once."""
 
@@ -183,7 +118,7 @@ class Relay:
         self._recording = scope.get("paddock.recording")
         self._heard = Heard() if self._recording else None
         headers = _note_headers(self._prepared)
-        wire = _Wire(send=send, headers=headers, opens_s=math.inf, passage=self._passage)
+        wire = Wire(send=send, headers=headers, opens_s=math.inf, passage=self._passage)
         try:
             async with anyio.create_task_group() as group:
                 self._tasks = group
@@ -199,7 +134,7 @@ class Relay:
             if self._recording and self._heard:
                 self._recording.events(self._heard.events())
 
-    async def _attend(self, wire: _Wire, place: Place, receive: Receive, exchange: anyio.CancelScope) -> None:
+    async def _attend(self, wire: Wire, place: Place, receive: Receive, exchange: anyio.CancelScope) -> None:
         """Until the client leaves, which ends the exchange: open its stream in time and break long silences."""
         while True:
             with anyio.move_on_after(await self._break_silence(wire, place)):
@@ -209,7 +144,7 @@ class Relay:
                 exchange.cancel()
                 return
 
-    async def _break_silence(self, wire: _Wire, place: Place) -> float:
+    async def _break_silence(self, wire: Wire, place: Place) -> float:
         """Show life if it is time to; the seconds until that is to be looked at again."""
         keepalive_s = self._patience.keepalive_s
         if wire.is_over or wire.opens_s == math.inf:
@@ -228,7 +163,7 @@ class Relay:
             return self._patience.answer_timeout_s
         return self._patience.status_deadline_s if place.is_warm else 0.0
 
-    async def _answer(self, wire: _Wire, attend: Callable[[Place], None]) -> None:
+    async def _answer(self, wire: Wire, attend: Callable[[Place], None]) -> None:
         """Once the request has its place, `attend` to the client and answer it; one without a place is refused."""
         try:
             async with self._pool.queued(self._model_id, self._adapters) as place:
@@ -250,7 +185,7 @@ class Relay:
                 _log.info("stream ended by %s: %s", type(error).__name__, error.message)
                 await wire.write(self._passage.fail(self._dialect.describe(error)), more=False)
 
-    async def _plain(self, wire: _Wire, place: Place) -> None:
+    async def _plain(self, wire: Wire, place: Place) -> None:
         """The whole answer with the engine's real status, its bytes as they came."""
         timeout_s = self._patience.answer_timeout_s
         body, content_type = b"", "application/json"
@@ -272,7 +207,7 @@ class Relay:
         wire.headers += [(name.encode(), _header_value(text)) for name, text in amendments.notes]
         await wire.whole(200, content_type.encode("latin-1"), self._passage.whole(body))
 
-    async def _streamed(self, wire: _Wire, place: Place) -> None:
+    async def _streamed(self, wire: Wire, place: Place) -> None:
         """Status before stream while the engine is ready; an open stream with signs of life where that takes long."""
         async with AsyncExitStack() as stack:
             answer: Answer | None = None
@@ -286,7 +221,7 @@ class Relay:
                 await wire.open_stream()
             await self._forward(wire, answer)
 
-    async def _forward(self, wire: _Wire, answer: Answer) -> None:
+    async def _forward(self, wire: Wire, answer: Answer) -> None:
         """Hand every frame on as it comes."""
         passage, amendments = self._passage, Amendments(self._prepared)
         try:

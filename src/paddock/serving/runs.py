@@ -18,7 +18,7 @@ from paddock.errors import TooBusy
 from paddock.log import named
 from paddock.protocol.sse import comment
 from paddock.serving.passage import EVENTS
-from paddock.serving.relay import STREAM_HEADERS
+from paddock.serving.wire import STREAM_HEADERS
 
 _log = named(__name__)
 _RUNS_MOST = 64
