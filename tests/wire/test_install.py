@@ -221,7 +221,8 @@ BROKEN: dict[str, tuple[str, Behaviour, str]] = {
     "crashes": (NAME, {"exit_status": 139, "words": "Illegal instruction"}, "Illegal instruction"),
     "answers nothing": (NAME, {"answers_empty": True}, "empty answer"),
     "makes no call": (NAME, {"calls_nothing": True}, "no tool call"),
-    "falls back to the processor": ("linux-cuda-12.4-x64", {}, "finds no device"),
+    # Told apart from the build that works, which is the same archive where both are made within a second.
+    "falls back to the processor": ("linux-cuda-12.4-x64", {"devices": []}, "finds no device"),
 }  # fmt: skip
 
 
