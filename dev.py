@@ -25,11 +25,12 @@ import sysconfig
 import tempfile
 import time
 from collections.abc import Callable, Generator, Sequence
-from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import NoReturn
 from xml.etree import ElementTree
+
+from tools import build_page as page
+from tools.outcome import Outcome, summary, verification
 
 ROOT = Path(__file__).resolve().parent
 VENV = ROOT / ".venv"
@@ -39,7 +40,7 @@ BIN = VENV / ("Scripts" if WINDOWS else "bin")
 PYTHON = BIN / ("python.exe" if WINDOWS else "python")
 SETS = ("run", "test")  # `test` holds all of `run`
 MAKERS = {step: ROOT / "tests" / "tiers" / f"{step}.py" for step in ("clients", "source")}
-EVERY_DAY = ("lint", "format", "types", "unit", "wire", "journeys", "fuzz")
+EVERY_DAY = ("lint", "format", "types", "web", "unit", "wire", "journeys", "page", "fuzz")
 TIERS = (*EVERY_DAY, "clients", "kill", "leave", "debian13", "source", "soak", "all")
 
 
@@ -214,11 +215,34 @@ def link() -> None:
 def run(extra: Sequence[str]) -> NoReturn:
     """Start paddock in place of this process, with `serve` unless something else was asked for."""
     ensure("run")
+    build_page()
     words = list(extra) or ["serve"]
     if WINDOWS:
         sys.exit(subprocess.call([str(PYTHON), "-m", "paddock", *words]))
     sys.stdout.flush()
     os.execv(PYTHON, [str(PYTHON), str(BIN / "paddock"), *words])
+
+
+def build_page() -> None:
+    """Build the page where its sources have changed since; with Node from a wheel where the machine has none."""
+    if page.is_fresh():
+        return
+    started = time.monotonic()
+    ensure_node()
+    say("Building the page.")
+    if call("tools.build_page"):
+        fail("the page could not be built; what is said above tells why.")
+    say(f"The page is ready ({time.monotonic() - started:.0f} s).")
+
+
+def ensure_node() -> None:
+    """Have a Node that builds the page: the machine's, or one from a wheel, put into `.venv`."""
+    if call("tools.build_page", "--ask") == 0:
+        return
+    say("This machine has no Node.js of 20.19 or 22.12: installing one into .venv.")
+    words = ["pip", "install", "--quiet", "--require-hashes", "--no-deps", "--only-binary=:all:"]
+    if call(*words, "--disable-pip-version-check", "-r", str(ROOT / "requirements" / "node.txt")):
+        fail("Node.js could not be installed from requirements/node.txt.")
 
 
 def call(*words: str) -> int:
@@ -232,7 +256,9 @@ def call(*words: str) -> int:
 
 def fmt(extra: Sequence[str]) -> int:
     ensure("test")
+    ensure_node()
     codes = [call("ruff", "check", "--fix", *extra), call("ruff", "format", *extra)]
+    codes.append(call("tools.check_page", "--write"))
     return max(*codes, subprocess.call([str(PYTHON), "docs/generate.py"], cwd=ROOT))
 
 
@@ -256,17 +282,8 @@ def lock(extra: Sequence[str]) -> int:
     code = code or call(*words, "tests/clients/python.in", "--output-file=requirements/clients.txt")
     # aider has an environment of its own, and what the bench stands beside paddock another.
     code = code or call(*words, "tests/clients/aider.in", "--output-file=requirements/aider.txt")
+    code = code or call(*words, "requirements/node.in", "--output-file=requirements/node.txt")
     return code or call(*words, "requirements/bench.in", "--output-file=requirements/bench.txt")
-
-
-@dataclass(frozen=True, kw_only=True)
-class Outcome:
-    """How one step of the tests went. `counts` are pytest's, where pytest was what ran."""
-
-    step: str
-    code: int
-    took_s: float
-    counts: dict[str, int]
 
 
 def pytest(step: str, extra: Sequence[str], *selection: str) -> Outcome:
@@ -299,6 +316,7 @@ def perform(step: str, extra: Sequence[str], *, full: bool) -> Outcome:
         "lint": lambda: call("ruff", "check"),
         "format": lambda: call("ruff", "format", "--check"),
         "types": lambda: call("pyright"),
+        "web": lambda: call("tools.check_page"),
         "debian13": lambda: subprocess.call([sys.executable, str(ROOT / "tests" / "tiers" / "debian13.py")]),
     }
     say(f"\n{step}")
@@ -317,6 +335,7 @@ def perform(step: str, extra: Sequence[str], *, full: bool) -> Outcome:
 
 def test(tier: str | None, extra: Sequence[str]) -> int:
     ensure("test")
+    ensure_node()
     subprocess.call([sys.executable, str(ROOT / "tests" / "tiers" / "machine.py")])
     daily = EVERY_DAY
     if tier in (None, "all"):
@@ -330,41 +349,10 @@ def test(tier: str | None, extra: Sequence[str]) -> int:
     for outcome in outcomes:
         say(f"{outcome.step:<10} {'ok' if outcome.code == 0 else 'FAILED':<7} {outcome.took_s:7.1f} s")
     if tier == "all":
-        (ROOT / "docs" / "verification.md").write_text(verification(outcomes), "utf-8")
+        (ROOT / "docs" / "verification.md").write_text(verification(outcomes, ROOT), "utf-8")
         say("Written to docs/verification.md.")
     say(summary(outcomes))
     return 1 if any(o.code for o in outcomes) else 0
-
-
-def summary(outcomes: Sequence[Outcome]) -> str:
-    """The last line, in the shape of pytest's own, over all steps."""
-    words = {"failures": "failed", "passed": "passed", "skipped": "skipped", "errors": "errors"}
-    totals = {word: sum(o.counts.get(name, 0) for o in outcomes) for name, word in words.items()}
-    named = ", ".join(f"{count} {word}" for word, count in totals.items() if count or word == "passed")
-    broken = ", ".join(o.step for o in outcomes if o.code)
-    return f"===== {named} in {sum(o.took_s for o in outcomes):.2f}s{f' ({broken} FAILED)' if broken else ''} ====="
-
-
-def verification(outcomes: Sequence[Outcome]) -> str:
-    """The record of a full run: date, commit, machine, counts."""
-
-    def git(*words: str) -> str:
-        done = subprocess.run(["git", *words], cwd=ROOT, capture_output=True, text=True, check=False)
-        return done.stdout.strip()
-
-    changed = " with uncommitted changes" if git("status", "--porcelain", "--untracked-files=no") else ""
-    rows = [
-        f"| {o.step} | {'ok' if o.code == 0 else 'failed'} | {o.counts.get('passed', '')} | "
-        f"{o.counts['failures'] + o.counts['errors'] if o.counts else ''} | {o.took_s:.0f} |"
-        for o in outcomes
-    ]
-    head = (
-        "# Verification\n\nWritten by `python3 dev.py test --tier all`; do not edit.\n\n"
-        f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC, commit {git('rev-parse', '--short=12', 'HEAD')}{changed}, "
-        f"Python {sys.version.split()[0]}, {os.cpu_count()} CPUs.\n\n"
-        "| step | outcome | passed | failed | seconds |\n|---|---|---|---|---|\n"
-    )
-    return head + "\n".join(rows) + "\n"
 
 
 def main(argv: Sequence[str]) -> int:

@@ -53,7 +53,12 @@ def tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (tree / "requirements").mkdir()
     (tree / "requirements" / "run.txt").write_text(make_wheel(tree, "1.0"), "utf-8")
     (tree / "requirements" / "test.txt").write_text("nothing-that-run-may-touch==1\n", "utf-8")
-    (tree / "dev.py").write_bytes((ROOT / "dev.py").read_bytes())
+    (tree / "tools").mkdir()
+    for name in ("dev.py", "tools/__init__.py", "tools/build_page.py", "tools/outcome.py"):
+        (tree / name).write_bytes((ROOT / name).read_bytes())
+    # A page without its sources, as archives hold it, is not built.
+    (tree / "src" / "paddock" / "_page").mkdir()
+    (tree / "src" / "paddock" / "_page" / "index.html").touch()
     return tree
 
 
@@ -112,4 +117,4 @@ def test_counts_are_read_from_a_report_and_summed_in_one_closing_line(tmp_path: 
         dev.Outcome(step="wire", code=1, took_s=2.5, counts=counts),
     ]
     assert dev.summary(outcomes) == "===== 2 failed, 6 passed, 1 errors in 3.75s (wire FAILED) ====="
-    assert "| wire | failed | 6 | 3 | 2 |" in dev.verification(outcomes)
+    assert "| wire | failed | 6 | 3 | 2 |" in dev.verification(outcomes, ROOT)

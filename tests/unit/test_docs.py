@@ -13,6 +13,7 @@ import typer
 
 from docs import generate
 from paddock import errors
+from paddock.api.page import PATHS
 from paddock.cli import app
 from paddock.config import NAMES
 
@@ -33,9 +34,10 @@ def text() -> str:
 
 def routes() -> Iterator[str]:
     """`METHOD /path` of every route that the files of the api room make."""
+    yield from (f"GET {path}" for path in PATHS)
     for path in API.rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_bytes())):
-            if isinstance(node, ast.Call) and ast.unparse(node.func) == "Route":
+            if isinstance(node, ast.Call) and ast.unparse(node.func) == "Route" and ast.unparse(node.args[0]) != "path":
                 methods = next(
                     (ast.literal_eval(word.value) for word in node.keywords if word.arg == "methods"), ["GET"]
                 )

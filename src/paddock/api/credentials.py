@@ -6,12 +6,10 @@ import ipaddress
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from paddock.api.page import is_open
 from paddock.config import Settings
 from paddock.errors import KeyRefused
 from paddock.store.keys import PREFIX, Keys
-
-# A sign of life tells nothing of anyone.
-_OPEN_PATHS = ("/", "/health")
 
 
 def is_loopback(host: str) -> bool:
@@ -43,7 +41,7 @@ class Credentials:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass one request on. Raises KeyRefused or StoreUnusable, for the guard to tell."""
-        if scope["type"] == "http" and scope["path"] not in _OPEN_PATHS:
+        if scope["type"] == "http" and not is_open(scope["path"]):
             text = _presented(scope)
             if text.startswith(PREFIX):
                 key = await self._keys.verify(text)

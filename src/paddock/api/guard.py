@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from paddock.api.dialects import dialect_of, headers_of
+from paddock.api.page import is_open
 from paddock.errors import PaddockError, PageForbidden
 from paddock.log import named
 
@@ -21,8 +22,6 @@ _log = named(__name__)
 _LOOPBACK_NAMES = ("localhost", "127.0.0.1", "::1")
 _ANY_ADDRESS = ("0.0.0.0", "::")  # noqa: S104 - compared, not bound
 _CHECKED = (b"host", b"origin", b"sec-fetch-site")
-# A sign of life does nothing and tells nothing, so that a link may lead there.
-_OPEN_PATHS = ("/", "/health")
 _PREFLIGHT_HEADERS = (
     (b"access-control-allow-methods", b"GET, POST, DELETE, OPTIONS"),
     (b"access-control-allow-headers", b"*, authorization, content-type, x-api-key"),
@@ -118,7 +117,7 @@ class Guard:
 
 def _refuse_embedding(scope: Scope, site: str, *, is_allowed: bool) -> None:
     """A page of elsewhere lets its browser fetch this, without an Origin. Raises PageForbidden."""
-    if not is_allowed and scope["path"] not in _OPEN_PATHS and site.strip().lower() in ("cross-site", "same-site"):
+    if not is_allowed and not is_open(scope["path"]) and site.strip().lower() in ("cross-site", "same-site"):
         raise PageForbidden("A web page of another origin asked. If it may, add its origin to allowed_origins.")
 
 

@@ -28,6 +28,7 @@ from paddock.api import (
     native,
     ollama,
     openapi,
+    page,
     remotes,
     requests,
     responses,
@@ -60,10 +61,11 @@ _ROOMS = (
 def application(edge: Edge) -> ASGIApp:
     """The whole HTTP application, behind its guard."""
     health = doctor.Doctor(edge)
-    routes = [*_signs_of_life(edge), health.route(), *(route for room in _ROOMS for route in room.routes(edge))]
-    counted = metrics.Counted(known=frozenset(route.path for route in routes))
+    routes = _published(edge, health)
+    counted = metrics.Counted(known=frozenset(route.path for route in (*routes, *page.routes())))
     routes.append(counted.route(edge))
     routes.append(openapi.route(routes))
+    routes += page.routes()
     lanes = {r.path: r.endpoint for r in routes if "POST" in (r.methods or ()) and "{" not in r.path}
     inner = Starlette(
         routes=routes, exception_handlers={HTTPException: _unrouted, PaddockError: _refused, Exception: _refused}
@@ -80,6 +82,15 @@ def application(edge: Edge) -> ASGIApp:
     return health.inside.app
 
 
+def described(edge: Edge) -> dict[str, Any]:
+    """The OpenAPI description of the published routes. `edge` is not asked anything."""
+    return openapi.document(_published(edge, doctor.Doctor(edge)))
+
+
+def _published(edge: Edge, health: doctor.Doctor) -> list[Route]:
+    return [*_signs_of_life(edge), health.route(), *(route for room in _ROOMS for route in room.routes(edge))]
+
+
 def _signs_of_life(edge: Edge) -> list[Route]:
     async def health(request: Request) -> Response:
         """Whether paddock answers, and what its engines are doing."""
@@ -89,11 +100,7 @@ def _signs_of_life(edge: Edge) -> list[Route]:
         about = {"status": "ok", "name": "paddock", "version": __version__}
         return JSONResponse({**about, "engine": furthest, "models": models})
 
-    async def root(request: Request) -> Response:
-        """A sign of life for clients that probe the address, with GET or HEAD."""
-        return JSONResponse({"name": "paddock", "version": __version__, "openai_base": "/v1"})
-
-    return [Route("/health", health), Route("/", root)]
+    return [Route("/health", health)]
 
 
 class _Lanes:

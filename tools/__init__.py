@@ -1,0 +1,1 @@
+"""Owns what makes parts of paddock, and is no part of it."""

@@ -1,0 +1,37 @@
+import { createRootRoute, createRoute, createRouter, lazyRouteComponent } from "@tanstack/react-router";
+import { Lost } from "./components/shell/lost";
+import { Shell } from "./components/shell/shell";
+import { ChatRoute } from "./routes/chat";
+
+const root = createRootRoute({ component: Shell, notFoundComponent: Lost });
+
+const chat = createRoute({ getParentRoute: () => root, path: "/", component: () => <ChatRoute id={null} /> });
+const thread = createRoute({
+  getParentRoute: () => root,
+  path: "/chat/$id",
+  component: function Thread() {
+    return <ChatRoute id={thread.useParams().id} />;
+  },
+});
+// biome-ignore format: one line a route
+const rest = [
+  createRoute({ getParentRoute: () => root, path: "/models", component: lazyRouteComponent(() => import("./routes/models"), "ModelsRoute") }),
+  createRoute({ getParentRoute: () => root, path: "/playground", component: lazyRouteComponent(() => import("./routes/playground"), "PlaygroundRoute") }),
+  createRoute({ getParentRoute: () => root, path: "/requests", component: lazyRouteComponent(() => import("./routes/requests"), "RequestsRoute") }),
+  createRoute({ getParentRoute: () => root, path: "/keys", component: lazyRouteComponent(() => import("./routes/keys"), "KeysRoute") }),
+  createRoute({ getParentRoute: () => root, path: "/connect", component: lazyRouteComponent(() => import("./routes/connect"), "ConnectRoute") }),
+  createRoute({ getParentRoute: () => root, path: "/engines", component: lazyRouteComponent(() => import("./routes/engines"), "EnginesRoute") }),
+  createRoute({ getParentRoute: () => root, path: "/system", component: lazyRouteComponent(() => import("./routes/system"), "SystemRoute") }),
+  createRoute({ getParentRoute: () => root, path: "/settings", component: lazyRouteComponent(() => import("./routes/settings"), "SettingsRoute") }),
+];
+
+export const router = createRouter({
+  routeTree: root.addChildren([chat, thread, ...rest]),
+  defaultPreload: "intent",
+});
+
+declare module "@tanstack/react-router" {
+  interface Register {
+    router: typeof router;
+  }
+}

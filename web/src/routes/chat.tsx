@@ -1,0 +1,3 @@
+export function ChatRoute({ id }: { id: string | null }) {
+  return <p>{id}</p>;
+}

@@ -1,0 +1,4 @@
+import type { Area } from "../area";
+import type { models as english } from "../en/models";
+
+export const models: Area<typeof english> = {};
