@@ -7,25 +7,22 @@ from __future__ import annotations
 
 import json
 import subprocess
-from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import anyio
-
-from paddock.engine.flags import EngineFlags
 from paddock.engine.known_flags import environment_of, known_flags
-from paddock.engine.process import Endpoint, EngineProcess
+from paddock.engine.process import Endpoint
 from paddock.errors import BuildBroken, EngineError
 from paddock.install.builds import installed_program
-from paddock.models.catalog import BUNDLED
+from paddock.install.private_engine import pocket_flags, with_engine
+
+if TYPE_CHECKING:
+    from paddock.engine.client import EngineClient
 
 _TELL_TIMEOUT_S = 60.0
 _ANSWER_TIMEOUT_S = 120.0
 _CONTEXT_TOKENS = 2048
-_BATCH_TOKENS = 128
 _ANSWER_TOKENS = 16
 _CALL_TOKENS = 64
 _TOOL: dict[str, Any] = {
@@ -70,7 +67,15 @@ def probe(binary: Path, kept_flags: Path, *, accelerator: str = "cpu", load_time
                 f"This build is for {accelerator}, but finds no device, so it would compute on the processor alone. "
                 "Its libraries or the driver are missing: `paddock engine doctor` looks for them."
             )
-        answer, call = anyio.run(partial(_tried, installed_program(binary, kept_flags), load_timeout_s))
+        answer, call = with_engine(
+            installed_program(binary, kept_flags),
+            pocket_flags("probe", context_tokens=_CONTEXT_TOKENS, slots=1),
+            _answers,
+            load_s=load_timeout_s,
+            work_s=_ANSWER_TIMEOUT_S,
+        )
+    except TimeoutError as error:
+        raise BuildBroken(f"This build gave no answer within {_ANSWER_TIMEOUT_S:g} s. Use another one.") from error
     except EngineError as error:
         raise BuildBroken(f"This build does not pass its probe: {error.message}") from error
     return Probe(version=version, devices=devices, flag_count=len(known), answer=answer, tool_call=call)
@@ -111,54 +116,17 @@ def _first(text: str, word: str) -> str:
     return line.partition(":")[2].strip()
 
 
-async def _tried(program: Sequence[str], load_timeout_s: float) -> tuple[str, str]:
-    """Start it with the bundled model; an answer's text, and a tool call's arguments."""
-    flags = EngineFlags(
-        model_path=str(BUNDLED["pocket-v0"]),
-        alias="probe",
-        context_tokens=_CONTEXT_TOKENS,
-        slots=1,
-        batch_tokens=_BATCH_TOKENS,
-        ubatch_tokens=_BATCH_TOKENS,
-    )
-    engine = EngineProcess(program=program, flags=flags, load_timeout_s=load_timeout_s)
-    failure: EngineError | BuildBroken | None = None
-    answers = ("", "")
-    async with anyio.create_task_group() as tasks:
-        tasks.start_soon(engine.own)
-        try:
-            endpoint = await engine.ensure_ready()
-            with anyio.fail_after(_ANSWER_TIMEOUT_S):
-                answers = await _answers(endpoint)
-        except TimeoutError:
-            failure = BuildBroken(f"This build gave no answer within {_ANSWER_TIMEOUT_S:g} s. Use another one.")
-        except (EngineError, BuildBroken) as error:
-            failure = error
-        finally:
-            with anyio.CancelScope(shield=True):
-                await engine.stop()
-    # Raised out here, since a task group would wrap it.
-    if failure is not None:
-        raise failure
-    return answers
-
-
-async def _answers(endpoint: Endpoint) -> tuple[str, str]:
-    from paddock.engine.client import EngineClient
-
-    client = EngineClient()
-    try:
-        greeting: dict[str, Any] = {"messages": [{"role": "user", "content": "Hello!"}], "max_tokens": _ANSWER_TOKENS}
-        said = await client.ask(endpoint, "/v1/chat/completions", greeting)
-        asking = {
-            "messages": [{"role": "user", "content": "What is the weather in Paris?"}],
-            "tools": [_TOOL],
-            "tool_choice": "required",
-            "max_tokens": _CALL_TOKENS,
-        }
-        called = await client.ask(endpoint, "/v1/chat/completions", asking)
-    finally:
-        await client.close()
+async def _answers(endpoint: Endpoint, client: EngineClient) -> tuple[str, str]:
+    """An answer's text, and a tool call's arguments."""
+    greeting: dict[str, Any] = {"messages": [{"role": "user", "content": "Hello!"}], "max_tokens": _ANSWER_TOKENS}
+    said = await client.ask(endpoint, "/v1/chat/completions", greeting)
+    asking = {
+        "messages": [{"role": "user", "content": "What is the weather in Paris?"}],
+        "tools": [_TOOL],
+        "tool_choice": "required",
+        "max_tokens": _CALL_TOKENS,
+    }
+    called = await client.ask(endpoint, "/v1/chat/completions", asking)
     try:
         answer = str(said["choices"][0]["message"]["content"] or "")
         call = called["choices"][0]["message"]["tool_calls"][0]["function"]
