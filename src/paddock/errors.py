@@ -33,6 +33,7 @@
     │   ├── BuildUnavailable      a build cannot be fetched now
     │   ├── BuildRefused          what came is not what was promised, or is not safe to unpack
     │   ├── BuildBroken           a build cannot be made, or fails its probe
+    │   ├── CanaryFailed          a build fails at what paddock or the person's models need, or is clearly slower
     │   └── InstallBusy           another paddock is installing
     └── EngineError
         ├── EngineFailedToStart   the engine ended before it was ready; carries its last words
@@ -279,6 +280,10 @@ class BuildRefused(BuildError):
 
 class BuildBroken(BuildError):
     """A build could not be made from source, or failed its probe."""
+
+
+class CanaryFailed(BuildError):
+    """A build passed its probe, but not the canary. It is installed, and not active."""
 
 
 class InstallBusy(BuildError):

@@ -13,10 +13,14 @@ import json
 import os
 import sys
 import tarfile
+import threading
 import zipfile
+from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any, TypedDict
+from typing import Any
+
+from tests.fakes.scripted_llama_words import Behaviour, Refused, Words
 
 # As the real one prints them: spellings with commas between, a value's name, words that hold dashes too.
 HELP = """----- common params -----
@@ -45,19 +49,8 @@ HELP = """----- common params -----
 --no-ui, --no-webui                     disable the Web UI
 -cram, --cache-ram N                    set the maximum cache size in MiB
 """
+_ROOT = Path(__file__).resolve().parents[2]
 _SWITCHES = {"--embedding", "--embeddings", "--rerank", "--reranking", "--metrics", "--slots", "--jinja", "--no-ui"}
-
-
-class Behaviour(TypedDict, total=False):
-    """How it differs: flags it lacks, what it says, and how it fails."""
-
-    lacks: list[str]
-    version: str
-    devices: list[str]
-    exit_status: int
-    words: str
-    answers_empty: bool
-    calls_nothing: bool
 
 
 class Answers(BaseHTTPRequestHandler):
@@ -65,9 +58,9 @@ class Answers(BaseHTTPRequestHandler):
 
     protocol_version = "HTTP/1.1"
     api_key: str
-    behaviour: Behaviour
-    slots: int
-    context_tokens: int
+    alias: str
+    words: Words
+    at_work: set[int]
 
     def log_message(self, format: str, *args: object) -> None:
         """Keep quiet."""
@@ -78,30 +71,62 @@ class Answers(BaseHTTPRequestHandler):
         elif not self._is_allowed():
             self._say(401, {"error": {"message": "Invalid API Key"}})
         elif self.path == "/props":
-            settings = {"n_ctx": self.context_tokens // self.slots}
-            self._say(200, {"default_generation_settings": settings, "modalities": {}, "build_info": "scripted"})
+            self._say(200, self.words.props())
+        elif self.path == "/slots":
+            self._say(200, [{"id": n, "is_processing": n < len(self.at_work)} for n in range(self.words.slots)])
         else:
             self._say(404, {"error": {"message": "File Not Found"}})
 
     def do_POST(self) -> None:
-        body: dict[str, Any] = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        raw = self.rfile.read(int(self.headers["Content-Length"]))
         if not self._is_allowed():
             self._say(401, {"error": {"message": "Invalid API Key"}})
             return
-        message: dict[str, Any] = {"role": "assistant", "content": "" if self.behaviour.get("answers_empty") else "Hi."}
-        if body.get("tools") and not self.behaviour.get("calls_nothing"):
-            name = body["tools"][0]["function"]["name"]
-            message["tool_calls"] = [
-                {"id": "1", "type": "function", "function": {"name": name, "arguments": '{"city": "Oslo"}'}}
-            ]
-        self._say(200, {"choices": [{"index": 0, "finish_reason": "stop", "message": message}]})
+        self._fail_as_told()
+        try:
+            body: dict[str, Any] = json.loads(raw)
+            if body.get("stream"):
+                self._stream(self.words.frames(self.path, body))
+            else:
+                self._say(200, self.words.answer(self.path, body))
+        except Refused as refused:
+            self._say(refused.status, refused.body)
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            message = f"{type(error).__name__}: {error}"
+            self._say(400, {"error": {"code": 400, "type": "invalid_request_error", "message": message}})
+
+    def _fail_as_told(self) -> None:
+        if self.words.behaviour.get("crashes_with") == self.alias:
+            print("ggml_abort: scripted", file=sys.stderr, flush=True)
+            os._exit(134)
+        if self.words.behaviour.get("hangs_with") == self.alias:
+            threading.Event().wait()
 
     def _is_allowed(self) -> bool:
-        return self.headers["Authorization"] == f"Bearer {self.api_key}"
+        is_open = self.words.behaviour.get("lets_anyone_in", False)
+        return is_open or self.headers["Authorization"] == f"Bearer {self.api_key}"
+
+    def _stream(self, frames: Iterator[dict[str, Any]]) -> None:
+        self.at_work.add(threading.get_ident())
+        self.close_connection = True
+        try:
+            self.send_response(200)
+            self.send_header("Content-Type", "text/event-stream")
+            self.send_header("Connection", "close")
+            self.end_headers()
+            for frame in frames:
+                self.wfile.write(f"data: {json.dumps(frame)}\n\n".encode())
+            self.wfile.write(b"data: [DONE]\n\n")
+        except OSError:
+            # Who asked has left.
+            return
+        finally:
+            self.at_work.discard(threading.get_ident())
 
     def _say(self, status: int, value: object) -> None:
         body = json.dumps(value).encode()
         self.send_response(status)
+        self.send_header("Content-Type", "application/json")
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
         self.wfile.write(body)
@@ -147,19 +172,24 @@ def main() -> None:
         os._exit(behaviour["exit_status"])
     key_file = given.get("--api-key-file")
     Answers.api_key = Path(key_file).read_text("utf-8").strip() if key_file else os.environ["LLAMA_API_KEY"]
-    Answers.behaviour = behaviour
-    Answers.slots, Answers.context_tokens = int(given["--parallel"]), int(given["--ctx-size"])
+    Answers.alias, Answers.at_work = given["--alias"], set()
+    slots, context_tokens = int(given["--parallel"]), int(given["--ctx-size"])
+    Answers.words = Words(behaviour=behaviour, slots=slots, context_tokens=context_tokens)
     server = ThreadingHTTPServer((given["--host"], int(given["--port"])), Answers)
     server.daemon_threads = True
     print("the real one would print its log here", flush=True)
     server.serve_forever()
 
 
+def start(folder: str) -> str:
+    """The script that starts this program where it lies in a folder, told in the shell's words."""
+    return f'#!/bin/sh\nPYTHONPATH="{_ROOT}" exec "{sys.executable}" -P "{folder}/scripted_llama_server.py" "$@"\n'
+
+
 def files(behaviour: Behaviour | None = None) -> dict[str, bytes]:
     """The files of a build: a llama-server that starts this program, and how it behaves."""
-    start = f'#!/bin/sh\nexec "{sys.executable}" -P "$(dirname "$0")/scripted_llama_server.py" "$@"\n'
     return {
-        "build/bin/llama-server": start.encode(),
+        "build/bin/llama-server": start('$(dirname "$0")').encode(),
         "build/bin/scripted_llama_server.py": Path(__file__).read_bytes(),
         "build/bin/behaviour.json": json.dumps(behaviour or {}).encode(),
         "build/LICENSE": b"none",

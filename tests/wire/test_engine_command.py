@@ -35,7 +35,12 @@ def releases(tmp_path: Path) -> Generator[Releases]:
 
 @pytest.fixture
 def env(tmp_path: Path, releases: Releases) -> dict[str, str]:
-    return {**os.environ, "PADDOCK_HOME": str(tmp_path / "a home ü"), "PADDOCK_ENGINE_MIRROR": releases.address}
+    return {
+        **os.environ,
+        "PADDOCK_HOME": str(tmp_path / "a home ü"),
+        "PADDOCK_ENGINE_MIRROR": releases.address,
+        "PADDOCK_SCAN_OTHERS": "false",
+    }
 
 
 def put(releases: Releases, behaviour: Behaviour | None = None, *, pad: bytes = b"") -> None:
@@ -58,6 +63,7 @@ def test_a_build_is_installed_listed_probed_left_and_removed(env: dict[str, str]
     done = run(env, "install")
     assert done.returncode == 0, done.stderr
     assert f"{TAG}-{NAME}: It runs on the processor" in done.stderr
+    assert "No model of yours that answers in text fits" in done.stderr
     assert f"{TAG}-{NAME} is used from the next start on" in done.stdout
     listed = told(env, "list", "--available")
     assert (listed["active"], listed["previous"]) == (f"{TAG}-{NAME}", "embedded")
@@ -76,7 +82,7 @@ def test_a_build_is_installed_listed_probed_left_and_removed(env: dict[str, str]
 
 def test_a_persons_own_build_is_used(env: dict[str, str], tmp_path: Path) -> None:
     lay_out(tmp_path / "mine")
-    assert told(env, "use", "--path", str(tmp_path / "mine"))["build"]["origin"] == "path"
+    assert told(env, "use", "--path", str(tmp_path / "mine"), "--no-canary")["build"]["origin"] == "path"
     assert "works: version 11434 (scripted)" in run(env, "probe").stdout
 
 
@@ -133,7 +139,7 @@ def test_an_installer_that_was_killed_is_taken_up_and_another_is_told_to_wait(
         first.send_signal(signal.SIGKILL)
     came = next(partials.glob("*.partial")).stat().st_size
     releases.misbehave()
-    assert run(env, "install").returncode == 0
+    assert run(env, "install", "--no-canary").returncode == 0
     assert [seen["range"] for seen in releases.files()] == [f"bytes={came}-"]
     assert not list(partials.parent.glob(".staging-*"))
 
@@ -142,7 +148,7 @@ def test_a_proxy_is_used_and_certificates_that_are_none_are_told(env: dict[str, 
     put(releases)
     behind = {**env, "PADDOCK_ENGINE_MIRROR": "http://releases.invalid", "HTTP_PROXY": releases.address, "NO_PROXY": ""}
     behind = {name: value for name, value in behind.items() if name not in ("http_proxy", "no_proxy")}
-    assert run(behind, "install").returncode == 0
+    assert run(behind, "install", "--no-canary").returncode == 0
     assert "releases.invalid" in {seen["host"] for seen in releases.seen()}
     for name in ("REQUESTS_CA_BUNDLE", "SSL_CERT_FILE"):
         without = {key: value for key, value in env.items() if key not in ("REQUESTS_CA_BUNDLE", "SSL_CERT_FILE")}
@@ -159,7 +165,7 @@ def test_a_home_that_cannot_be_written_is_told(env: dict[str, str]) -> None:
 
 def test_the_doctor_looks_at_the_active_build(env: dict[str, str], releases: Releases, tmp_path: Path) -> None:
     put(releases)
-    assert run(env, "install").returncode == 0
+    assert run(env, "install", "--no-canary").returncode == 0
     well = run(env, "doctor")
     assert well.returncode == 0, well.stdout
     assert "answers, and computes on the processor" in well.stdout
@@ -173,7 +179,7 @@ def test_an_active_build_that_vanished_keeps_paddock_from_starting_and_says_why(
     env: dict[str, str], tmp_path: Path
 ) -> None:
     binary = lay_out(tmp_path / "mine")
-    assert run(env, "use", "--path", str(tmp_path / "mine")).returncode == 0
+    assert run(env, "use", "--path", str(tmp_path / "mine"), "--no-canary").returncode == 0
     binary.unlink()
     command = [sys.executable, "-m", "paddock", "serve", "--port", "0"]
     done = subprocess.run(command, env=env, capture_output=True, text=True, timeout=60, check=False)

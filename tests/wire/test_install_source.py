@@ -16,7 +16,7 @@ from typing import Any
 import psutil
 import pytest
 
-from tests.fakes.scripted_llama_server import lay_out
+from tests.fakes.scripted_llama_server import lay_out, start
 
 # What is asked of it goes into a journal; to build is to copy what lies beside it.
 CMAKE = """#!/bin/sh
@@ -64,8 +64,7 @@ def tools(tmp_path: Path) -> Path:
     """A folder with cmake and a compiler, and what they make."""
     folder = tmp_path / "tools ü"
     binary = lay_out(folder / "made")
-    whole = f'#!/bin/sh\nexec "{sys.executable}" -P "{binary.parent}/scripted_llama_server.py" "$@"\n'
-    binary.write_text(whole, "utf-8")
+    binary.write_text(start(str(binary.parent)), "utf-8")
     for name, text in {"cmake": CMAKE, "c++": "#!/bin/sh\n"}.items():
         (folder / name).write_text(text, "utf-8")
         (folder / name).chmod(0o755)

@@ -3,7 +3,7 @@
 Refuses to know what a command does; each has its own file. Rooms are imported inside the commands that need them, so
 that `paddock --version` and a mistyped word are answered at once.
 
-Exit status: 0 done, 1 an error that a sentence on stderr explains, 2 wrong usage or an unusable setting, 3 to 7
+Exit status: 0 done, 1 an error that a sentence on stderr explains, 2 wrong usage or an unusable setting, 3 to 8
 about builds of llama.cpp (`cli/engine.py`), 130 Ctrl+C.
 With `--json` the same error is also printed on stdout, as `{"error": {"kind": …, "message": …}}`.
 """
@@ -45,6 +45,7 @@ from paddock.errors import (
     BuildRefused,
     BuildUnavailable,
     BuildUnfit,
+    CanaryFailed,
     InstallBusy,
     PaddockError,
     SettingInvalid,
@@ -58,6 +59,7 @@ _STATUSES: dict[type[PaddockError], int] = {
     BuildRefused: 5,
     BuildBroken: 6,
     InstallBusy: 7,
+    CanaryFailed: 8,
 }
 
 app = typer.Typer(

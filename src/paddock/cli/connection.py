@@ -10,7 +10,7 @@ import contextlib
 import http.client
 import json
 import os
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal, cast
 from urllib.parse import urlsplit
@@ -169,8 +169,11 @@ def whole(
 
 
 @contextlib.contextmanager
-def started(settings: Settings) -> Generator[Address]:
-    """A paddock inside this process for as long as the block lasts, on a loopback port of the system's choice."""
+def started(settings: Settings, *, engine_program: Sequence[str] | None = None) -> Generator[Address]:
+    """A paddock inside this process for as long as the block lasts, on a loopback port of the system's choice.
+
+    `engine_program` are the words that start its engines, in place of those that the settings lead to.
+    """
     from anyio.from_thread import start_blocking_portal
 
     from paddock import log
@@ -179,7 +182,7 @@ def started(settings: Settings) -> Generator[Address]:
     log.set_up(settings.log_level)
     private = replace(settings, host="127.0.0.1", port=0, unsafe_no_auth=False, require_key=False)
     with start_blocking_portal() as portal:
-        paddock = portal.wrap_async_context_manager(running(private))
+        paddock = portal.wrap_async_context_manager(running(private, engine_program=engine_program))
         studio = paddock.__enter__()
         try:
             yield parse_url(studio.url)

@@ -1,11 +1,13 @@
 """Owns `paddock engine`: the builds of llama.cpp here, in words; refuses to know how one is fetched, made or tried.
 
 Exit status: 0 done; 3 nothing suits this machine, or a tool is missing; 4 a build cannot be fetched; 5 what came is not
-what was promised; 6 a build fails its probe, or cannot be made; 7 another paddock is installing; else as everywhere.
+what was promised; 6 a build fails its probe, or cannot be made; 7 another paddock is installing; 8 a build fails its
+canary; else as everywhere.
 """
 
 from __future__ import annotations
 
+import time
 from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,13 +20,21 @@ from paddock.config import Settings, load
 from paddock.errors import BuildUnfit, BuildUnknown
 
 if TYPE_CHECKING:
-    from paddock.install.builds import Build
+    from paddock.install.builds import Build, Builds
+    from paddock.install.canary import Canary
     from paddock.install.manifest import SourceArchive
     from paddock.install.rank import Ranked
     from paddock.install.watch import Watch
+    from paddock.paths import Home
 
 app = typer.Typer(help="Builds of llama.cpp: list, install, use, remove, probe, doctor.")
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+Models = Annotated[
+    list[str] | None,
+    typer.Option("--models", metavar="MODEL", help="A model that the canary tries; may be repeated."),
+]
+NoCanary = Annotated[bool, typer.Option("--no-canary", help="Use it after its probe alone.")]
+Anyway = Annotated[bool, typer.Option("--anyway", help="Use it whatever its canary finds.")]
 _EMBEDDED = "embedded"
 
 
@@ -54,15 +64,18 @@ def list_builds(
             {
                 "active": pointer.active or _EMBEDDED,
                 "previous": pointer.previous,
-                "builds": [_entry(build) for build in builds.all()],
+                "builds": [_entry(build, settings.home) for build in builds.all()],
                 "available": [{"name": one.name, "fits": one.fits, "reason": one.reason} for one in ranked],
             }
         )
         return
     marks = {pointer.active or _EMBEDDED: "active", pointer.previous: "previous"}
-    rows = [(_EMBEDDED, marks.get(_EMBEDDED, ""), "wheel", "cpu", "")]
-    rows += [(one.name, marks.get(one.name, ""), one.origin, one.accelerator, one.version) for one in builds.all()]
-    printing.table(("BUILD", "USE", "ORIGIN", "COMPUTES ON", "VERSION"), rows)
+    rows = [(_EMBEDDED, marks.get(_EMBEDDED, ""), "wheel", "cpu", "", "")]
+    rows += [
+        (one.name, marks.get(one.name, ""), one.origin, one.accelerator, _verdict(builds, one), one.version)
+        for one in builds.all()
+    ]
+    printing.table(("BUILD", "USE", "ORIGIN", "COMPUTES ON", "CANARY", "VERSION"), rows)
     if ranked:
         print()
         printing.table(
@@ -93,6 +106,9 @@ def install(
     ] = None,
     jobs: Annotated[int, typer.Option("--jobs", min=0, help="Compilers at work at once; 0: one per core.")] = 0,
     afresh: Annotated[bool, typer.Option("--afresh", help="Ask again what the release holds.")] = False,
+    models: Models = None,
+    no_canary: NoCanary = False,
+    anyway: Anyway = False,
     as_json: Json = False,
 ) -> None:
     """Fetch or make a build, check it, try it, and use it. Ctrl+C stops it; the same command goes on."""
@@ -102,6 +118,7 @@ def install(
 
     settings = load()
     settings.home.ensure()
+    canary = _canary(settings, models, is_skipped=no_canary, anyway=anyway)
     if not from_source:
         release_tag, ranked = _ranked(settings, tag, afresh=afresh)
         chosen = _chosen(ranked, build)
@@ -109,8 +126,10 @@ def install(
         if chosen.offer is not None:
             with _shown(chosen.name) as watch:
                 origin = Origin.of(settings.engine_mirror)
-                done = installing.install_release(chosen.offer, release_tag, settings.home, origin, watch=watch)
-            _told(done, as_json=as_json)
+                done = installing.install_release(
+                    chosen.offer, release_tag, settings.home, origin, watch=watch, canary=canary
+                )
+            _told(done, settings.home, as_json=as_json)
             return
     with _shown("Compiling", is_percent=True) as watch:
         done = installing.install_source(
@@ -120,8 +139,9 @@ def install(
             defines=define or [],
             jobs=jobs or usable_cores(),
             watch=watch,
+            canary=canary,
         )
-    _told(done, as_json=as_json)
+    _told(done, settings.home, as_json=as_json)
 
 
 @app.command("use")
@@ -132,9 +152,12 @@ def use(
     path: Annotated[
         Path | None, typer.Option("--path", metavar="DIR", help="A build of your own: its folder, or llama-server.")
     ] = None,
+    models: Models = None,
+    no_canary: NoCanary = False,
+    anyway: Anyway = False,
     as_json: Json = False,
 ) -> None:
-    """Use another build from the next start on, once it passes its probe."""
+    """Use another build from the next start on, once it passes its probe and canary; going back needs no canary."""
     from paddock.install import installing
     from paddock.install.builds import PREVIOUS, Builds
 
@@ -142,13 +165,14 @@ def use(
     settings.home.ensure()
     if (name is None) == (path is None):
         raise typer.BadParameter("name a build, or say --path DIR")
+    canary = _canary(settings, models, is_skipped=no_canary, anyway=anyway)
     with _shown("") as watch:
         if path is not None:
-            done = installing.use_path(path, settings.home, watch=watch)
+            done = installing.use_path(path, settings.home, watch=watch, canary=canary)
         else:
             wanted = Builds(settings.home).previous() if name == PREVIOUS else None if name == _EMBEDDED else name
-            done = installing.use(wanted, settings.home, watch=watch)
-    _told(done, as_json=as_json)
+            done = installing.use(wanted, settings.home, watch=watch, canary=canary)
+    _told(done, settings.home, as_json=as_json)
 
 
 @app.command("remove")
@@ -182,7 +206,7 @@ def probe(
         raise BuildUnknown("The embedded engine is active: `paddock doctor` tries it. Name a build to try that.")
     heard = probe_build(build, home)
     if as_json:
-        printing.data({"build": _entry(build), "probe": asdict(heard)})
+        printing.data({"build": _entry(build, home), "probe": asdict(heard)})
         return
     print(f"{build.name} works: version {printing.clean(heard.version)}, {heard.flag_count} flags.")
     for device in heard.devices or ("the processor",):
@@ -250,16 +274,35 @@ def _source(package: str | None) -> SourceArchive:
     return found
 
 
-def _told(build: Build | None, *, as_json: bool) -> None:
+def _canary(settings: Settings, models: list[str] | None, *, is_skipped: bool, anyway: bool) -> Canary:
+    from paddock.cli.canary import canary_of
+
+    return canary_of(settings, models=models or [], is_skipped=is_skipped, anyway=anyway, say=printing.say)
+
+
+def _told(build: Build | None, home: Home, *, as_json: bool) -> None:
     name = build.name if build else _EMBEDDED
     if as_json:
-        printing.data({"active": name, "build": _entry(build) if build else None})
+        printing.data({"active": name, "build": _entry(build, home) if build else None})
     else:
         print(f"{name} is used from the next start on. `paddock engine use previous` goes back.")
 
 
-def _entry(build: Build) -> dict[str, object]:
+def _verdict(builds: Builds, build: Build) -> str:
+    """What became of a build's canary, in two words."""
+    from paddock.install.canary import kept
+
+    record = kept(builds.folder / build.name)
+    return f"{record.status} {time.strftime('%Y-%m-%d', time.gmtime(record.made_s))}" if record else "none"
+
+
+def _entry(build: Build, home: Home) -> dict[str, object]:
     """One build as `--json` prints it; the keys are stable."""
+    from dataclasses import asdict
+
+    from paddock.install.canary import kept
+
+    record = kept(home.engines / build.name)
     return {
         "name": build.name,
         "origin": build.origin,
@@ -269,4 +312,5 @@ def _entry(build: Build) -> dict[str, object]:
         "devices": list(build.devices),
         "binary": str(build.binary),
         "installed_s": build.installed_s,
+        "canary": asdict(record) if record else None,
     }

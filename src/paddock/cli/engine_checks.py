@@ -1,7 +1,7 @@
 """Owns what `paddock engine doctor` looks at: one function a check; refuses to mend anything.
 
-Covered: the active build and its libraries, what building needs, the release's address. Not covered: GPUs' drivers
-beyond what a build says of its devices.
+Covered: the active build, its libraries and what its canary found, what building needs, the release's address. Not
+covered: GPUs' drivers beyond what a build says of its devices.
 """
 
 from __future__ import annotations
@@ -12,11 +12,14 @@ import subprocess
 import sys
 from collections.abc import Iterator
 
+from paddock.cli.canary import told
 from paddock.cli.checks import Check
 from paddock.config import Settings
+from paddock.engine.known_flags import identity_of
 from paddock.errors import BuildError, HomeUnusable
 from paddock.install import installing, manifest, release, source
 from paddock.install.builds import Build, Builds
+from paddock.install.canary import kept
 from paddock.install.release import Origin
 
 _LIBRARIES_TIMEOUT_S = 20.0
@@ -36,6 +39,7 @@ def all_checks(settings: Settings) -> Iterator[Check]:
     if build is not None:
         yield libraries_check(build)
         yield probe_check(build, settings)
+        yield canary_check(build, settings)
     yield tools_check()
     yield release_check(settings)
 
@@ -70,6 +74,20 @@ def probe_check(build: Build, settings: Settings) -> Check:
         return Check(name="probe", status="fail", detail=error.message, advice="paddock engine use previous")
     devices = ", ".join(heard.devices) or "the processor"
     return Check(name="probe", status="ok", detail=f"version {heard.version} answers, and computes on {devices}")
+
+
+def canary_check(build: Build, settings: Settings) -> Check:
+    """What the build's canary found when it was sent; nothing is tried again."""
+    record = kept(settings.home.engines / build.name)
+    if record is None:
+        return Check(name="canary", status="ok", detail="none was sent: this build was in use before")
+    detail = "; ".join(told(record))
+    if record.status == "failed":
+        return Check(name="canary", status="warn", detail=detail, advice="paddock engine use previous")
+    if build.origin == "path" and build.binary.is_file() and record.identity != identity_of(build.binary):
+        advice = f"paddock engine use {build.name}"
+        return Check(name="canary", status="warn", detail=f"the program changed since; {detail}", advice=advice)
+    return Check(name="canary", status="ok", detail=detail)
 
 
 def tools_check() -> Check:

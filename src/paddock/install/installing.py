@@ -1,4 +1,4 @@
-"""Owns the journey of a build into use: fetched or made, unpacked beside, probed, placed, activated; and back.
+"""Owns the journey of a build into use: fetched or made, unpacked beside, probed, placed, tried, activated; and back.
 
 Until the last step nothing touches the active build; whatever fails before leaves it as it was. Blocking.
 """
@@ -11,9 +11,12 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from paddock.engine.known_flags import identity_of
+from paddock.engine.pool import EMBEDDED
 from paddock.errors import BuildBroken, BuildError, BuildRefused, BuildUnknown, HomeUnusable
 from paddock.install import release, source
-from paddock.install.builds import Build, Builds, find_program, installed_program, program_of
+from paddock.install.builds import EMBEDDED_NAME, Build, Builds, Pointer, find_program, installed_program, program_of
+from paddock.install.canary import Canary, Candidate, keep, kept, refuse_failed
 from paddock.install.manifest import Offer, SourceArchive
 from paddock.install.probe import Probe, probe
 from paddock.install.release import Origin
@@ -24,16 +27,18 @@ from paddock.paths import Home
 _QUICK_NAME = 12
 
 
-def install_release(offer: Offer, tag: str, home: Home, origin: Origin, *, watch: Watch = QUIET) -> Build:
-    """Fetch, check, unpack, probe and activate a build of a release.
+def install_release(
+    offer: Offer, tag: str, home: Home, origin: Origin, *, watch: Watch = QUIET, canary: Canary | None = None
+) -> Build:
+    """Fetch, check, unpack, probe, try and activate a build of a release.
 
     Raises:
-        BuildUnavailable, BuildRefused, BuildBroken, InstallBusy, HomeUnusable: at the step of that name.
+        BuildUnavailable, BuildRefused, BuildBroken, CanaryFailed, InstallBusy, HomeUnusable: at the step of that name.
     """
     builds = Builds(home)
     with builds.alone():
         if build := _reused(builds, offer.archive.sha256, watch):
-            return build
+            return _put_to_use(builds, build, canary, watch)
         with builds.staging() as staging:
             unpacked = staging / "build"
             unpacked.mkdir()
@@ -45,10 +50,10 @@ def install_release(offer: Offer, tag: str, home: Home, origin: Origin, *, watch
                 name=offer.name, origin="release", binary=binary, accelerator=offer.accelerator, tag=tag,
                 sha256=offer.archive.sha256,
             )  # fmt: skip
-            adopted = _adopt(builds, build, unpacked, watch)
+            placed = _placed(builds, build, unpacked, watch)
         for file in files:
             file.unlink(missing_ok=True)
-    return adopted
+        return _put_to_use(builds, placed, canary, watch)
 
 
 def install_source(
@@ -59,13 +64,14 @@ def install_source(
     defines: Sequence[str] = (),
     jobs: int = 1,
     watch: Watch = QUIET,
+    canary: Canary | None = None,
 ) -> Build:
-    """Make a build from source, probe and activate it. Raises as `source.make` and `install_release` do."""
+    """Make a build from source, probe, try and activate it. Raises as `source.make` and `install_release` do."""
     builds = Builds(home)
     made_of = hashlib.sha256(repr((wanted.archive.sha256, tuple(defines))).encode()).hexdigest()
     with builds.alone():
         if build := _reused(builds, made_of, watch):
-            return build
+            return _put_to_use(builds, build, canary, watch)
         with builds.staging() as staging:
             built = source.make(wanted, home, staging, archive=archive, defines=defines, jobs=jobs, watch=watch)
             binary = find_program(built)
@@ -74,29 +80,32 @@ def install_source(
                 name=f"{wanted.package}-{wanted.version}-source", origin="source", binary=binary,
                 accelerator=_accelerator(defines), tag=f"{wanted.package} {wanted.version}", sha256=made_of,
             )  # fmt: skip
-            return _adopt(builds, build, built, watch)
+            placed = _placed(builds, build, built, watch)
+        return _put_to_use(builds, placed, canary, watch)
 
 
-def use(name: str | None, home: Home, *, watch: Watch = QUIET) -> Build | None:
-    """Probe an installed build and activate it; None goes back to the embedded engine.
+def use(name: str | None, home: Home, *, watch: Watch = QUIET, canary: Canary | None = None) -> Build | None:
+    """Probe an installed build, try it and activate it; None goes back to the embedded engine.
 
     Raises:
-        BuildUnknown, BuildBroken, InstallBusy, HomeUnusable: the active build is as it was.
+        BuildUnknown, BuildBroken, CanaryFailed, InstallBusy, HomeUnusable: the active build is as it was.
     """
     builds = Builds(home)
     with builds.alone():
-        if name is not None:
-            _try(builds, builds.find(name), watch)
-        builds.activate(name)
-    return builds.find(name) if name is not None else None
+        if name is None:
+            builds.activate(None)
+            return None
+        build = builds.find(name)
+        _try(builds, build, watch)
+        return _put_to_use(builds, build, canary, watch)
 
 
-def use_path(path: Path, home: Home, *, watch: Watch = QUIET) -> Build:
-    """Probe and activate a person's own build where it lies: a llama-server, or a folder that holds one.
+def use_path(path: Path, home: Home, *, watch: Watch = QUIET, canary: Canary | None = None) -> Build:
+    """Probe, try and activate a person's own build where it lies: a llama-server, or a folder that holds one.
 
     Raises:
         BuildUnknown: there is none.
-        BuildBroken, InstallBusy, HomeUnusable: the active build is as it was.
+        BuildBroken, CanaryFailed, InstallBusy, HomeUnusable: the active build is as it was.
     """
     binary = _own(path)
     builds = Builds(home)
@@ -104,13 +113,13 @@ def use_path(path: Path, home: Home, *, watch: Watch = QUIET) -> Build:
         for build in builds.all():
             if build.origin == "path" and build.binary == binary:
                 _try(builds, build, watch)
-                builds.activate(build.name)
-                return build
+                return _put_to_use(builds, build, canary, watch)
         with builds.staging() as staging:
             staged = staging / "build"
             staged.mkdir()
             name = f"own-{hashlib.sha256(str(binary).encode()).hexdigest()[:_QUICK_NAME]}"
-            return _adopt(builds, Build(name=name, origin="path", binary=binary), staged, watch)
+            placed = _placed(builds, Build(name=name, origin="path", binary=binary), staged, watch)
+        return _put_to_use(builds, placed, canary, watch)
 
 
 def probe_build(build: Build, home: Home) -> Probe:
@@ -169,13 +178,64 @@ def _unpacked(files: Sequence[Path], folder: Path) -> Path:
     return binary
 
 
-def _adopt(builds: Builds, build: Build, staged: Path, watch: Watch) -> Build:
-    """Probe a staged build, place and activate it."""
+def _placed(builds: Builds, build: Build, staged: Path, watch: Watch) -> Build:
+    """Probe a staged build and give it its place, where it outlives whatever comes next."""
     watch.say("Trying it: version, devices, one answer and one tool call of the bundled model.")
     heard = probe(build.binary, staged / "flags.json", accelerator=build.accelerator)
-    placed = builds.place(replace(build, version=heard.version, devices=heard.devices), staged)
-    builds.activate(placed.name)
-    return placed
+    return builds.place(replace(build, version=heard.version, devices=heard.devices), staged)
+
+
+def _put_to_use(builds: Builds, build: Build, canary: Canary | None, watch: Watch) -> Build:
+    """Activate a build that passed its probe, once it passes the canary; one that was in use before needs none."""
+    if canary is not None and not _was_in_use(builds, build):
+        folder, before = builds.folder / build.name, kept(builds.folder / build.name)
+        candidate = _candidate(builds, build)
+        if canary.anyway and before and before.status == "failed" and before.identity == candidate.identity:
+            watch.say(f"'{build.name}' failed its canary before, and is used all the same.")
+        else:
+            record = canary.look(candidate)
+            if record.status != "skipped" or before is None or before.identity != candidate.identity:
+                try:
+                    keep(record, folder)
+                except OSError as error:
+                    reason = error.strerror or error
+                    raise HomeUnusable(
+                        f"{folder} cannot be written ({reason}). The active build is as it was."
+                    ) from error
+            if not canary.anyway:
+                refuse_failed(record)
+    builds.activate(build.name)
+    return build
+
+
+def _was_in_use(builds: Builds, build: Build) -> bool:
+    """Whether this is the active build, or the one before it, and is still what was tried then."""
+    pointer = _pointer(builds)
+    if build.name not in (pointer.active, pointer.previous):
+        return False
+    record = kept(builds.folder / build.name)
+    return build.origin != "path" or record is None or record.identity == identity_of(build.binary)
+
+
+def _candidate(builds: Builds, build: Build) -> Candidate:
+    try:
+        active = builds.active()
+        program = None if active == build else program_of(builds, active) or EMBEDDED
+    except BuildBroken:
+        program = None
+    words = program_of(builds, build)
+    assert words
+    return Candidate(
+        build=build.name, program=words, identity=identity_of(build.binary),
+        against=_pointer(builds).active or EMBEDDED_NAME, active=program, has_devices=bool(build.devices),
+    )  # fmt: skip
+
+
+def _pointer(builds: Builds) -> Pointer:
+    try:
+        return builds.pointer()
+    except BuildBroken:
+        return Pointer()
 
 
 def _reused(builds: Builds, sha256: str, watch: Watch) -> Build | None:
@@ -187,7 +247,6 @@ def _reused(builds: Builds, sha256: str, watch: Watch) -> Build | None:
             except BuildError as error:
                 watch.say(f"'{build.name}' is here but damaged ({error.message}), and is installed anew.")
                 continue
-            builds.activate(build.name)
             return build
     return None
 

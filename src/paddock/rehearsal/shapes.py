@@ -21,6 +21,8 @@ _WORDS = [
     "hay", "barn", "water", "stall", "bridle", "halter", "oats", "track", "field", "pasture", "llama", "trot", "grass",
     "gate", "fence",
 ]  # fmt: skip
+# Of a client's longest request, written out. Beyond it are agents, whose prompts have many thousand tokens.
+QUICK_CHARACTERS = 8192
 _FILLER = re.compile(r"filler (\d+) (\d+)")
 
 
@@ -52,6 +54,11 @@ def filler(start: int, length_characters: int) -> str:
 def clients() -> list[str]:
     """The clients whose requests are recorded."""
     return sorted(path.stem for path in _FOLDER.glob("*.jsonl"))
+
+
+def quick_clients() -> list[str]:
+    """The clients whose requests are all short, so that a small machine answers them within a minute."""
+    return [name for name in clients() if all(len(json.dumps(shape.body)) <= QUICK_CHARACTERS for shape in _read(name))]
 
 
 def shapes_of(names: Sequence[str]) -> list[list[Shape]]:
