@@ -16,9 +16,11 @@ from typing import Any
 
 import anyio
 import uvicorn
+from anyio.abc import TaskGroup
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from paddock import log
+from paddock.api.chat_messages import maker_of
 from paddock.api.credentials import is_key_needed, is_loopback
 from paddock.api.edge import Edge
 from paddock.api.routes import application
@@ -31,9 +33,19 @@ from paddock.models.downloads import Downloads
 from paddock.models.hub_process import HubProcess
 from paddock.ownership import Ownership
 from paddock.recorder.recorder import Recorder
+from paddock.serving.attachments import Attachments
+from paddock.serving.chat_answers import Answers
+from paddock.serving.chat_changes import Changes
+from paddock.serving.chats import Chats
 from paddock.serving.responses import Responses
 from paddock.serving.runs import Runs
 from paddock.serving.shelf import Shelf
+from paddock.store.attachments import AttachmentStore
+from paddock.store.chat_answers import AnswerStore
+from paddock.store.chat_folders import FolderStore
+from paddock.store.chat_messages import MessageStore
+from paddock.store.chat_words import ChatSearch
+from paddock.store.chats import ChatStore
 from paddock.store.db import Database
 from paddock.store.keys import Keys
 from paddock.store.responses import ResponseStore
@@ -138,6 +150,7 @@ async def _serving(
                 most_at_once=settings.downloads_at_once,
             )
             responses = Responses(ResponseStore(database), Runs(tasks), keep_days=settings.response_days)
+            chats = _chats(settings, database, responses, tasks)
             edge = Edge(
                 settings=settings,
                 shelf=shelf,
@@ -147,6 +160,7 @@ async def _serving(
                 recorder=Recorder.of(settings),
                 keys=keys,
                 downloads=downloads,
+                chats=chats,
             )
             server = _server(application(edge))
             tasks.start_soon(server.serve, [listener])
@@ -154,10 +168,13 @@ async def _serving(
                 await server.up.wait()
                 tasks.start_soon(pool.preload)
                 tasks.start_soon(downloads.restore)
+                if settings.database_url or settings.home.database.exists():
+                    tasks.start_soon(chats.answers.carry_on, maker_of(edge))
                 yield Studio(url=_url(settings.host, listener), pool=pool)
             finally:
                 with anyio.CancelScope(shield=True):
                     server.should_exit = True
+                    chats.close()
                     await downloads.close()
                     with anyio.move_on_after(_GRACE_S):
                         await server.down.wait()
@@ -165,6 +182,19 @@ async def _serving(
                     await pool.close()
                     with anyio.move_on_after(_GRACE_S):
                         await server.down.wait()
+
+
+def _chats(settings: Settings, database: Database, responses: Responses, tasks: TaskGroup) -> Chats:
+    changes = Changes()
+    return Chats(
+        ChatStore(database),
+        MessageStore(database),
+        ChatSearch(database),
+        FolderStore(database),
+        answers=Answers(AnswerStore(database), responses, changes, tasks),
+        attachments=Attachments(AttachmentStore(database), most_bytes=settings.image_most_bytes),
+        changes=changes,
+    )
 
 
 def serve(settings: Settings, announce: Callable[[str, Mapping[str, Any] | None], None]) -> None:

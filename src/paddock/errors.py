@@ -10,6 +10,8 @@
     ├── KeyRefused                no key, or one that is unknown, expired or revoked
     ├── TooBusy                   more work is waiting than is accepted; later it may be
     ├── ResponseUnknown           no stored response of that id
+    ├── ChatUnknown               no chat, message, folder, preset or attachment of that id
+    ├── Conflict                  what is there is newer than, or other than, what the caller thinks
     ├── ModelUnknown              no model of that name
     │   └── AdapterUnknown        no adapter of that name
     ├── ModelUnusable             the file is not a model that can be loaded
@@ -48,7 +50,8 @@ A message names the value and the next step. It never holds a stack, nor a path 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 _UNITS = ("bytes", "kB", "MB", "GB", "TB")
 
@@ -141,6 +144,22 @@ class ResponseUnknown(PaddockError):
             "or is too old. Send the whole conversation as 'input' instead."
         )
         self.response_id = response_id
+
+
+class ChatUnknown(PaddockError):
+    """Nothing of the page's chats has that id. `what` is a chat, message, folder, preset or attachment."""
+
+    def __init__(self, what: str, name: str) -> None:
+        super().__init__(f"There is no {what} {shown(name)}: it was never made, or was deleted. Read the list again.")
+        self.what = what
+
+
+class Conflict(PaddockError):
+    """The caller acts on an older or other state than what is there, which is `current`."""
+
+    def __init__(self, message: str, *, current: Mapping[str, Any]) -> None:
+        super().__init__(message)
+        self.current = dict(current)
 
 
 class ModelUnknown(PaddockError):

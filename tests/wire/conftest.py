@@ -1,14 +1,19 @@
-"""Owns the fixtures of the wire tests: one paddock for each file, its engine's script forgotten before each test."""
+"""Owns the fixtures of the wire tests: one paddock for each file, its engine's script forgotten; empty databases."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Generator
 from contextlib import asynccontextmanager
+from pathlib import Path
 
 import anyio
 import pytest
 
+from paddock.paths import Home
+from paddock.store.db import Database
+from paddock.store.tables import metadata
 from tests import leaks
+from tests.fakes import postgres
 from tests.wire.rig import Rig, client, scripted_studio
 
 
@@ -59,3 +64,25 @@ async def either(request: pytest.FixtureRequest, lenient_studio: Rig, strict_stu
     """Paddock in both modes, one after the other."""
     async with visit(lenient_studio if request.param == "lenient" else strict_studio) as rig:
         yield rig
+
+
+@pytest.fixture(scope="module")
+def server() -> Generator[str]:
+    """A PostgreSQL server, started for this file."""
+    with postgres.serving() as url:
+        yield url
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+async def database(
+    anyio_backend: str, request: pytest.FixtureRequest, server: str, tmp_path: Path
+) -> AsyncGenerator[Database]:
+    """An empty database of each kind."""
+    home = Home(root=tmp_path)
+    found = Database(server if request.param == "postgresql" else "", home)
+    if request.param == "postgresql":
+        with found.engine().begin() as connection:
+            for table in reversed(metadata.sorted_tables):
+                connection.execute(table.delete())
+    yield found
+    await found.close()

@@ -19,6 +19,7 @@ from paddock.models.catalog import Model
 from paddock.models.downloads import Downloads
 from paddock.models.gguf import Task
 from paddock.recorder.recorder import Recorder
+from paddock.serving.chats import Chats
 from paddock.serving.choice import force, narrow
 from paddock.serving.control import harmless
 from paddock.serving.counting import count
@@ -59,6 +60,7 @@ class Edge:
     recorder: Recorder
     keys: Keys
     downloads: Downloads
+    chats: Chats
 
     async def body(self, request: Request) -> dict[str, Any]:
         """The request's body. Raises BodyTooLarge or BadRequest."""

@@ -47,6 +47,10 @@ TABLE: dict[type[PaddockError], Fault] = {
     errors.ResponseUnknown: Fault(
         status=404, openai_type=_INVALID, openai_code="response_not_found", anthropic_type="not_found_error"
     ),
+    errors.ChatUnknown: Fault(
+        status=404, openai_type=_INVALID, openai_code="chat_not_found", anthropic_type="not_found_error"
+    ),
+    errors.Conflict: Fault(status=409, openai_type=_INVALID, openai_code="conflict", anthropic_type=_INVALID),
     errors.ModelUnknown: Fault(
         status=404, openai_type=_INVALID, openai_code="model_not_found", anthropic_type="not_found_error"
     ),
@@ -142,7 +146,8 @@ def openai_error(error: BaseException) -> dict[str, Any]:
     param = error.param if isinstance(error, errors.BadRequest) else None
     if isinstance(error, errors.ModelUnknown):
         param = "model"
-    return {"message": _message_of(error), "type": kind, "param": param, "code": fault.openai_code}
+    told = {"message": _message_of(error), "type": kind, "param": param, "code": fault.openai_code}
+    return {**told, "current": error.current} if isinstance(error, errors.Conflict) else told
 
 
 # What the service itself says for a status; an engine's refusal is told by its status alone.

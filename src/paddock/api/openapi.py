@@ -6,14 +6,16 @@ what a program needs to make a request, not every rule.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
+from pydantic import BaseModel
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from paddock import __version__
+from paddock.api.described import JSON, Error, Operation
 from paddock.api.schemas import ChatRequest, CompletionRequest, EmbeddingRequest
 
 _TEXT = {"type": "string"}
@@ -81,26 +83,28 @@ _CHECKED = {
 }
 
 
-def route(others: Sequence[Route]) -> Route:
-    """The route that describes the others."""
+def route(others: Sequence[Route], operations: Mapping[str, Operation]) -> Route:
+    """The route that describes the others; `operations` are those that say more of themselves, as "GET /path"."""
     made: list[dict[str, Any]] = []
 
     async def described(request: Request) -> Response:
         if not made:
-            made.append(document(others))
+            made.append(document(others, operations))
         return JSONResponse(made[0])
 
     return Route("/openapi.json", described)
 
 
-def document(routes: Sequence[Route]) -> dict[str, Any]:
+def document(routes: Sequence[Route], operations: Mapping[str, Operation]) -> dict[str, Any]:
     """The OpenAPI 3.1 description of these routes."""
     paths: dict[str, dict[str, Any]] = {}
     shared: dict[str, Any] = {}
     for found in routes:
         path = found.path.replace(":path}", "}")
         for method in sorted((found.methods or set()) - {"HEAD"}):
-            paths.setdefault(path, {})[method.lower()] = _operation(path, method, shared)
+            told = operations.get(f"{method} {path}")
+            made = _told(path, method, told, shared) if told else _operation(path, method, shared)
+            paths.setdefault(path, {})[method.lower()] = made
     return {
         "openapi": "3.1.0",
         "info": {"title": "paddock", "version": __version__},
@@ -114,18 +118,50 @@ def _operation(path: str, method: str, shared: dict[str, Any]) -> dict[str, Any]
         "operationId": f"{method.lower()} {path}",
         "responses": {"default": {"description": "The answer, or an error in the shape of the route's dialect."}},
     }
-    names = [part[1:-1] for part in path.split("/") if part.startswith("{")]
-    if names:
-        operation["parameters"] = [{"name": name, "in": "path", "required": True, "schema": _TEXT} for name in names]
+    if places := _places(path):
+        operation["parameters"] = places
     if method == "POST":
         operation["requestBody"] = {"content": {"application/json": {"schema": _body_of(path, shared)}}}
     return operation
 
 
+def _places(path: str) -> list[dict[str, Any]]:
+    names = [part[1:-1] for part in path.split("/") if part.startswith("{")]
+    return [{"name": name, "in": "path", "required": True, "schema": _TEXT} for name in names]
+
+
+def _told(path: str, method: str, told: Operation, shared: dict[str, Any]) -> dict[str, Any]:
+    """An operation that says what it takes and answers."""
+    asked = [
+        {"name": name, "in": "query", "required": name in told.needs, "schema": schema}
+        for name, schema in told.query.items()
+    ]
+    answer = _shared(told.answer, shared) if told.answer else _TEXT
+    operation: dict[str, Any] = {
+        "operationId": f"{method.lower()} {path}",
+        "summary": told.says,
+        "parameters": [*_places(path), *asked],
+        "responses": {
+            str(told.status): {"description": told.says, "content": {told.kind: {"schema": answer}}},
+            "default": {"description": "An error.", "content": {JSON: {"schema": _shared(Error, shared)}}},
+        },
+    }
+    if told.body or told.takes:
+        schema = _shared(told.body, shared) if told.body else {"type": "string", "format": "binary"}
+        operation["requestBody"] = {"required": True, "content": {told.takes or JSON: {"schema": schema}}}
+    if told.status == 201:
+        # What was there just so already is told as what it is, not as made.
+        operation["responses"]["200"] = operation["responses"]["201"]
+    return operation
+
+
+def _shared(schema: type[BaseModel], shared: dict[str, Any]) -> dict[str, Any]:
+    """A reference to a schema, which is added to those that are shared, with what it refers to."""
+    made = schema.model_json_schema(ref_template="#/components/schemas/{model}")
+    shared.update(made.pop("$defs", {}))
+    shared[schema.__name__] = made
+    return {"$ref": f"#/components/schemas/{schema.__name__}"}
+
+
 def _body_of(path: str, shared: dict[str, Any]) -> dict[str, Any]:
-    if path not in _CHECKED:
-        return _BODIES.get(path, {"type": "object"})
-    schema = _CHECKED[path].model_json_schema(ref_template="#/components/schemas/{model}")
-    shared.update(schema.pop("$defs", {}))
-    shared[_CHECKED[path].__name__] = schema
-    return {"$ref": f"#/components/schemas/{_CHECKED[path].__name__}"}
+    return _shared(_CHECKED[path], shared) if path in _CHECKED else _BODIES.get(path, {"type": "object"})

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import re
+
 import anyio
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from paddock.recorder.recorder import Recorder
 from paddock.recorder.recording import Recording
 
-_PREFIXES = ("/v1/", "/api/chat", "/api/generate", "/api/embed", "/infill", "/tokenize", "/apply-template")
+_PREFIXES = ("/v1/", "/api/generate", "/api/embed", "/infill", "/tokenize", "/apply-template")
+# Of the page's chats, only what asks an engine.
+_PATHS = re.compile(r"/api/chat\Z|/api/chats/[^/]+/answers\Z")
 _WAIT_S = 5.0
 
 
@@ -22,7 +26,7 @@ class Recorded:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request, recorded or not."""
         recording = None
-        if scope["type"] == "http" and scope["method"] == "POST" and scope["path"].startswith(_PREFIXES):
+        if scope["type"] == "http" and scope["method"] == "POST" and _is_asking(scope["path"]):
             recording = self._recorder.begin(
                 request_id=scope.get("paddock.request_id", ""),
                 method=scope["method"],
@@ -54,6 +58,10 @@ class Recorded:
         finally:
             with anyio.move_on_after(_WAIT_S, shield=True):
                 await recording.close()
+
+
+def _is_asking(path: str) -> bool:
+    return path.startswith(_PREFIXES) or _PATHS.match(path) is not None
 
 
 def carried(exchange: ASGIApp, recording: Recording | None) -> ASGIApp:

@@ -21,10 +21,11 @@ from paddock.errors import BadRequest
 from paddock.protocol.responses import ResponsesForm, to_chat
 from paddock.protocol.responses_answer import ResponsesPassage
 from paddock.protocol.responses_object import Snapshot
+from paddock.protocol.responses_timings import Stopwatch
 from paddock.recorder.recording import Recording
 from paddock.serving.prepare import Prepared
-from paddock.serving.responses import Work
-from paddock.serving.runs import Replay
+from paddock.serving.responses import Then, Work
+from paddock.serving.runs import Replay, Run
 
 
 class _Json(JSONResponse):
@@ -79,7 +80,47 @@ async def _created(edge: Edge, body: dict[str, Any], recording: Recording | None
     is_background = body.get("background") is True
     if is_background and body.get("store") is False:
         raise BadRequest("A background response must be stored: leave 'store' out.", param="store")
-    response_id = f"resp_{secrets.token_hex(16)}"
+    exchange, work = await _work(edge, body, new_id())
+    if is_background:
+        run = await _begun(edge, exchange, work, recording)
+        if not body.get("stream"):
+            return _Json(work.snapshot.response())
+        return Replay(run.after(-1), keepalive_s=edge.settings.keepalive_s)
+    return exchange if body.get("store") is False else edge.responses.kept(exchange, work)
+
+
+def new_id() -> str:
+    """An id for a response."""
+    return f"resp_{secrets.token_hex(16)}"
+
+
+async def in_background(
+    edge: Edge, body: dict[str, Any], response_id: str, *, then: Then, recording: Recording | None = None
+) -> Work:
+    """Begin a background response as a request for one does; `then` is awaited at its end. Raises as that does.
+
+    The request's own items are not kept with it: they are the caller's, and kept there.
+    """
+    exchange, work = await _work(edge, body, response_id)
+    work = replace(work, items=[])
+    await _begun(edge, exchange, work, recording, then)
+    return work
+
+
+async def _begun(
+    edge: Edge, exchange: ASGIApp, work: Work, recording: Recording | None, then: Then | None = None
+) -> Run:
+    run = await edge.responses.begin(carried(exchange, recording), work, then=then)
+    if recording:
+        # Before anything is awaited: the run has not begun yet.
+        recording.hold()
+    return run
+
+
+async def _work(edge: Edge, body: dict[str, Any], response_id: str) -> tuple[ASGIApp, Work]:
+    """The exchange that answers a request, and what becomes of it."""
+    is_background = body.get("background") is True
+    is_streamed = is_background or bool(body.get("stream"))
     form = await _form(edge, {**body, "stream": True} if is_background else body, response_id)
     prepared, model = await edge.addressed(_prepared(form))
     snapshot = Snapshot(
@@ -87,18 +128,10 @@ async def _created(edge: Edge, body: dict[str, Any], recording: Recording | None
         created_s=int(time.time()),
         model=str(body.get("model") or model.id),
         request=body,
+        watch=Stopwatch(time.monotonic) if is_streamed else None,
     )
-    work = Work(snapshot=snapshot, items=form.items)
     exchange = edge.relay(prepared, model, passage=ResponsesPassage(snapshot=snapshot, tools=form.tools))
-    if is_background:
-        run = await edge.responses.begin(carried(exchange, recording), work)
-        if recording:
-            # Before anything is awaited: the run has not begun yet.
-            recording.hold()
-        if not body.get("stream"):
-            return _Json(snapshot.response())
-        return Replay(run.after(-1), keepalive_s=edge.settings.keepalive_s)
-    return exchange if body.get("store") is False else edge.responses.kept(exchange, work)
+    return exchange, Work(snapshot=snapshot, items=form.items)
 
 
 async def _form(edge: Edge, body: dict[str, Any], response_id: str) -> ResponsesForm:

@@ -14,7 +14,11 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from paddock import __version__
 from paddock.api import (
+    attachments,
     chat,
+    chat_folders,
+    chat_messages,
+    chats,
     completions,
     doctor,
     downloads,
@@ -34,6 +38,7 @@ from paddock.api import (
     responses,
 )
 from paddock.api.credentials import Credentials, is_key_needed
+from paddock.api.described import Operation
 from paddock.api.dialects import ANTHROPIC, OLLAMA, dialect_of, headers_of
 from paddock.api.edge import Edge
 from paddock.api.recording import Recorded
@@ -55,7 +60,12 @@ _ROOMS = (
     ollama,
     requests,
     downloads,
+    chats,
+    chat_messages,
+    chat_folders,
+    attachments,
 )
+_TOLD = (chats, chat_messages, chat_folders, attachments)
 
 
 def application(edge: Edge) -> ASGIApp:
@@ -64,7 +74,7 @@ def application(edge: Edge) -> ASGIApp:
     routes = _published(edge, health)
     counted = metrics.Counted(known=frozenset(route.path for route in (*routes, *page.routes())))
     routes.append(counted.route(edge))
-    routes.append(openapi.route(routes))
+    routes.append(openapi.route(routes, _operations()))
     routes += page.routes()
     lanes = {r.path: r.endpoint for r in routes if "POST" in (r.methods or ()) and "{" not in r.path}
     inner = Starlette(
@@ -84,11 +94,16 @@ def application(edge: Edge) -> ASGIApp:
 
 def described(edge: Edge) -> dict[str, Any]:
     """The OpenAPI description of the published routes. `edge` is not asked anything."""
-    return openapi.document(_published(edge, doctor.Doctor(edge)))
+    return openapi.document(_published(edge, doctor.Doctor(edge)), _operations())
 
 
 def _published(edge: Edge, health: doctor.Doctor) -> list[Route]:
     return [*_signs_of_life(edge), health.route(), *(route for room in _ROOMS for route in room.routes(edge))]
+
+
+def _operations() -> dict[str, Operation]:
+    """What routes say of themselves, as "GET /path"."""
+    return {name: told for room in _TOLD for name, told in room.OPERATIONS.items()}
 
 
 def _signs_of_life(edge: Edge) -> list[Route]:

@@ -126,6 +126,8 @@ class ResponsesPassage:
             return b""
         if "error" in chunk:
             return self.fail(as_object(chunk["error"]) or {"message": str(chunk["error"])})
+        if self.snapshot.watch and (timings := as_object(chunk.get("timings"))):
+            self.snapshot.watch.engine = timings
         if usage := as_object(chunk.get("usage")):
             self.snapshot.usage = _usage(usage)
             if isinstance(chunk.get("created"), int):
@@ -195,6 +197,7 @@ class ResponsesPassage:
 
     def _begin(self, item: Item) -> bytes:
         self.snapshot.add(item)
+        item.began_s = self.snapshot.watch.now() if self.snapshot.watch else None
         out = self._event("response.output_item.added", output_index=item.index, item=item.begun())
         place = {"item_id": item.id, "output_index": item.index}
         if part := item.part(""):
@@ -207,6 +210,7 @@ class ResponsesPassage:
     def _close(self, item: Item, status: Any) -> bytes:
         """The end of the live item, with all it came to hold."""
         item.status = status
+        item.note_end(self.snapshot.watch)
         place = {"item_id": item.id, "output_index": item.index}
         out, done = b"", item.done_fields()
         if item.is_custom:

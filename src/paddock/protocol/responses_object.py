@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from paddock.protocol.chat import is_cut
+from paddock.protocol.responses_timings import Stopwatch
 from paddock.protocol.responses_tools import Origin
 from paddock.protocol.shape import as_object, objects_in
 
@@ -89,6 +90,8 @@ class Item:
     index: int = -1
     id: str = ""
     status: Literal["in_progress", "completed", "incomplete"] = "in_progress"
+    began_s: float | None = None
+    duration_s: float | None = None
 
     @property
     def text(self) -> str:
@@ -104,6 +107,11 @@ class Item:
     def is_cut(self) -> bool:
         """Whether the item is a call whose arguments ended before they were JSON."""
         return self.kind == "call" and is_cut(self.text)
+
+    def note_end(self, watch: Stopwatch | None) -> None:
+        """Note how long thoughts took, which are over now."""
+        if watch and self.kind == "reasoning" and self.began_s is not None and self.duration_s is None:
+            self.duration_s = round(watch.now() - self.began_s, 3)
 
     def part(self, text: str) -> dict[str, Any] | None:
         """The content part that holds a text; None for a call, which has none."""
@@ -125,6 +133,8 @@ class Item:
             fields: dict[str, Any] = {"type": "message", "role": "assistant", "content": content}
         elif self.kind == "reasoning":
             fields = {"type": "reasoning", "summary": [], "content": content}
+            if self.duration_s is not None:
+                fields["duration_s"] = self.duration_s
         else:
             named = {"namespace": self.origin.namespace} if self.origin.namespace else {}
             fields = {"type": "function_call", "call_id": self.call_id, "name": self.origin.name, **named}
@@ -162,6 +172,8 @@ class Snapshot:
         created_s: when it was asked for, in whole seconds since 1970.
         model: the name that the client asked for.
         request: the client's body, of which the response repeats a part.
+        watch: the clock of a streamed response, if it has one.
+        cause: paddock's own code of a failure.
     """
 
     response_id: str
@@ -174,6 +186,8 @@ class Snapshot:
     error: dict[str, Any] | None = None
     incomplete: dict[str, Any] | None = None
     completed_s: int | None = None
+    watch: Stopwatch | None = None
+    cause: str = ""
 
     def add(self, item: Item) -> None:
         """Append an item to the output, which gives it its place and its id."""
@@ -194,13 +208,16 @@ class Snapshot:
     def fail(self, code: str, message: str) -> None:
         """The answer broke off. A code that the dialect does not know becomes `server_error`."""
         self.status = "failed"
+        self.cause = code
         self.error = {"code": _CODES.get(code, "server_error"), "message": message}
 
     def response(self) -> dict[str, Any]:
         """The whole object."""
         if self.status not in ("queued", "in_progress"):
             for item in self.output:
-                item.status = "incomplete" if item.status == "in_progress" else item.status
+                if item.status == "in_progress":
+                    item.status = "incomplete"
+                    item.note_end(self.watch)
         request = self.request
         said = {name: request[name] for name in _ECHOED if request.get(name) is not None}
         return {
@@ -222,7 +239,15 @@ class Snapshot:
             # What is true here, whatever was asked for: see the notes of the request.
             "service_tier": "default",
             "truncation": "disabled",
+            **({"timings": timings} if (timings := self.timings()) else {}),
         }
+
+    def timings(self) -> dict[str, Any] | None:
+        """How long it took, once it is over; None before that, and where nobody looked at a clock."""
+        if self.watch is None or self.status in ("queued", "in_progress"):
+            return None
+        self.watch.stop()
+        return self.watch.told(self.usage, [item.duration_s for item in self.output if item.duration_s is not None])
 
 
 def _with_format(text: dict[str, Any]) -> dict[str, Any]:

@@ -75,6 +75,17 @@ def as_png(data: bytes) -> bytes:
     return _converted(data, only_if_needed=False)
 
 
+def look(data: bytes) -> tuple[str, int, int]:
+    """The media type, width and height in pixels of a PNG, JPEG, WebP or GIF file. Raises ImageRefused as `as_png`."""
+    from PIL import Image
+
+    as_png(data)
+    image = Image.open(io.BytesIO(data), formats=_FORMATS)
+    if image.format not in ("PNG", "JPEG", "WEBP", "GIF"):
+        raise ImageRefused(f"An image of the form {image.format} is not shown by pages. Send a PNG, JPEG, WebP or GIF.")
+    return f"image/{image.format.lower()}", image.width, image.height
+
+
 def _converted(data: bytes, *, only_if_needed: bool) -> bytes:
     """`as_png`; with `only_if_needed`, b"" for what engines read rightly as it is (upright RGB PNG, JPEG)."""
     from PIL import Image, ImageOps

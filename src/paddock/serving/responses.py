@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 import time
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -45,6 +45,10 @@ class Work:
         )
 
 
+# What is to be done when a response in the background has ended.
+Then = Callable[[Work], Awaitable[None]]
+
+
 class Responses:
     """Every response that can be asked for again. Whatever asks the store raises StoreUnusable."""
 
@@ -81,8 +85,11 @@ class Responses:
 
         return Settled(exchange, keep)
 
-    async def begin(self, exchange: ASGIApp, work: Work) -> Run:
-        """Carry an exchange on without a client. Raises TooBusy or StoreUnusable."""
+    async def begin(self, exchange: ASGIApp, work: Work, *, then: Then | None = None) -> Run:
+        """Carry an exchange on without a client. Raises TooBusy or StoreUnusable.
+
+        `then` is awaited with what became of it, before those who watch learn of its end.
+        """
         response_id = work.snapshot.response_id
         work.snapshot.status = "queued"
 
@@ -93,6 +100,8 @@ class Responses:
         async def settle(run: Run) -> None:
             try:
                 await self._settle(run, work)
+                if then is not None:
+                    await then(work)
             finally:
                 del self._works[response_id]
 
@@ -159,7 +168,8 @@ class Responses:
                 snapshot.status = "cancelled"
             elif run.status not in (0, 200):
                 error = json.loads(run.body or b"{}").get("error", {})
-                snapshot.fail(str(error.get("code") or "server_error"), str(error.get("message") or ""))
+                usual = "invalid_prompt" if error.get("type") == "invalid_request_error" else "server_error"
+                snapshot.fail(str(error.get("code") or usual), str(error.get("message") or ""))
             elif snapshot.status in UNFINISHED:
                 snapshot.fail("server_error", "Something went wrong inside paddock. The log tells more.")
         number = run.frames[-1][0] + 1 if run.frames else 0

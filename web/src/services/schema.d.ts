@@ -4,6 +4,75 @@
  */
 
 export interface paths {
+    "/api/attachments": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Keep a file, whose bytes are the body. */
+        post: operations["post /api/attachments"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/attachments/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What is known of an attachment. */
+        get: operations["get /api/attachments/{id}"];
+        put?: never;
+        post?: never;
+        /** Forget an attachment that nothing uses. */
+        delete: operations["delete /api/attachments/{id}"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/attachments/{id}/content": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Its bytes. */
+        get: operations["get /api/attachments/{id}/content"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/attachments/{id}/text": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Its text. */
+        get: operations["get /api/attachments/{id}/text"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/chat": {
         parameters: {
             query?: never;
@@ -14,6 +83,181 @@ export interface paths {
         get?: never;
         put?: never;
         post: operations["post /api/chat"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/chats": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** A page of chats, pinned ones first, then the newest first. */
+        get: operations["get /api/chats"];
+        put?: never;
+        /** Make a chat. */
+        post: operations["post /api/chats"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/chats/events": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What changes in chats, as it happens. */
+        get: operations["get /api/chats/events"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/chats/search": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Titles and messages in which all words of a query are. */
+        get: operations["get /api/chats/search"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/chats/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** A chat with its messages, of the whole tree or of one branch. */
+        get: operations["get /api/chats/{id}"];
+        put?: never;
+        post?: never;
+        /** Delete a chat, for a day with undo. */
+        delete: operations["delete /api/chats/{id}"];
+        options?: never;
+        head?: never;
+        /** Change fields of a chat. */
+        patch: operations["patch /api/chats/{id}"];
+        trace?: never;
+    };
+    "/api/chats/{id}/answers": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Begin an answer, or go on with one. */
+        post: operations["post /api/chats/{id}/answers"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/chats/{id}/fork": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Copy a branch into a new chat. */
+        post: operations["post /api/chats/{id}/fork"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/chats/{id}/messages": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Add a message to the tree. */
+        post: operations["post /api/chats/{id}/messages"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/chats/{id}/messages/{message}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** One message. */
+        get: operations["get /api/chats/{id}/messages/{message}"];
+        put?: never;
+        post?: never;
+        /** Delete a message with all beneath it, for a day with undo. */
+        delete: operations["delete /api/chats/{id}/messages/{message}"];
+        options?: never;
+        head?: never;
+        /** Put other content in place of a message's. */
+        patch: operations["patch /api/chats/{id}/messages/{message}"];
+        trace?: never;
+    };
+    "/api/chats/{id}/messages/{message}/restore": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Bring back a message and what was deleted with it. */
+        post: operations["post /api/chats/{id}/messages/{message}/restore"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/chats/{id}/restore": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Bring a deleted chat back. */
+        post: operations["post /api/chats/{id}/restore"];
         delete?: never;
         options?: never;
         head?: never;
@@ -212,6 +456,42 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/folders": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Every folder, by its position. */
+        get: operations["get /api/folders"];
+        put?: never;
+        /** Make a folder. */
+        post: operations["post /api/folders"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/folders/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** Delete a folder; its chats stay. */
+        delete: operations["delete /api/folders/{id}"];
+        options?: never;
+        head?: never;
+        /** Change a folder. */
+        patch: operations["patch /api/folders/{id}"];
+        trace?: never;
+    };
     "/api/generate": {
         parameters: {
             query?: never;
@@ -370,6 +650,42 @@ export interface paths {
         options?: never;
         head?: never;
         patch?: never;
+        trace?: never;
+    };
+    "/api/presets": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Every preset, by name. */
+        get: operations["get /api/presets"];
+        put?: never;
+        /** Make a preset. */
+        post: operations["post /api/presets"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/presets/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** Delete a preset. */
+        delete: operations["delete /api/presets/{id}"];
+        options?: never;
+        head?: never;
+        /** Change a preset. */
+        patch: operations["patch /api/presets/{id}"];
         trace?: never;
     };
     "/api/ps": {
@@ -921,6 +1237,318 @@ export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
         /**
+         * Answer
+         * @description An answer that is being made. There is no response where none could be begun.
+         */
+        Answer: {
+            message: components["schemas"]["ChatMessage"];
+            /** Response Id */
+            response_id: string | null;
+        };
+        /**
+         * AnswerCreate
+         * @description `POST /api/chats/{id}/answers`.
+         */
+        AnswerCreate: {
+            /**
+             * Continues
+             * @default null
+             */
+            continues: string | null;
+            /**
+             * Id
+             * @default null
+             */
+            id: string | null;
+            /**
+             * Model
+             * @default null
+             */
+            model: string | null;
+            /**
+             * Parent Id
+             * @default null
+             */
+            parent_id: string | null;
+            /**
+             * Select
+             * @default true
+             */
+            select: boolean;
+            /**
+             * @default {
+             *       "effort": null,
+             *       "extra": null,
+             *       "frequency_penalty": null,
+             *       "max_output_tokens": null,
+             *       "min_p": null,
+             *       "model": null,
+             *       "presence_penalty": null,
+             *       "repetition_penalty": null,
+             *       "seed": null,
+             *       "stop": null,
+             *       "system": null,
+             *       "temperature": null,
+             *       "thinking": null,
+             *       "top_k": null,
+             *       "top_p": null
+             *     }
+             */
+            settings: components["schemas"]["ChatSettings"];
+        };
+        /**
+         * Attachment
+         * @description An image or a document.
+         */
+        Attachment: {
+            /** Characters */
+            characters: number | null;
+            /** Created S */
+            created_s: number;
+            /** Height */
+            height: number | null;
+            /** Id */
+            id: string;
+            /**
+             * Kind
+             * @enum {string}
+             */
+            kind: "image" | "document";
+            /** Media Type */
+            media_type: string;
+            /** Name */
+            name: string;
+            /**
+             * Object
+             * @constant
+             */
+            object: "attachment";
+            /** Size Bytes */
+            size_bytes: number;
+            /** Width */
+            width: number | null;
+        };
+        /**
+         * Chat
+         * @description One chat without its messages.
+         */
+        Chat: {
+            /** Archived */
+            archived: boolean;
+            /** Created S */
+            created_s: number;
+            /** Deleted S */
+            deleted_s: number | null;
+            draft: components["schemas"]["Draft"] | null;
+            /** Draft Revision */
+            draft_revision: number;
+            /** Folder Id */
+            folder_id: string | null;
+            /** Id */
+            id: string;
+            /** Is Generating */
+            is_generating: boolean;
+            /**
+             * Leaf Id
+             * @description The end of the branch that is shown.
+             */
+            leaf_id: string | null;
+            /** Message Count */
+            message_count: number;
+            /**
+             * Object
+             * @constant
+             */
+            object: "chat";
+            /** Pinned */
+            pinned: boolean;
+            /** Revision */
+            revision: number;
+            settings: components["schemas"]["ChatSettings"];
+            /** Title */
+            title: string;
+            /** Updated S */
+            updated_s: number;
+        };
+        /**
+         * ChatCreate
+         * @description `POST /api/chats`.
+         */
+        ChatCreate: {
+            /**
+             * Archived
+             * @default false
+             */
+            archived: boolean;
+            /** @default null */
+            draft: components["schemas"]["Draft"] | null;
+            /**
+             * Folder Id
+             * @default null
+             */
+            folder_id: string | null;
+            /**
+             * Id
+             * @default null
+             */
+            id: string | null;
+            /**
+             * Pinned
+             * @default false
+             */
+            pinned: boolean;
+            /**
+             * @default {
+             *       "effort": null,
+             *       "extra": null,
+             *       "frequency_penalty": null,
+             *       "max_output_tokens": null,
+             *       "min_p": null,
+             *       "model": null,
+             *       "presence_penalty": null,
+             *       "repetition_penalty": null,
+             *       "seed": null,
+             *       "stop": null,
+             *       "system": null,
+             *       "temperature": null,
+             *       "thinking": null,
+             *       "top_k": null,
+             *       "top_p": null
+             *     }
+             */
+            settings: components["schemas"]["ChatSettings"];
+            /**
+             * Title
+             * @default
+             */
+            title: string;
+        };
+        /**
+         * ChatMessage
+         * @description One message of a chat's tree.
+         */
+        ChatMessage: {
+            /**
+             * Base
+             * @description While it is generated: what stood there before its present response.
+             */
+            base: (components["schemas"]["TextPart"] | components["schemas"]["ReasoningPart"] | components["schemas"]["ImagePart"] | components["schemas"]["DocumentPart"] | components["schemas"]["ToolCallPart"] | components["schemas"]["ToolResultPart"])[];
+            /** Chat Id */
+            chat_id: string;
+            /** Content */
+            content: (components["schemas"]["TextPart"] | components["schemas"]["ReasoningPart"] | components["schemas"]["ImagePart"] | components["schemas"]["DocumentPart"] | components["schemas"]["ToolCallPart"] | components["schemas"]["ToolResultPart"])[];
+            /** Created S */
+            created_s: number;
+            error: components["schemas"]["MessageError"] | null;
+            /** Id */
+            id: string;
+            /** Model */
+            model: string | null;
+            /**
+             * Object
+             * @constant
+             */
+            object: "message";
+            /** Parent Id */
+            parent_id: string | null;
+            /** Response Id */
+            response_id: string | null;
+            /** Revision */
+            revision: number;
+            /**
+             * Role
+             * @enum {string}
+             */
+            role: "user" | "assistant" | "system" | "tool";
+            /**
+             * Status
+             * @enum {string}
+             */
+            status: "complete" | "generating" | "stopped" | "failed" | "cut";
+            timings: components["schemas"]["Timings"] | null;
+            /** Updated S */
+            updated_s: number;
+            usage: components["schemas"]["Usage"] | null;
+        };
+        /**
+         * ChatPage
+         * @description A page of chats.
+         */
+        ChatPage: {
+            /** Data */
+            data: components["schemas"]["Chat"][];
+            /** Next Cursor */
+            next_cursor: string | null;
+            /**
+             * Object
+             * @constant
+             */
+            object: "list";
+        };
+        /**
+         * ChatPatch
+         * @description `PATCH /api/chats/{id}`: the fields that are sent.
+         */
+        ChatPatch: {
+            /**
+             * Archived
+             * @default false
+             */
+            archived: boolean;
+            /** @default null */
+            draft: components["schemas"]["Draft"] | null;
+            /**
+             * Draft Revision
+             * @default null
+             */
+            draft_revision: number | null;
+            /**
+             * Folder Id
+             * @default null
+             */
+            folder_id: string | null;
+            /**
+             * Leaf Id
+             * @default null
+             */
+            leaf_id: string | null;
+            /**
+             * Pinned
+             * @default false
+             */
+            pinned: boolean;
+            /**
+             * Revision
+             * @default null
+             */
+            revision: number | null;
+            /**
+             * @default {
+             *       "effort": null,
+             *       "extra": null,
+             *       "frequency_penalty": null,
+             *       "max_output_tokens": null,
+             *       "min_p": null,
+             *       "model": null,
+             *       "presence_penalty": null,
+             *       "repetition_penalty": null,
+             *       "seed": null,
+             *       "stop": null,
+             *       "system": null,
+             *       "temperature": null,
+             *       "thinking": null,
+             *       "top_k": null,
+             *       "top_p": null
+             *     }
+             */
+            settings: components["schemas"]["ChatSettings"];
+            /**
+             * Title
+             * @default
+             */
+            title: string;
+        };
+        /**
          * ChatRequest
          * @description `POST /v1/chat/completions`.
          */
@@ -1054,6 +1682,141 @@ export interface components {
             [key: string]: unknown;
         };
         /**
+         * ChatSettings
+         * @description How answers are made. What is left out, the model's advice decides.
+         */
+        ChatSettings: {
+            /**
+             * Effort
+             * @default null
+             */
+            effort: ("none" | "minimal" | "low" | "medium" | "high") | null;
+            /**
+             * Extra
+             * @description Further fields of POST /v1/responses.
+             * @default null
+             */
+            extra: {
+                [key: string]: unknown;
+            } | null;
+            /**
+             * Frequency Penalty
+             * @default null
+             */
+            frequency_penalty: number | null;
+            /**
+             * Max Output Tokens
+             * @default null
+             */
+            max_output_tokens: number | null;
+            /**
+             * Min P
+             * @default null
+             */
+            min_p: number | null;
+            /**
+             * Model
+             * @default null
+             */
+            model: string | null;
+            /**
+             * Presence Penalty
+             * @default null
+             */
+            presence_penalty: number | null;
+            /**
+             * Repetition Penalty
+             * @default null
+             */
+            repetition_penalty: number | null;
+            /**
+             * Seed
+             * @default null
+             */
+            seed: number | null;
+            /**
+             * Stop
+             * @default null
+             */
+            stop: string[] | null;
+            /**
+             * System
+             * @default null
+             */
+            system: string | null;
+            /**
+             * Temperature
+             * @default null
+             */
+            temperature: number | null;
+            /**
+             * Thinking
+             * @default null
+             */
+            thinking: boolean | null;
+            /**
+             * Top K
+             * @default null
+             */
+            top_k: number | null;
+            /**
+             * Top P
+             * @default null
+             */
+            top_p: number | null;
+        };
+        /**
+         * ChatWithMessages
+         * @description A chat with its messages, oldest first.
+         */
+        ChatWithMessages: {
+            /** Archived */
+            archived: boolean;
+            /** Created S */
+            created_s: number;
+            /** Deleted S */
+            deleted_s: number | null;
+            draft: components["schemas"]["Draft"] | null;
+            /** Draft Revision */
+            draft_revision: number;
+            /** Folder Id */
+            folder_id: string | null;
+            /** Id */
+            id: string;
+            /** Is Generating */
+            is_generating: boolean;
+            /**
+             * Leaf Id
+             * @description The end of the branch that is shown.
+             */
+            leaf_id: string | null;
+            /** Message Count */
+            message_count: number;
+            /** Messages */
+            messages: components["schemas"]["ChatMessage"][];
+            /**
+             * Object
+             * @constant
+             */
+            object: "chat";
+            /** Pinned */
+            pinned: boolean;
+            /** Revision */
+            revision: number;
+            settings: components["schemas"]["ChatSettings"];
+            /**
+             * Siblings
+             * @description With `leaf`: the siblings of each message, itself too.
+             */
+            siblings: {
+                [key: string]: string[];
+            } | null;
+            /** Title */
+            title: string;
+            /** Updated S */
+            updated_s: number;
+        };
+        /**
          * CompletionRequest
          * @description `POST /v1/completions`. The prompt's form (text, tokens, lists of them) is the engine's to judge.
          */
@@ -1141,6 +1904,61 @@ export interface components {
             [key: string]: unknown;
         };
         /**
+         * Deleted
+         * @description What was deleted for good.
+         */
+        Deleted: {
+            /**
+             * Deleted
+             * @constant
+             */
+            deleted: true;
+            /** Id */
+            id: string;
+        };
+        /**
+         * DocumentPart
+         * @description A document that was attached.
+         */
+        DocumentPart: {
+            /**
+             * Attachment Id
+             * @description Chosen by the client, or made here.
+             */
+            attachment_id: string;
+            /**
+             * Name
+             * @default null
+             */
+            name: string | null;
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            type: "document";
+        };
+        /**
+         * Draft
+         * @description What is typed and not sent.
+         */
+        Draft: {
+            /**
+             * Attachments
+             * @default []
+             */
+            attachments: string[];
+            /**
+             * Model
+             * @default null
+             */
+            model: string | null;
+            /**
+             * Text
+             * @default
+             */
+            text: string;
+        };
+        /**
          * EmbeddingRequest
          * @description `POST /v1/embeddings`.
          */
@@ -1164,6 +1982,162 @@ export interface components {
             model: string | null;
         } & {
             [key: string]: unknown;
+        };
+        /**
+         * Error
+         * @description Every error of paddock's own routes.
+         */
+        Error: {
+            error: components["schemas"]["ErrorDetail"];
+        };
+        /**
+         * ErrorDetail
+         * @description What went wrong. `current` is what is there, in a conflict.
+         */
+        ErrorDetail: {
+            /** Code */
+            code: string | null;
+            /**
+             * Current
+             * @default null
+             */
+            current: {
+                [key: string]: unknown;
+            } | null;
+            /** Message */
+            message: string;
+            /** Param */
+            param: string | null;
+            /** Type */
+            type: string;
+        };
+        /**
+         * Folder
+         * @description A folder of chats.
+         */
+        Folder: {
+            /** Id */
+            id: string;
+            /** Name */
+            name: string;
+            /**
+             * Object
+             * @constant
+             */
+            object: "folder";
+            /** Position */
+            position: number;
+        };
+        /**
+         * FolderCreate
+         * @description `POST /api/folders`.
+         */
+        FolderCreate: {
+            /**
+             * Id
+             * @default null
+             */
+            id: string | null;
+            /** Name */
+            name: string;
+            /**
+             * Position
+             * @default null
+             */
+            position: number | null;
+        };
+        /**
+         * FolderList
+         * @description Every folder, by its position.
+         */
+        FolderList: {
+            /** Data */
+            data: components["schemas"]["Folder"][];
+            /**
+             * Object
+             * @constant
+             */
+            object: "list";
+        };
+        /**
+         * FolderPatch
+         * @description `PATCH /api/folders/{id}`.
+         */
+        FolderPatch: {
+            /**
+             * Name
+             * @default null
+             */
+            name: string | null;
+            /**
+             * Position
+             * @default null
+             */
+            position: number | null;
+        };
+        /**
+         * ForkCreate
+         * @description `POST /api/chats/{id}/fork`.
+         */
+        ForkCreate: {
+            /**
+             * Id
+             * @default null
+             */
+            id: string | null;
+            /**
+             * Message Id
+             * @description Chosen by the client, or made here.
+             */
+            message_id: string;
+            /**
+             * Title
+             * @default null
+             */
+            title: string | null;
+        };
+        /**
+         * Hit
+         * @description A title or a message in which all words of a query are.
+         */
+        Hit: {
+            /** Chat Id */
+            chat_id: string;
+            /** Created S */
+            created_s: number;
+            /**
+             * Kind
+             * @enum {string}
+             */
+            kind: "title" | "message";
+            /** Message Id */
+            message_id: string | null;
+            /** Role */
+            role: ("user" | "assistant" | "system" | "tool") | null;
+            snippet: components["schemas"]["Snippet"];
+            /** Title */
+            title: string;
+        };
+        /**
+         * ImagePart
+         * @description An image that was attached.
+         */
+        ImagePart: {
+            /**
+             * Attachment Id
+             * @description Chosen by the client, or made here.
+             */
+            attachment_id: string;
+            /**
+             * Name
+             * @default null
+             */
+            name: string | null;
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            type: "image";
         };
         /**
          * Message
@@ -1202,6 +2176,292 @@ export interface components {
         } & {
             [key: string]: unknown;
         };
+        /**
+         * MessageCreate
+         * @description `POST /api/chats/{id}/messages`.
+         */
+        MessageCreate: {
+            /** Content */
+            content: string | (components["schemas"]["TextPart"] | components["schemas"]["ReasoningPart"] | components["schemas"]["ImagePart"] | components["schemas"]["DocumentPart"] | components["schemas"]["ToolCallPart"] | components["schemas"]["ToolResultPart"])[];
+            /**
+             * Id
+             * @default null
+             */
+            id: string | null;
+            /**
+             * Model
+             * @default null
+             */
+            model: string | null;
+            /** Parent Id */
+            parent_id: string | null;
+            /**
+             * Role
+             * @enum {string}
+             */
+            role: "user" | "assistant" | "system" | "tool";
+            /**
+             * Select
+             * @default true
+             */
+            select: boolean;
+        };
+        /**
+         * MessageError
+         * @description Why an answer failed.
+         */
+        MessageError: {
+            /** Code */
+            code: string;
+            /** Message */
+            message: string;
+        };
+        /**
+         * MessagePatch
+         * @description `PATCH /api/chats/{id}/messages/{message}`.
+         */
+        MessagePatch: {
+            /** Content */
+            content: string | (components["schemas"]["TextPart"] | components["schemas"]["ReasoningPart"] | components["schemas"]["ImagePart"] | components["schemas"]["DocumentPart"] | components["schemas"]["ToolCallPart"] | components["schemas"]["ToolResultPart"])[];
+            /**
+             * Revision
+             * @default null
+             */
+            revision: number | null;
+        };
+        /**
+         * Preset
+         * @description Settings under a name.
+         */
+        Preset: {
+            /** Created S */
+            created_s: number;
+            /** Id */
+            id: string;
+            /** Name */
+            name: string;
+            /**
+             * Object
+             * @constant
+             */
+            object: "preset";
+            settings: components["schemas"]["ChatSettings"];
+            /** Updated S */
+            updated_s: number;
+        };
+        /**
+         * PresetCreate
+         * @description `POST /api/presets`.
+         */
+        PresetCreate: {
+            /**
+             * Id
+             * @default null
+             */
+            id: string | null;
+            /** Name */
+            name: string;
+            settings: components["schemas"]["ChatSettings"];
+        };
+        /**
+         * PresetList
+         * @description Every preset, by name.
+         */
+        PresetList: {
+            /** Data */
+            data: components["schemas"]["Preset"][];
+            /**
+             * Object
+             * @constant
+             */
+            object: "list";
+        };
+        /**
+         * PresetPatch
+         * @description `PATCH /api/presets/{id}`.
+         */
+        PresetPatch: {
+            /**
+             * Name
+             * @default null
+             */
+            name: string | null;
+            /** @default null */
+            settings: components["schemas"]["ChatSettings"] | null;
+        };
+        /**
+         * ReasoningPart
+         * @description Thoughts, and how long they took.
+         */
+        ReasoningPart: {
+            /**
+             * Duration S
+             * @default null
+             */
+            duration_s: number | null;
+            /** Text */
+            text: string;
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            type: "reasoning";
+        };
+        /**
+         * Restorable
+         * @description What was deleted and can be restored until `purged_s`.
+         */
+        Restorable: {
+            /**
+             * Deleted
+             * @constant
+             */
+            deleted: true;
+            /** Deleted S */
+            deleted_s: number;
+            /** Id */
+            id: string;
+            /** Purged S */
+            purged_s: number;
+        };
+        /**
+         * RestorableMessage
+         * @description A message that was deleted with all beneath it; `leaf_id` is the chat's from now on.
+         */
+        RestorableMessage: {
+            /**
+             * Deleted
+             * @constant
+             */
+            deleted: true;
+            /** Deleted S */
+            deleted_s: number;
+            /** Id */
+            id: string;
+            /** Leaf Id */
+            leaf_id: string | null;
+            /** Purged S */
+            purged_s: number;
+        };
+        /**
+         * SearchPage
+         * @description Hits, titles first.
+         */
+        SearchPage: {
+            /** Data */
+            data: components["schemas"]["Hit"][];
+            /**
+             * Object
+             * @constant
+             */
+            object: "list";
+            /** Took S */
+            took_s: number;
+        };
+        /**
+         * Snippet
+         * @description A piece of a text around its first match; the places of matches in it, in characters.
+         */
+        Snippet: {
+            /** Matches */
+            matches: [
+                number,
+                number
+            ][];
+            /** Text */
+            text: string;
+        };
+        /**
+         * TextPart
+         * @description Words.
+         */
+        TextPart: {
+            /** Text */
+            text: string;
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            type: "text";
+        };
+        /**
+         * Timings
+         * @description How long an answer took, by the server's clock and by what its engine measured.
+         */
+        Timings: {
+            /** Output S */
+            output_s: number | null;
+            /** Output Tokens */
+            output_tokens: number | null;
+            /** Output Tokens Per S */
+            output_tokens_per_s: number | null;
+            /** Prompt S */
+            prompt_s: number | null;
+            /** Prompt Tokens */
+            prompt_tokens: number | null;
+            /** Prompt Tokens Per S */
+            prompt_tokens_per_s: number | null;
+            /** Reasoning S */
+            reasoning_s: number | null;
+            /** Total S */
+            total_s: number | null;
+            /**
+             * Wait S
+             * @description Until the first piece: queue, loading, reading the prompt.
+             */
+            wait_s: number | null;
+        };
+        /**
+         * ToolCallPart
+         * @description A call of a tool; `arguments` is JSON.
+         */
+        ToolCallPart: {
+            /** Arguments */
+            arguments: string;
+            /** Call Id */
+            call_id: string;
+            /** Name */
+            name: string;
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            type: "tool_call";
+        };
+        /**
+         * ToolResultPart
+         * @description What a tool answered.
+         */
+        ToolResultPart: {
+            /** Call Id */
+            call_id: string;
+            /**
+             * Is Error
+             * @default false
+             */
+            is_error: boolean;
+            /** Output */
+            output: string;
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            type: "tool_result";
+        };
+        /**
+         * Usage
+         * @description What an answer took, in tokens.
+         */
+        Usage: {
+            /** Cached Tokens */
+            cached_tokens: number;
+            /** Input Tokens */
+            input_tokens: number;
+            /** Output Tokens */
+            output_tokens: number;
+            /** Total Tokens */
+            total_tokens: number;
+        };
     };
     responses: never;
     parameters: never;
@@ -1211,6 +2471,175 @@ export interface components {
 }
 export type $defs = Record<string, never>;
 export interface operations {
+    "post /api/attachments": {
+        parameters: {
+            query: {
+                name: string;
+                id?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/octet-stream": string;
+            };
+        };
+        responses: {
+            /** @description Keep a file, whose bytes are the body. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Attachment"];
+                };
+            };
+            /** @description Keep a file, whose bytes are the body. */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Attachment"];
+                };
+            };
+            /** @description An error. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    "get /api/attachments/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description What is known of an attachment. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Attachment"];
+                };
+            };
+            /** @description An error. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    "delete /api/attachments/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Forget an attachment that nothing uses. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Deleted"];
+                };
+            };
+            /** @description An error. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    "get /api/attachments/{id}/content": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Its bytes. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/octet-stream": string;
+                };
+            };
+            /** @description An error. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    "get /api/attachments/{id}/text": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Its text. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/plain": string;
+                };
+            };
+            /** @description An error. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
     "post /api/chat": {
         parameters: {
             query?: never;
@@ -1234,6 +2663,533 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content?: never;
+            };
+        };
+    };
+    "get /api/chats": {
+        parameters: {
+            query?: {
+                limit?: number;
+                cursor?: string;
+                folder_id?: string;
+                archived?: "false" | "true" | "any";
+                deleted?: "false" | "true";
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A page of chats, pinned ones first, then the newest first. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ChatPage"];
+                };
+            };
+            /** @description An error. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    "post /api/chats": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ChatCreate"];
+            };
+        };
+        responses: {
+            /** @description Make a chat. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Chat"];
+                };
+            };
+            /** @description Make a chat. */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Chat"];
+                };
+            };
+            /** @description An error. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    "get /api/chats/events": {
+        parameters: {
+            query?: {
+                after?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description What changes in chats, as it happens. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/event-stream": string;
+                };
+            };
+            /** @description An error. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    "get /api/chats/search": {
+        parameters: {
+            query: {
+                q: string;
+                limit?: number;
+                archived?: "false" | "true" | "any";
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Titles and messages in which all words of a query are. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SearchPage"];
+                };
+            };
+            /** @description An error. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    "get /api/chats/{id}": {
+        parameters: {
+            query?: {
+                leaf?: string;
+                messages?: "all" | "none";
+            };
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A chat with its messages, of the whole tree or of one branch. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ChatWithMessages"];
+                };
+            };
+            /** @description An error. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    "delete /api/chats/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Delete a chat, for a day with undo. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Restorable"];
+                };
+            };
+            /** @description An error. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    "patch /api/chats/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ChatPatch"];
+            };
+        };
+        responses: {
+            /** @description Change fields of a chat. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Chat"];
+                };
+            };
+            /** @description An error. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    "post /api/chats/{id}/answers": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["AnswerCreate"];
+            };
+        };
+        responses: {
+            /** @description Begin an answer, or go on with one. */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Answer"];
+                };
+            };
+            /** @description An error. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    "post /api/chats/{id}/fork": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ForkCreate"];
+            };
+        };
+        responses: {
+            /** @description Copy a branch into a new chat. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Chat"];
+                };
+            };
+            /** @description Copy a branch into a new chat. */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Chat"];
+                };
+            };
+            /** @description An error. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    "post /api/chats/{id}/messages": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["MessageCreate"];
+            };
+        };
+        responses: {
+            /** @description Add a message to the tree. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ChatMessage"];
+                };
+            };
+            /** @description Add a message to the tree. */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ChatMessage"];
+                };
+            };
+            /** @description An error. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    "get /api/chats/{id}/messages/{message}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+                message: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description One message. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ChatMessage"];
+                };
+            };
+            /** @description An error. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    "delete /api/chats/{id}/messages/{message}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+                message: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Delete a message with all beneath it, for a day with undo. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RestorableMessage"];
+                };
+            };
+            /** @description An error. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    "patch /api/chats/{id}/messages/{message}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+                message: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["MessagePatch"];
+            };
+        };
+        responses: {
+            /** @description Put other content in place of a message's. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ChatMessage"];
+                };
+            };
+            /** @description An error. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    "post /api/chats/{id}/messages/{message}/restore": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+                message: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Bring back a message and what was deleted with it. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ChatMessage"];
+                };
+            };
+            /** @description An error. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    "post /api/chats/{id}/restore": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Bring a deleted chat back. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Chat"];
+                };
+            };
+            /** @description An error. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
             };
         };
     };
@@ -1538,6 +3494,143 @@ export interface operations {
             };
         };
     };
+    "get /api/folders": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Every folder, by its position. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FolderList"];
+                };
+            };
+            /** @description An error. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    "post /api/folders": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["FolderCreate"];
+            };
+        };
+        responses: {
+            /** @description Make a folder. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Folder"];
+                };
+            };
+            /** @description Make a folder. */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Folder"];
+                };
+            };
+            /** @description An error. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    "delete /api/folders/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Delete a folder; its chats stay. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Deleted"];
+                };
+            };
+            /** @description An error. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    "patch /api/folders/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["FolderPatch"];
+            };
+        };
+        responses: {
+            /** @description Change a folder. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Folder"];
+                };
+            };
+            /** @description An error. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
     "post /api/generate": {
         parameters: {
             query?: never;
@@ -1775,6 +3868,143 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content?: never;
+            };
+        };
+    };
+    "get /api/presets": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Every preset, by name. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PresetList"];
+                };
+            };
+            /** @description An error. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    "post /api/presets": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PresetCreate"];
+            };
+        };
+        responses: {
+            /** @description Make a preset. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Preset"];
+                };
+            };
+            /** @description Make a preset. */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Preset"];
+                };
+            };
+            /** @description An error. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    "delete /api/presets/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Delete a preset. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Deleted"];
+                };
+            };
+            /** @description An error. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    "patch /api/presets/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PresetPatch"];
+            };
+        };
+        responses: {
+            /** @description Change a preset. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Preset"];
+                };
+            };
+            /** @description An error. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
             };
         };
     };

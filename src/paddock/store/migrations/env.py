@@ -5,9 +5,16 @@ from __future__ import annotations
 from alembic import context
 from sqlalchemy.engine import Connection
 
+from paddock.store import chat_tables
 from paddock.store.tables import metadata
 
 connection: Connection = context.config.attributes["connection"]
-context.configure(connection=connection, target_metadata=metadata, render_as_batch=True, transactional_ddl=True)
+context.configure(
+    connection=connection,
+    target_metadata=metadata,
+    include_name=chat_tables.is_table_of_ours,
+    render_as_batch=True,
+    transactional_ddl=True,
+)
 with context.begin_transaction():
     context.run_migrations()

@@ -1,0 +1,205 @@
+"""Owns the shapes of what the routes of the page's chats answer, for their description; refuses to check requests."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from paddock.api.chat_schemas import ChatSettings, Draft, Part, Role, Status
+
+
+class _Told(BaseModel):
+    """An answer's object: every field is there."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+class Chat(_Told):
+    """One chat without its messages."""
+
+    object: Literal["chat"]
+    id: str
+    title: str
+    folder_id: str | None
+    created_s: float
+    updated_s: float
+    pinned: bool
+    archived: bool
+    deleted_s: float | None
+    settings: ChatSettings
+    draft: Draft | None
+    leaf_id: str | None = Field(description="The end of the branch that is shown.")
+    revision: int
+    draft_revision: int
+    is_generating: bool
+    message_count: int
+
+
+class Usage(_Told):
+    """What an answer took, in tokens."""
+
+    input_tokens: int
+    cached_tokens: int
+    output_tokens: int
+    total_tokens: int
+
+
+class Timings(_Told):
+    """How long an answer took, by the server's clock and by what its engine measured."""
+
+    wait_s: float | None = Field(description="Until the first piece: queue, loading, reading the prompt.")
+    total_s: float | None
+    reasoning_s: float | None
+    prompt_tokens: int | None
+    prompt_s: float | None
+    prompt_tokens_per_s: float | None
+    output_tokens: int | None
+    output_s: float | None
+    output_tokens_per_s: float | None
+
+
+class MessageError(_Told):
+    """Why an answer failed."""
+
+    code: str
+    message: str
+
+
+class ChatMessage(_Told):
+    """One message of a chat's tree."""
+
+    object: Literal["message"]
+    id: str
+    chat_id: str
+    parent_id: str | None
+    role: Role
+    model: str | None
+    content: list[Part]
+    base: list[Part] = Field(description="While it is generated: what stood there before its present response.")
+    created_s: float
+    updated_s: float
+    revision: int
+    status: Status
+    response_id: str | None
+    usage: Usage | None
+    timings: Timings | None
+    error: MessageError | None
+
+
+class ChatWithMessages(Chat):
+    """A chat with its messages, oldest first."""
+
+    messages: list[ChatMessage]
+    siblings: dict[str, list[str]] | None = Field(description="With `leaf`: the siblings of each message, itself too.")
+
+
+class ChatPage(_Told):
+    """A page of chats."""
+
+    object: Literal["list"]
+    data: list[Chat]
+    next_cursor: str | None
+
+
+class Deleted(_Told):
+    """What was deleted for good."""
+
+    id: str
+    deleted: Literal[True]
+
+
+class Restorable(Deleted):
+    """What was deleted and can be restored until `purged_s`."""
+
+    deleted_s: float
+    purged_s: float
+
+
+class RestorableMessage(Restorable):
+    """A message that was deleted with all beneath it; `leaf_id` is the chat's from now on."""
+
+    leaf_id: str | None
+
+
+class Answer(_Told):
+    """An answer that is being made. There is no response where none could be begun."""
+
+    message: ChatMessage
+    response_id: str | None
+
+
+class Snippet(_Told):
+    """A piece of a text around its first match; the places of matches in it, in characters."""
+
+    text: str
+    matches: list[tuple[int, int]]
+
+
+class Hit(_Told):
+    """A title or a message in which all words of a query are."""
+
+    kind: Literal["title", "message"]
+    chat_id: str
+    title: str
+    message_id: str | None
+    role: Role | None
+    created_s: float
+    snippet: Snippet
+
+
+class SearchPage(_Told):
+    """Hits, titles first."""
+
+    object: Literal["list"]
+    data: list[Hit]
+    took_s: float
+
+
+class Folder(_Told):
+    """A folder of chats."""
+
+    object: Literal["folder"]
+    id: str
+    name: str
+    position: float
+
+
+class FolderList(_Told):
+    """Every folder, by its position."""
+
+    object: Literal["list"]
+    data: list[Folder]
+
+
+class Preset(_Told):
+    """Settings under a name."""
+
+    object: Literal["preset"]
+    id: str
+    name: str
+    settings: ChatSettings
+    created_s: float
+    updated_s: float
+
+
+class PresetList(_Told):
+    """Every preset, by name."""
+
+    object: Literal["list"]
+    data: list[Preset]
+
+
+class Attachment(_Told):
+    """An image or a document."""
+
+    object: Literal["attachment"]
+    id: str
+    kind: Literal["image", "document"]
+    name: str
+    media_type: str
+    size_bytes: int
+    created_s: float
+    width: int | None
+    height: int | None
+    characters: int | None

@@ -1,0 +1,83 @@
+"""Owns what may be attached to the page's chats: an image or a text by its own bytes, whatever it is called.
+
+Covered: images that pages show, and text in UTF-8 or marked UTF-16. Not covered: documents of office programs, PDF.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from dataclasses import replace
+
+import anyio.to_thread
+
+from paddock.errors import BodyTooLarge, FieldInvalid, ImageRefused, shown
+from paddock.serving.images import look
+from paddock.store.attachments import Attachment, AttachmentStore
+
+_CHARACTERS_MOST = 2_000_000
+_TYPE_CHARACTERS_MOST = 100
+_IMAGES = (b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"GIF87a", b"GIF89a")
+_WIDE = (b"\xff\xfe", b"\xfe\xff")
+# What no text holds; of control characters those that do stand in some.
+_UNTEXT = frozenset(range(32)) - {7, 8, 9, 10, 11, 12, 13, 27}
+
+
+class Attachments:
+    """The attachments of the page's chats. Every method raises StoreUnusable where the database cannot be used."""
+
+    def __init__(self, store: AttachmentStore, *, most_bytes: int) -> None:
+        self.store = store
+        self.most_bytes = most_bytes
+
+    async def put(self, attachment_id: str, name: str, declared: str, data: bytes) -> tuple[Attachment, bool]:
+        """Keep a file; whether it is new. `declared` is the media type that came with it, which only text may choose.
+
+        Raises:
+            BodyTooLarge, FieldInvalid, ImageRefused: it is none that can be attached.
+            Conflict: another one has its id.
+        """
+        if len(data) > self.most_bytes:
+            raise BodyTooLarge(limit_bytes=self.most_bytes)
+        made, text = await anyio.to_thread.run_sync(_looked_at, attachment_id, name, declared, data)
+        return await self.store.put(made, data, text)
+
+
+def _looked_at(attachment_id: str, name: str, declared: str, data: bytes) -> tuple[Attachment, str | None]:
+    digest = hashlib.blake2b(data, digest_size=32).hexdigest()
+    made = Attachment(
+        id=attachment_id,
+        kind="document",
+        name=name,
+        media_type="text/plain",
+        size_bytes=len(data),
+        created_s=time.time(),
+        digest=digest,
+    )
+    if data.startswith(_IMAGES) or (data[:4] == b"RIFF" and data[8:12] == b"WEBP"):
+        media_type, width, height = look(data)
+        return replace(made, kind="image", media_type=media_type, width=width, height=height), None
+    if declared.startswith("image/"):
+        raise ImageRefused(f"{shown(name)} is no image that pages show. Send a PNG, JPEG, WebP or GIF file.")
+    text = _text_in(name, data)
+    if len(text) > _CHARACTERS_MOST:
+        raise FieldInvalid(
+            f"{shown(name)} has {len(text)} characters of text, and may have {_CHARACTERS_MOST}. Attach a part of it."
+        )
+    is_text = declared.startswith("text/") or declared in ("application/json", "application/xml")
+    is_told = is_text and declared != "text/html" and len(declared) <= _TYPE_CHARACTERS_MOST
+    return replace(made, media_type=declared if is_told else made.media_type, characters=len(text)), text
+
+
+def _text_in(name: str, data: bytes) -> str:
+    """The text of a document. Raises FieldInvalid."""
+    sentence = f"{shown(name)} is neither an image nor text. Attach a PNG, JPEG, WebP or GIF file, or text as UTF-8."
+    try:
+        text = data.decode("utf-16") if data.startswith(_WIDE) else data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise FieldInvalid(sentence) from error
+    if any(ord(c) in _UNTEXT for c in set(text)):
+        raise FieldInvalid(sentence)
+    if not text.strip():
+        raise FieldInvalid(f"{shown(name)} has no text in it. Attach another file.")
+    return text
