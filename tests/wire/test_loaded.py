@@ -7,7 +7,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.wire.rig import HANG_GUARD_S
+from tests.wire.rig import HANG_GUARD_S, scripted_studio
 from tests.wire.test_pool import ASKED, FIRST, SECOND, loaded, three_models, until
 
 pytestmark = pytest.mark.anyio
@@ -33,6 +33,23 @@ async def test_a_loaded_model_whose_file_is_gone_can_be_unpinned_and_unloaded(tm
         assert (await rig.http.post(f"/api/models/{SECOND}/unpin")).json()["pinned"] is False
         assert (await rig.http.post(f"/api/models/{SECOND}/unload")).json()["state"] == "stopped"
         assert SECOND not in await loaded(rig)
+
+
+async def test_a_pin_that_is_set_for_a_model_outlives_paddock(tmp_path: Path) -> None:
+    async with three_models(tmp_path, models_most=1) as rig:
+        told = await rig.http.put(f"/api/models/{SECOND}/settings", json={"pinned": True})
+        assert told.json()["settings"] == {"pinned": True}
+        assert (await rig.http.post(f"/api/models/{FIRST}/pin")).json()["pinned"] is True
+    async with scripted_studio(tmp_path, warm=False, models_most=1) as rig:
+        assert await loaded(rig) == {}
+        assert (await rig.chat(model=FIRST)).status_code == 200
+        assert (await loaded(rig))[FIRST]["pinned"] is False
+        assert (await rig.chat(model=SECOND)).status_code == 200
+        assert (await loaded(rig))[SECOND]["pinned"] is True
+        assert f"{SECOND} is pinned" in (await rig.chat(model=FIRST)).json()["error"]["message"]
+        assert (await rig.http.post(f"/api/models/{SECOND}/unpin")).json()["pinned"] is False
+        assert (await rig.chat(model=FIRST)).status_code == 200
+        assert list(await loaded(rig)) == [FIRST]
 
 
 async def test_a_place_that_pinned_models_hold_is_told_as_that(tmp_path: Path) -> None:

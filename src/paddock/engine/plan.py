@@ -10,10 +10,14 @@ from paddock.engine.flags import EngineFlags
 
 @dataclass(frozen=True, kw_only=True)
 class EnginePlan:
-    """One model's engine before it is started. `memory_bytes` is what it takes when all of its context is in use."""
+    """One model's engine before it is started. `memory_bytes` is what it takes when all of its context is in use.
+
+    `is_pinned`: it was set for the model that it stays, once it is loaded.
+    """
 
     flags: EngineFlags
     memory_bytes: int
+    is_pinned: bool = False
 
     def lacks(self, adapters: Collection[str]) -> bool:
         """Whether an engine started so is without one of these adapters, told by their paths."""

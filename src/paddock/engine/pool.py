@@ -308,7 +308,7 @@ class Pool:
         engine = EngineProcess(
             program=self._program, flags=plan.flags, load_timeout_s=self._load_timeout_s, on_change=self._step
         )
-        is_pinned = model_id in self._pins
+        is_pinned = plan.is_pinned or model_id in self._pins
         self._pins.discard(model_id)
         resident = Resident(model_id=model_id, plan=plan, engine=engine, is_pinned=is_pinned)
         self._residents[model_id] = resident

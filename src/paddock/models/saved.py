@@ -88,7 +88,9 @@ class ModelSettings:
     chat_template: str | None = _setting(
         str, "Template in place of the model's own; `builtin` is the model's own again.", "load"
     )
-    pinned: bool | None = _setting(bool, "Whether the model stays loaded.", "load")
+    pinned: bool | None = _setting(
+        bool, "Whether the model stays once it is loaded; nothing loads it by itself.", "load"
+    )
 
     def given(self) -> dict[str, Value]:
         """What is set, by name."""

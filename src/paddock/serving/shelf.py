@@ -191,8 +191,8 @@ class Shelf:
         seen_bytes = self._measured.get(key_of(header.files, tuned.to_argv()))
         tuned_bytes = seen_bytes or bare_bytes + sum(one.facts.size_bytes for one in adapters)
         if not adapters or tuned_bytes > room_bytes:
-            return EnginePlan(flags=flags, memory_bytes=found.needed_bytes)
-        return EnginePlan(flags=tuned, memory_bytes=tuned_bytes)
+            return EnginePlan(flags=flags, memory_bytes=found.needed_bytes, is_pinned=bool(saved.pinned))
+        return EnginePlan(flags=tuned, memory_bytes=tuned_bytes, is_pinned=bool(saved.pinned))
 
     def observe(self, planned: EnginePlan, pid: int) -> None:
         """Remember how much memory an engine holds, for the next time its model is planned so. Reads the disk."""
