@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from paddock.engine.policy import Decision, Held, Limits, Waiter, decide, is_admitted
+from paddock.engine.policy import Decision, Held, Limits, Waiter, decide, is_admitted, retry_after_s
 
 NOW_S = 100.0
 
@@ -196,3 +196,23 @@ def test_a_queue_of_none_lets_in_what_is_served_at_once() -> None:
     none = limits(queue_most=0)
     assert is_admitted([held("a", leases=1)], [], newcomer, none, NOW_S)
     assert not is_admitted([held("a", leases=2)], [], newcomer, none, NOW_S)
+
+
+# What is held, how many wait in the queue, what the last answers took → the seconds after which to come again.
+AGAIN: dict[str, tuple[list[Held], int, list[float], int]] = {
+    "nothing was answered yet": ([held("a", leases=2)], 9, [], 5),
+    "those before are served one after another": ([held("a", slots=1, leases=1)], 4, [2.5], 10),
+    "or side by side": ([held("a", slots=4, leases=4)], 8, [2.5], 5),
+    "by as many as work, of all models": ([held("a", leases=2), held("b", leases=2), held("c")], 8, [2.5], 5),
+    "those count that wait in the engine": ([held("a", leases=7)], 0, [2.0], 5),
+    "one long answer among many does not count": ([held("a", leases=2)], 4, [1.0, 1.0, 600.0], 2),
+    "at least a second": ([held("a", leases=2)], 4, [0.001], 1),
+    "at most a minute": ([held("a", leases=2)], 48, [600.0], 60),
+    "nobody works while a model is loaded": ([held("a", state="loading")], 3, [2.0], 6),
+}
+
+
+@pytest.mark.parametrize("name", AGAIN)
+def test_when_to_come_again_follows_from_who_waits_and_what_answers_take(name: str) -> None:
+    here, count, served_s, seconds = AGAIN[name]
+    assert retry_after_s(here, waiters(*["b"] * count), served_s) == seconds

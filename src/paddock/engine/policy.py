@@ -16,12 +16,17 @@ Refuses to know processes and clocks: what there is, and what time it is, is pas
 from __future__ import annotations
 
 import math
+import statistics
 import sys
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
 State = Literal["loading", "ready", "down", "stopping"]
+
+_RETRY_UNKNOWN_S = 5
+# Clients of the services heed no longer wait than this.
+_RETRY_MOST_S = 60
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -148,12 +153,33 @@ def is_admitted(
 
     Those wait who have no model yet, and those who have one whose slots are all taken.
     """
-    crowd = len(waiting) + sum(max(0, one.leases - one.slots) for one in held)
-    if crowd < limits.queue_most:
+    if crowd_of(held, waiting) < limits.queue_most:
         return True
     if newcomer.ticket not in decide(held, (*waiting, newcomer), limits, now_s).granted:
         return False
     return all(one.leases < one.slots for one in held if one.model_id == newcomer.model_id)
+
+
+def crowd_of(held: Iterable[Held], waiting: Sequence[Waiter]) -> int:
+    """How many requests wait: for a model, or for a slot of the one that they have."""
+    return len(waiting) + sum(max(0, one.leases - one.slots) for one in held)
+
+
+def retry_after_s(held: Sequence[Held], waiting: Sequence[Waiter], served_s: Sequence[float]) -> int:
+    """When one who was not admitted may come again: once those who wait now are served, as the last answers tell.
+
+    Args:
+        held, waiting: as for `is_admitted`.
+        served_s: for how long each of the last answers had its slot.
+
+    Returns:
+        Whole seconds, from 1 to 60. Loads and stops are not reckoned; 5 where nothing was answered yet.
+    """
+    if not served_s:
+        return _RETRY_UNKNOWN_S
+    at_once = max(1, sum(min(one.leases, one.slots) for one in held))
+    needed_s = crowd_of(held, waiting) * statistics.median(served_s) / at_once
+    return min(max(1, math.ceil(needed_s)), _RETRY_MOST_S)
 
 
 class _Deciding:

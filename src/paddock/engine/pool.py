@@ -10,6 +10,7 @@ import importlib
 import itertools
 import math
 import sys
+from collections import deque
 from collections.abc import AsyncGenerator, Callable, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
@@ -19,7 +20,7 @@ import anyio.to_thread
 from anyio.abc import TaskGroup
 
 from paddock.engine.plan import EnginePlan
-from paddock.engine.policy import Limits, Waiter, decide, is_admitted
+from paddock.engine.policy import Limits, Waiter, decide, is_admitted, retry_after_s
 from paddock.engine.process import EngineProcess
 from paddock.engine.resident import Abilities, Lease, Place, Resident, learn_abilities
 from paddock.errors import EngineUnavailable, ModelTooLarge, ModelUnusable, PaddockError, TooBusy
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
     from paddock.engine.client import EngineClient
 
 _OBSERVE_EVERY_S = 60.0
+# Of so many answers, the last ones, it is known how long they took.
+_SERVED_MOST = 32
 _STOPPING = "paddock is stopping and loads no model. Start it again to go on."
 _NO_ADAPTER = (
     "'{}' cannot be loaded with the adapter: its file is gone, or memory_budget_bytes leaves no room for it beside the "
@@ -75,6 +78,7 @@ class Pool:
         self._queue: dict[int, Place] = {}
         # Models that are pinned again once they are loaded with what they lacked.
         self._pins: set[str] = set()
+        self._served_s: deque[float] = deque(maxlen=_SERVED_MOST)
         self._tickets = itertools.count(1)
         self._next_s = math.inf
         self._sooner = anyio.Event()
@@ -155,6 +159,7 @@ class Pool:
             abilities = await learn_abilities(resident, endpoint, client)
             model_id = resident.model_id
             yield Lease(model_id=model_id, endpoint=endpoint, abilities=abilities, resident=resident, client=client)
+            place.begin(now_s=anyio.current_time())
         finally:
             self._leave(place)
 
@@ -234,9 +239,14 @@ class Pool:
         now_s = anyio.current_time()
         waiter = Waiter(ticket=next(self._tickets), model_id=model_id, memory_bytes=plan.memory_bytes, arrived_s=now_s)
         held = [resident.held() for resident in self._residents.values()]
-        if not is_admitted(held, [place.waiter for place in self._queue.values()], waiter, limits, now_s):
-            most = limits.queue_most
-            raise TooBusy(f"{most} requests are waiting already (queue_most). Ask again later, or send fewer at once.")
+        waiting = [place.waiter for place in self._queue.values()]
+        if not is_admitted(held, waiting, waiter, limits, now_s):
+            again_s = retry_after_s(held, waiting, self._served_s)
+            raise TooBusy(
+                f"{limits.queue_most} requests are waiting already (queue_most). Ask again in {again_s} s, or send "
+                "fewer at once.",
+                retry_after_s=again_s,
+            )
         place = self._queue[waiter.ticket] = Place(waiter=waiter, plan=plan, adapters=adapters)
         self._step()
         if place.refused:
@@ -262,6 +272,8 @@ class Pool:
         resident.observe_after_s = now_s + _OBSERVE_EVERY_S
         self._tasks.start_soon(anyio.to_thread.run_sync, self._observe, resident.plan, pid)
 
+            if place.begun_s is not None:
+                self._served_s.append((resident.last_used_s - place.begun_s) * place.share)
     def _step(self) -> None:
         """Ask what is to be done now, and do it. Called after every change."""
         for resident in [resident for resident in self._residents.values() if resident.engine.is_gone]:

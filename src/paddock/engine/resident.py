@@ -86,7 +86,8 @@ class Resident:
 class Place:
     """One request's place with the pool: in the queue until it has its `resident`, or until it is `refused`.
 
-    `adapters` are the paths of those that its engine must have.
+    `adapters` are the paths of those that its engine must have. `begun_s` is when the ready engine was handed over, and
+    `share` how much of the time from then on it has a slot, should all that it shares its engine with take as long.
     """
 
     waiter: Waiter
@@ -108,6 +109,14 @@ class Lease:
 
     model_id: str
     endpoint: Endpoint
+    begun_s: float | None = None
+    share: float = 1.0
+
+    def begin(self, *, now_s: float) -> None:
+        """The engine is ready, and handed over."""
+        if self.resident:
+            self.begun_s = now_s
+            self.share = min(1.0, self.resident.plan.flags.slots / self.resident.leases)
     abilities: Abilities
     resident: Resident
     client: EngineClient
