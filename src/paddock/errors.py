@@ -42,6 +42,7 @@
         ├── EngineUnreachable     the engine was lost while it was answering
         │   └── EngineNotConnected    no byte reached it: the request may be sent again without harm
         ├── EngineUnavailable     no engine, and loads are refused at present
+        │   └── ModelUnloaded     somebody had the model unloaded while a request waited for its load
         ├── EngineTimeout         our own deadline passed before the engine answered
         └── EngineRefused         the engine answered with a status of its own
 
@@ -338,6 +339,14 @@ class EngineNotConnected(EngineUnreachable):
 
 class EngineUnavailable(EngineError):
     """No engine is running and loads are refused at present (paddock is stopping)."""
+
+
+class ModelUnloaded(EngineUnavailable):
+    """Somebody had the model unloaded while it was being loaded, and a request waited for it."""
+
+    def __init__(self, model_id: str) -> None:
+        super().__init__(f"The model '{model_id}' was unloaded before it was ready. Ask again to load it anew.")
+        self.model_id = model_id
 
 
 class EngineTimeout(EngineError):

@@ -23,6 +23,12 @@ def test_what_is_loaded_is_printed_for_people_and_for_programs(env: dict[str, st
         (model,) = told["models"]
         assert (model["context_length"], model["pinned"], model["live_requests"]) == (context_tokens, True, 0)
         assert 0 < model["memory_bytes"] <= told["memory_budget_bytes"]
+        unloaded = run(env, "models", "unload", "pocket-v0", "--url", url)
+        assert (unloaded.returncode, unloaded.stdout) == (0, "pocket-v0 is not loaded any more.\n")
+        assert "Nothing is loaded" in run(env, "models", "loaded", "--url", url).stdout
+        unknown = run(env, "models", "unload", "no/such?model#%2f", "--url", url, "--json")
+        assert unknown.returncode == 1
+        assert "'no/such?model#%2f'" in json.loads(unknown.stdout)["error"]["message"]
 
 
 def test_without_a_paddock_there_the_command_says_so(env: dict[str, str]) -> None:

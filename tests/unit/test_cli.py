@@ -123,8 +123,11 @@ def test_every_setting_is_an_option_of_serve() -> None:
     assert options == set(NAMES)
 
 
+PAGES = ("cli.md", "engines.md", "loading.md", "models.md", "remotes.md")
+
+
 def test_every_option_of_every_command_is_in_the_page_about_the_command_line() -> None:
-    pages = (Path(__file__).parents[2] / "docs" / name for name in ("cli.md", "engines.md", "models.md", "remotes.md"))
+    pages = (Path(__file__).parents[2] / "docs" / name for name in PAGES)
     page = "".join(page.read_text("utf-8") for page in pages)
 
     def missing(command: Any, words: str) -> Iterator[str]:

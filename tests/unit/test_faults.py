@@ -61,6 +61,7 @@ SAMPLES: list[PaddockError] = [
     errors.EngineUnreachable(),
     errors.EngineNotConnected(),
     errors.EngineUnavailable("paddock is stopping."),
+    errors.ModelUnloaded("m"),
     errors.EngineTimeout(timeout_s=600),
     errors.EngineRefused(status=400, reason="no such slot"),
     errors.EngineError(SECRET),
@@ -79,7 +80,7 @@ STATUSES: dict[type[PaddockError], int] = {
     errors.RepositoryUnknown: 404, errors.RepositoryClosed: 403, errors.DownloadUnknown: 404,
     errors.DownloadsElsewhere: 409, errors.DiskTooFull: 507,
     errors.EngineFailedToStart: 502, errors.EngineUnreachable: 502, errors.EngineNotConnected: 502,
-    errors.EngineUnavailable: 503, errors.EngineTimeout: 504, errors.EngineRefused: 0,
+    errors.EngineUnavailable: 503, errors.ModelUnloaded: 503, errors.EngineTimeout: 504, errors.EngineRefused: 0,
 }  # fmt: skip
 OPENAI_TYPES = {"invalid_request_error", "authentication_error", "permission_error", "rate_limit_error", "api_error"}
 ANTHROPIC_TYPES = {

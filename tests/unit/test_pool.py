@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
 import anyio
@@ -14,7 +14,15 @@ from paddock.engine.plan import EnginePlan
 from paddock.engine.policy import Limits
 from paddock.engine.pool import Pool
 from paddock.engine.resident import Resident
-from paddock.errors import EngineFailedToStart, EngineUnavailable, ModelTooLarge, ModelUnknown, PaddockError, TooBusy
+from paddock.errors import (
+    EngineFailedToStart,
+    EngineUnavailable,
+    ModelTooLarge,
+    ModelUnknown,
+    ModelUnloaded,
+    PaddockError,
+    TooBusy,
+)
 
 pytestmark = pytest.mark.anyio
 
@@ -249,18 +257,19 @@ async def test_a_request_that_is_given_up_at_once_leaves_no_lease() -> None:
         await it.failure("b")
 
 
-async def test_to_unload_waits_for_the_lease_and_the_next_request_loads_anew() -> None:
+async def test_to_unload_a_model_that_is_not_ready_refuses_who_waits_and_the_next_request_loads_anew() -> None:
+    async with bench(queue_patience_s=0) as it, it.pool.queued("a") as granted, it.pool.queued("b") as switch:
+        async with it.pool.queued("a") as queued:
+            assert (granted.resident, queued.resident) == (it.resident("a"), None)
+            with anyio.fail_after(5):
+                await it.pool.unload("a")
+            for place in (granted, queued):
+                with pytest.raises(ModelUnloaded):
+                    async with it.pool.leased(place):
+                        raise AssertionError("a lease of what was unloaded")
+        assert switch.resident is it.resident("b")
+        assert list(it.pool.residents) == ["b"]
     async with bench() as it:
-        async with AsyncExitStack() as stack, anyio.create_task_group() as group:
-            first = (await stack.enter_async_context(it.pool.queued("a"))).resident
-            group.start_soon(it.pool.unload, "a")
-            await anyio.wait_all_tasks_blocked()
-            assert it.resident("a") is first
-            async with it.pool.queued("a") as later:
-                assert later.resident is None
-                await stack.aclose()
-                await later.turn.wait()
-                assert later.resident is it.resident("a") is not first
         await it.pool.unload("unknown")
 
 

@@ -2,15 +2,97 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Awaitable
 from pathlib import Path
 
+import anyio
 import httpx
 import pytest
 
-from tests.wire.rig import HANG_GUARD_S, scripted_studio
-from tests.wire.test_pool import ASKED, FIRST, SECOND, loaded, three_models, until
+from tests.wire.rig import HANG_GUARD_S, Json, scripted_studio
+from tests.wire.test_pool import (
+    ASKED,
+    FIRST,
+    LANES,
+    SECOND,
+    living,
+    loaded,
+    stalled,
+    three_models,
+    until,
+    until_waiting,
+)
+from tests.wire.test_swapping import alias_of, starts_in
 
 pytestmark = pytest.mark.anyio
+
+
+def told_in(answer: httpx.Response, *, stream: bool) -> str:
+    """What an error says, in whichever dialect and place."""
+    text = answer.text if not stream else answer.text.strip().split("\n")[-1].removeprefix("data: ")
+    error: str | Json = json.loads(text)["error"]
+    return error if isinstance(error, str) else error["message"]
+
+
+@pytest.mark.parametrize("stream", [False, True], ids=["whole", "stream"])
+@pytest.mark.parametrize("lane", LANES)
+async def test_to_unload_a_model_ends_its_load_and_tells_who_waits(tmp_path: Path, lane: str, stream: bool) -> None:
+    async with three_models(tmp_path, {"starts": [{"delay_s": 10 * HANG_GUARD_S}, {}]}) as rig:
+        answers: list[httpx.Response] = []
+
+        async def ask() -> None:
+            answers.append(await rig.post({**ASKED, "model": SECOND, "stream": stream}, LANES[lane]))
+
+        async with anyio.create_task_group() as group:
+            group.start_soon(ask)
+            await until(rig, lambda models: SECOND in models and models[SECOND]["live_requests"] == 1)
+            unloaded = await rig.http.post(f"/api/models/{SECOND}/unload")
+            assert unloaded.json() == {"id": SECOND, "state": "stopped"}
+        assert (living(tmp_path), await loaded(rig)) == ([], {})
+        [answer] = answers
+        assert answer.status_code == (200 if stream else 503)
+        assert stream or answer.headers["x-should-retry"] == "false"
+        assert told_in(answer, stream=stream) == (
+            "The model 'second' was unloaded before it was ready. Ask again to load it anew."
+        )
+        assert (await rig.chat(model=SECOND)).status_code == 200
+
+
+async def test_a_load_that_is_asked_for_by_name_is_told_that_it_was_unloaded(tmp_path: Path) -> None:
+    async with three_models(tmp_path, {"starts": [{"delay_s": 10 * HANG_GUARD_S}]}) as rig:
+        answers: list[httpx.Response] = []
+
+        async def ask(what: str) -> None:
+            answers.append(await rig.http.post(f"/api/models/{SECOND}/{what}"))
+
+        async with anyio.create_task_group() as group:
+            for what in ("load", "pin"):
+                group.start_soon(ask, what)
+            await until(rig, lambda models: SECOND in models and models[SECOND]["live_requests"] == 2)
+            for _ in range(3):
+                group.start_soon(rig.http.post, f"/api/models/{SECOND}/unload")
+        assert [answer.json()["error"]["code"] for answer in answers] == ["model_unloaded"] * 2
+        assert await loaded(rig) == {}
+
+
+async def test_to_unload_a_model_that_answers_waits_and_the_next_request_loads_it_anew(tmp_path: Path) -> None:
+    async with three_models(tmp_path) as rig:
+        states: list[str] = []
+
+        async def ask(answer: Awaitable[httpx.Response]) -> None:
+            states.append(str((await answer).status_code))
+
+        async with anyio.create_task_group() as group, stalled(rig, SECOND):
+            group.start_soon(ask, rig.http.post(f"/api/models/{SECOND}/unload"))
+            with anyio.fail_after(HANG_GUARD_S):
+                while not rig.studio.pool.residents[SECOND].is_leaving:
+                    await anyio.sleep(0.005)
+            group.start_soon(ask, rig.chat(model=SECOND))
+            await until_waiting(rig, 1)
+            assert ((await loaded(rig))[SECOND]["state"], states) == ("ready", [])
+        assert states == ["200", "200"]
+        assert [alias_of(start) for start in starts_in(tmp_path)] == [SECOND, SECOND]
 
 
 @pytest.mark.parametrize("path", ["load", "pin", "template"])

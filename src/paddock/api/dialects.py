@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from paddock.api.faults import anthropic_error, encoded, ollama_error, openai_error, status_of
-from paddock.errors import TooBusy
+from paddock.errors import ModelUnloaded, TooBusy
 from paddock.serving.relay import Dialect
 
 
@@ -26,12 +26,15 @@ def refuse_ollama(error: BaseException) -> tuple[int, bytes]:
 
 def headers_of(error: BaseException) -> dict[str, str]:
     """What an error says in headers, in every dialect."""
+    if isinstance(error, ModelUnloaded):
+        # The services' own clients would ask again at once, and so undo what a person did.
+        return {"x-should-retry": "false"}
     return {"retry-after": str(error.retry_after_s)} if isinstance(error, TooBusy) else {}
 
 
-OPENAI = Dialect(refuse=refuse_openai, describe=openai_error)
-ANTHROPIC = Dialect(refuse=refuse_anthropic, describe=anthropic_error)
-OLLAMA = Dialect(refuse=refuse_ollama, describe=ollama_error)
+OPENAI = Dialect(refuse=refuse_openai, describe=openai_error, headers=headers_of)
+ANTHROPIC = Dialect(refuse=refuse_anthropic, describe=anthropic_error, headers=headers_of)
+OLLAMA = Dialect(refuse=refuse_ollama, describe=ollama_error, headers=headers_of)
 
 _OLLAMA_PATHS = frozenset(
     f"/api/{name}"

@@ -93,6 +93,9 @@ TABLE: dict[type[PaddockError], Fault] = {
     errors.EngineUnavailable: Fault(
         status=503, openai_type="api_error", openai_code="engine_unavailable", anthropic_type="overloaded_error"
     ),
+    errors.ModelUnloaded: Fault(
+        status=503, openai_type="api_error", openai_code="model_unloaded", anthropic_type="api_error"
+    ),
     errors.EngineTimeout: Fault(
         status=504, openai_type="api_error", openai_code="engine_timeout", anthropic_type="api_error"
     ),

@@ -128,14 +128,14 @@ def told(address: Address, path: str, *, timeout_s: float) -> Generator[dict[str
         raise EngineUnreachable(f"{address.url} went away ({error}). `paddock serve` starts it.") from error
 
 
-def asked(address: Address, path: str) -> dict[str, Any]:
-    """The object that a GET is answered with.
+def asked(address: Address, path: str, *, method: str = "GET") -> dict[str, Any]:
+    """The object that a request without a body is answered with.
 
     Raises:
         BadRequest: the server refused the request; its own words.
         EngineUnreachable: the server went away, or does not answer as a paddock does.
     """
-    status, body = whole(address, "GET", path)
+    status, body = whole(address, method, path)
     if status != 200:
         raise _refusal(status, body)
     try:

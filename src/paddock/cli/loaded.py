@@ -1,8 +1,9 @@
-"""Owns `paddock models loaded`: printing what a running paddock has loaded; refuses to know how it decides."""
+"""Owns `paddock models loaded` and `unload`: what a running paddock has loaded; refuses to know how it decides."""
 
 from __future__ import annotations
 
 from typing import Annotated, Any
+from urllib.parse import quote
 
 import typer
 
@@ -10,11 +11,11 @@ from paddock.cli import printing
 from paddock.config import load
 from paddock.errors import size
 
+Url = Annotated[str | None, typer.Option("--url", help="The paddock to ask; the one of the settings if none.")]
+
 
 def loaded(
-    url: Annotated[
-        str | None, typer.Option("--url", help="The paddock to ask; the one of the settings if none.")
-    ] = None,
+    url: Url = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """List the models that a running paddock has loaded."""
@@ -33,6 +34,22 @@ def loaded(
         print(f"{count} waiting for {printing.clean(model_id)}")
     if not found["models"]:
         print("Nothing is loaded. The first request for a model loads it.")
+
+
+def unload(
+    model: Annotated[str, typer.Argument(metavar="MODEL", help="An id from `paddock models loaded`.")],
+    url: Url = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Let a running paddock give a model's memory back, once its requests have ended; a load is ended at once."""
+    from paddock.cli import connection, paddocks
+
+    address = paddocks.running(load(), url=url)
+    done = connection.asked(address, f"/api/models/{quote(model, safe='')}/unload", method="POST")
+    if as_json:
+        printing.data(done)
+    else:
+        print(f"{printing.clean(done['id'])} is not loaded any more.")
 
 
 def _row(model: dict[str, Any]) -> tuple[str, ...]:

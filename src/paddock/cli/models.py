@@ -235,6 +235,7 @@ def _written(key: str, value: object) -> str:
 
 
 app.command("loaded")(loaded.loaded)
+app.command("unload")(loaded.unload)
 app.command("fit")(fit.fit)
 app.command("alias")(aliases.alias)
 app.command("aliases")(aliases.aliases)

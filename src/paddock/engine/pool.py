@@ -23,7 +23,7 @@ from paddock.engine.plan import EnginePlan
 from paddock.engine.policy import Limits, Waiter, decide, is_admitted, retry_after_s
 from paddock.engine.process import EngineProcess
 from paddock.engine.resident import Abilities, Lease, Place, Resident, learn_abilities
-from paddock.errors import EngineUnavailable, ModelTooLarge, ModelUnusable, PaddockError, TooBusy
+from paddock.errors import EngineUnavailable, ModelTooLarge, ModelUnloaded, ModelUnusable, PaddockError, TooBusy
 
 if TYPE_CHECKING:
     from paddock.engine.client import EngineClient
@@ -146,6 +146,7 @@ class Pool:
         Raises:
             EngineFailedToStart, EngineUnreachable: the engine did not come up.
             EngineUnavailable: paddock is stopping.
+            ModelUnloaded: somebody had the model unloaded before it was ready.
             ModelTooLarge: so much was pinned meanwhile that the model does not fit any more.
         """
         try:
@@ -154,12 +155,12 @@ class Pool:
                 raise place.refused
             resident = place.resident
             assert resident
-            endpoint = await resident.engine.ensure_ready()
+            endpoint = await resident.ensure_ready()
             client = await self.connect()
             abilities = await learn_abilities(resident, endpoint, client)
             model_id = resident.model_id
-            yield Lease(model_id=model_id, endpoint=endpoint, abilities=abilities, resident=resident, client=client)
             place.begin(now_s=anyio.current_time())
+            yield Lease(model_id=model_id, endpoint=endpoint, abilities=abilities, resident=resident, client=client)
         finally:
             self._leave(place)
 
@@ -175,13 +176,23 @@ class Pool:
     async def unload(self, model_id: str) -> None:
         """Stop the model's engine once nobody uses it, pinned or not; a model that is not loaded is left so.
 
-        Requests that come meanwhile wait, and load it anew. It stands, also if the caller does not wait for it.
+        One that is being loaded is stopped at once, and what waits for it is refused. Requests that come meanwhile
+        wait, and load it anew. It stands, also if the caller does not wait for it.
         """
         if resident := self._residents.get(model_id):
             resident.is_leaving, resident.is_pinned = True, False
             self._pins.discard(model_id)
+            if not (resident.is_ready or resident.engine.is_stopping):
+                self._give_up(resident)
             self._step()
             await resident.gone.wait()
+
+    def _give_up(self, resident: Resident) -> None:
+        """End a load, which may never end by itself, and tell those who wait for it."""
+        resident.was_given_up = True
+        resident.engine.begin_stop()
+        for place in [place for place in self._queue.values() if place.waiter.model_id == resident.model_id]:
+            self._refuse(place, ModelUnloaded(resident.model_id))
 
     async def pin(self, model_id: str) -> Abilities:
         """Load the model if needed, and keep it until `unpin` or `unload`. Raises as `lease` does."""
@@ -261,6 +272,8 @@ class Pool:
             place.resident = None
             resident.leases -= 1
             resident.last_used_s = anyio.current_time()
+            if place.begun_s is not None:
+                self._served_s.append((resident.last_used_s - place.begun_s) * place.share)
             self._observe_memory(resident)
             self._step()
 
@@ -272,8 +285,6 @@ class Pool:
         resident.observe_after_s = now_s + _OBSERVE_EVERY_S
         self._tasks.start_soon(anyio.to_thread.run_sync, self._observe, resident.plan, pid)
 
-            if place.begun_s is not None:
-                self._served_s.append((resident.last_used_s - place.begun_s) * place.share)
     def _step(self) -> None:
         """Ask what is to be done now, and do it. Called after every change."""
         for resident in [resident for resident in self._residents.values() if resident.engine.is_gone]:

@@ -11,7 +11,7 @@ import anyio
 from paddock.engine.plan import EnginePlan
 from paddock.engine.policy import Held, State, Waiter
 from paddock.engine.process import Endpoint, EngineProcess
-from paddock.errors import PaddockError
+from paddock.errors import EngineUnavailable, EngineUnreachable, ModelUnloaded, PaddockError
 
 if TYPE_CHECKING:
     from paddock.engine.client import EngineClient
@@ -30,7 +30,8 @@ class Abilities:
 class Resident:
     """A loaded model: its engine, who is using it, and what was learned of it since it became ready.
 
-    `last_used_s` is on the event loop's clock. `gone` is set when the engine's process has ended for good.
+    `last_used_s` is on the event loop's clock. `was_given_up`: it was unloaded while requests waited for its load.
+    `gone` is set when the engine's process has ended for good.
     """
 
     model_id: str
@@ -42,6 +43,7 @@ class Resident:
     is_pinned: bool = False
     is_leaving: bool = False
     is_draining: bool = False
+    was_given_up: bool = False
     gone: anyio.Event = field(default_factory=anyio.Event)
     abilities: Abilities | None = None
     abilities_generation: int = 0
@@ -66,6 +68,17 @@ class Resident:
     def is_ready(self) -> bool:
         """Whether a request that holds a lease would be sent without loading anything."""
         return bool(self.engine.is_ready and self.abilities)
+
+    async def ensure_ready(self) -> Endpoint:
+        """As the engine's own. Raises ModelUnloaded where it was given up."""
+        try:
+            return await self.engine.ensure_ready()
+        except EngineUnavailable as error:
+            raise self.told(error) from error
+
+    def told(self, error: PaddockError) -> PaddockError:
+        """What is told to a request that waited for the load: that somebody gave it up, or the error itself."""
+        return ModelUnloaded(self.model_id) if self.was_given_up else error
 
     def held(self) -> Held:
         """This model for the policy."""
@@ -96,6 +109,14 @@ class Place:
     resident: Resident | None = None
     refused: PaddockError | None = None
     turn: anyio.Event = field(default_factory=anyio.Event)
+    begun_s: float | None = None
+    share: float = 1.0
+
+    def begin(self, *, now_s: float) -> None:
+        """The engine is ready, and handed over."""
+        if self.resident:
+            self.begun_s = now_s
+            self.share = min(1.0, self.resident.plan.flags.slots / self.resident.leases)
 
     @property
     def is_warm(self) -> bool:
@@ -109,24 +130,19 @@ class Lease:
 
     model_id: str
     endpoint: Endpoint
-    begun_s: float | None = None
-    share: float = 1.0
-
-    def begin(self, *, now_s: float) -> None:
-        """The engine is ready, and handed over."""
-        if self.resident:
-            self.begun_s = now_s
-            self.share = min(1.0, self.resident.plan.flags.slots / self.resident.leases)
     abilities: Abilities
     resident: Resident
     client: EngineClient
 
 
 async def learn_abilities(resident: Resident, endpoint: Endpoint, client: EngineClient) -> Abilities:
-    """Ask a new process once what it really has. Raises EngineUnreachable or EngineRefused."""
+    """Ask a new process once what it really has. Raises EngineUnreachable, EngineRefused or ModelUnloaded."""
     if resident.abilities is None or resident.abilities_generation != endpoint.generation:
         resident.learned.clear()
-        props = await client.ask(endpoint, "/props")
+        try:
+            props = await client.ask(endpoint, "/props")
+        except EngineUnreachable as error:
+            raise resident.told(error) from error
         resident.abilities = Abilities(
             context_tokens=int(props["default_generation_settings"]["n_ctx"]),
             sees_images=bool(props.get("modalities", {}).get("vision", False)),

@@ -26,7 +26,6 @@ from paddock.errors import (
     EngineTimeout,
     EngineUnreachable,
     PaddockError,
-    TooBusy,
 )
 from paddock.log import named
 from paddock.protocol.heard import Heard
@@ -55,10 +54,11 @@ _NOTE_CHARACTERS_MOST = 2000
 
 @dataclass(frozen=True, kw_only=True)
 class Dialect:
-    """How the caller's dialect tells an error: as a status with a body, or as the object in an open stream's frame."""
+    """How the caller's dialect tells an error: as a status with a body and headers, or as the object in a frame."""
 
     refuse: Callable[[BaseException], tuple[int, bytes]]
     describe: Callable[[BaseException], dict[str, Any]]
+    headers: Callable[[BaseException], Mapping[str, str]]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -174,8 +174,8 @@ class Relay:
                     await self._plain(wire, place)
         except PaddockError as error:
             if not wire.is_open:
-                if isinstance(error, TooBusy):
-                    wire.headers.append((b"retry-after", str(error.retry_after_s).encode()))
+                told = self._dialect.headers(error)
+                wire.headers += [(name.encode(), value.encode()) for name, value in told.items()]
                 status, body = self._dialect.refuse(error)
                 await wire.whole(status, b"application/json", body)
             elif not self._prepared.streamed:
@@ -263,7 +263,7 @@ class Relay:
                     )
                 except EngineNotConnected:
                     await engine.settle(endpoint.generation, timeout_s=_SETTLE_S)
-                    endpoint = await engine.ensure_ready()
+                    endpoint = await lease.resident.ensure_ready()
                     answer = await stack.enter_async_context(
                         lease.client.open(endpoint, prepared.path, body, streamed=prepared.streamed)
                     )
