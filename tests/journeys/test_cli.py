@@ -179,9 +179,12 @@ def test_a_model_is_imported_listed_shown_served_and_removed(env: dict[str, str]
         assert ask(line_of(process))["model"] == "mine"
     for said in ("n\n", ""):
         asked = run(env, "models", "rm", "mine", said=said)
-        assert (asked.returncode, asked.stdout) == (130, "")
+        assert (asked.returncode, asked.stdout) == (1, "")
         assert asked.stderr.startswith("mine: 0 bytes will be free.\n  mine.gguf: removed, ")
-        assert asked.stderr.endswith("Remove mine? Type y to do it.\n")
+        assert asked.stderr.endswith(
+            "Remove mine? Type y to do it.\n"
+            "Error: Not confirmed: 'mine' is not removed. Type y when asked, or say --yes.\n"
+        )
     assert run(env, "models", "rm", "mine", said="y\n").stdout == "mine is removed.\n"
     assert [model["id"] for model in json.loads(run(env, "models", "list", "--json").stdout)["models"]] == ["pocket-v0"]
     again = run(env, "models", "rm", "mine", "--yes")

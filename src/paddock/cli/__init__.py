@@ -88,6 +88,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     """Run one command and end the process with its exit status. `argv` is the command line without the program."""
     args = list(sys.argv[1:] if argv is None else argv)
     sys.excepthook = partial(_tell_fault, "--json" in args)
+    _open_what_is_closed()
     for stream in (sys.stdin, sys.stdout, sys.stderr):
         # A character that the terminal or the locale cannot show must not end the program.
         if isinstance(stream, io.TextIOWrapper):
@@ -99,6 +100,14 @@ def main(argv: Sequence[str] | None = None) -> None:
         _leave_the_pipe()
         status = 1
     sys.exit(status)
+
+
+def _open_what_is_closed() -> None:
+    """Give a process whose streams were closed (`<&-`) empty ones, as if from and to nowhere."""
+    for name, mode, how in (("stdin", "r", os.O_RDONLY), ("stdout", "w", os.O_WRONLY), ("stderr", "w", os.O_WRONLY)):
+        if getattr(sys, name) is None:
+            nowhere = os.open(os.devnull, how)
+            setattr(sys, name, open(nowhere, mode, encoding="utf-8", closefd=False))  # noqa: SIM115 - until the end
 
 
 def _run(args: list[str]) -> int:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 from urllib.parse import quote
 
 import typer
 
 from paddock.cli import printing
-from paddock.config import load
-from paddock.errors import size
+from paddock.config import Settings, load
+from paddock.errors import BadRequest, EngineUnreachable, size
+
+if TYPE_CHECKING:
+    from paddock.cli.connection import Address
 
 Url = Annotated[str | None, typer.Option("--url", help="The paddock to ask; the one of the settings if none.")]
 
@@ -50,6 +53,36 @@ def unload(
         printing.data(done)
     else:
         print(f"{printing.clean(done['id'])} is not loaded any more.")
+
+
+def holder(settings: Settings) -> Address | None:
+    """The paddock that serves on this data home, if one does and answers."""
+    from paddock.cli import connection
+    from paddock.ownership import Ownership
+
+    said = Ownership(settings.home.serving).holder().get("url")
+    try:
+        address = connection.parse_url(said) if isinstance(said, str) else None
+    except ValueError:
+        return None
+    # The note stays when its writer has gone.
+    return address if address and connection.is_paddock(address) else None
+
+
+def warning(address: Address, model_id: str) -> str:
+    """What removing a model means for a running paddock; "" where that has not loaded it."""
+    from paddock.cli import connection
+
+    try:
+        models = connection.asked(address, "/api/models/loaded")["models"]
+    except (BadRequest, EngineUnreachable) as error:
+        return f"The paddock at {address.url} may have it loaded; it does not tell: {error.message}"
+    if model_id not in [one["id"] for one in models]:
+        return ""
+    return (
+        f"The paddock at {address.url} has it loaded: what is being answered goes on, its memory stays taken until "
+        f"`paddock models unload {model_id}`, and it cannot be loaded again."
+    )
 
 
 def _row(model: dict[str, Any]) -> tuple[str, ...]:

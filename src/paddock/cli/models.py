@@ -10,7 +10,7 @@ import typer
 
 from paddock.cli import aliases, fit, loaded, model_settings, printing, remotes
 from paddock.config import load
-from paddock.errors import size
+from paddock.errors import BadRequest, size
 
 if TYPE_CHECKING:
     from paddock.models.catalog import BrokenModel, Catalog, Model
@@ -143,11 +143,13 @@ def remove(
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
 ) -> None:
     """Remove models that were pulled or imported: tell what goes and what stays, ask, and free their space."""
-    catalog = _catalog()
+    catalog, holder = _catalog(), loaded.holder(load())
     for model in models:
         _tell(catalog.removal(model))
+        if holder and (warning := loaded.warning(holder, model)):
+            printing.say(f"  {warning}")
         if not yes and not _agrees(f"Remove {model}? Type y to do it."):
-            raise typer.Abort
+            raise BadRequest(f"Not confirmed: '{model}' is not removed. Type y when asked, or say --yes.")
         catalog.remove(model)
         model_settings.forget(model)
         print(f"{printing.clean(model)} is removed.")
