@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import stat
 import time
 import uuid
 from dataclasses import dataclass
@@ -154,3 +156,37 @@ def write_whole(path: Path, text: str) -> None:
         take_place(draft, path)
     finally:
         draft.unlink(missing_ok=True)
+
+
+# What else than a file a path may name.
+_KINDS = {
+    stat.S_IFDIR: "a folder",
+    stat.S_IFIFO: "a named pipe",
+    stat.S_IFSOCK: "a socket",
+    stat.S_IFCHR: "a device",
+    stat.S_IFBLK: "a device",
+}
+
+
+def kind_of(path: Path) -> str:
+    """What a path names that is no regular file, in words; "" for a file, and for what is not there."""
+    try:
+        return _KINDS.get(stat.S_IFMT(os.stat(path).st_mode), "")
+    except (OSError, ValueError):
+        return ""
+
+
+def read_small(path: Path, *, most_bytes: int) -> bytes:
+    """A file that a person named, whole: a pipe would be waited for, and a device never ends.
+
+    Raises:
+        OSError: it is no regular file, has more bytes than `most_bytes`, or cannot be read.
+        ValueError: no path can be so.
+    """
+    if kind := kind_of(path):
+        raise OSError(errno.EINVAL, f"it is {kind}")
+    with path.open("rb") as file:
+        data = file.read(most_bytes + 1)
+    if len(data) > most_bytes:
+        raise OSError(errno.EFBIG, f"it has more than {most_bytes} bytes")
+    return data

@@ -20,8 +20,11 @@ from paddock.cli import connect_clients, connection, printing
 from paddock.cli.connect_clients import Client, ConfigFile, Target
 from paddock.config import load
 from paddock.errors import BadRequest, EngineUnreachable
+from paddock.paths import read_small
 
 _LOOK_TIMEOUT_S = 10.0
+# Of a client's own file.
+_MOST_BYTES = 16 * 2**20
 _NAMES = ", ".join(client.name for client in connect_clients.CLIENTS)
 
 
@@ -106,7 +109,7 @@ def _write(client: Client, target: Target) -> None:
     path = Path(os.path.realpath(Path.home() / client.file.path))
     by_hand = f"or add by hand what `paddock connect {client.name}` prints."
     try:
-        old = path.read_bytes() if path.exists() else None
+        old = read_small(path, most_bytes=_MOST_BYTES) if path.exists() else None
         new = _changed(client.file, old or b"", target)
         if old == new:
             print(f"{path} says so already.")

@@ -12,7 +12,7 @@ import typer
 
 from paddock.cli import printing
 from paddock.config import load
-from paddock.errors import BadRequest, SettingInvalid
+from paddock.errors import BadRequest, SettingInvalid, shown
 
 if TYPE_CHECKING:
     from paddock.models.catalog import Model
@@ -105,15 +105,22 @@ def forget(model_id: str) -> None:
 
 def _pair(text: str) -> tuple[str, object]:
     """`NAME=VALUE` as both; a template is read from its file. Raises SettingInvalid."""
+    from paddock.models.saved import TEMPLATE_MOST_BYTES
+    from paddock.paths import read_small
+
     name, equals, value = text.partition("=")
     if not equals:
         raise SettingInvalid(f"'{text[:80]}' is no NAME=VALUE. Type it like temperature=0.6.")
     if name != "chat_template" or value == "builtin":
         return name, value
     try:
-        return name, Path(value).expanduser().read_text("utf-8")
-    except (OSError, ValueError) as error:
-        raise SettingInvalid(f"The template '{value}' cannot be read: {error}. Give a text file.") from error
+        return name, read_small(Path(value).expanduser(), most_bytes=TEMPLATE_MOST_BYTES).decode("utf-8")
+    except (OSError, RuntimeError, ValueError) as error:
+        reason = (error.strerror if isinstance(error, OSError) else None) or str(error)
+        raise SettingInvalid(
+            f"The template {shown(value)} cannot be read: {reason}. Give a text file of at most "
+            f"{TEMPLATE_MOST_BYTES // 2**20} MiB."
+        ) from error
 
 
 def _model(name: str) -> tuple[Model, Saved]:

@@ -25,7 +25,7 @@ from paddock.models.places import Place, places_of
 from paddock.models.projectors import Beside, match, projector_name
 from paddock.models.records import SUFFIX, RecordDamaged, read_record, record_path, records_in
 from paddock.models.removal import Removal
-from paddock.paths import Home
+from paddock.paths import Home, kind_of
 
 BUNDLED: Mapping[str, Path] = {"pocket-v0": Path(__file__).parent / "bundled" / "pocket-v0-Q8_0.gguf"}
 _NO_BASE = "'{}' is an adapter, which is laid over a model. Ask for MODEL+{} with a model that it fits."
@@ -378,6 +378,10 @@ def _check_is_file(path: Path) -> None:
     # Not Path.is_file, which raises on a folder that cannot be searched.
     if os.path.isdir(path):
         raise ModelUnusable(f"'{path.name}' is a folder. Give the GGUF file in it.")
+    if kind := kind_of(path):
+        raise ModelUnusable(f"'{path.name}' is {kind}, not a file. Give a GGUF file.")
+    if os.path.islink(path) and not os.path.exists(path):
+        raise ModelUnusable(f"'{path.name}' is a link to a file that is not there. Give the file itself.")
     if not os.path.isfile(path):
         raise ModelUnusable(f"There is no file '{path.name}' where it was said to be. Check the path.")
 

@@ -25,6 +25,8 @@ Value = str | int | float | bool
 KV_TYPES = ("f32", "f16", "bf16", "q8_0", "q5_1", "q5_0", "q4_1", "q4_0", "iq4_nl")
 _UNQUANTISED = ("f32", "f16", "bf16")
 _TEMPLATE_MOST_CHARACTERS = 2**18
+# No text of so many characters takes more.
+TEMPLATE_MOST_BYTES = 4 * _TEMPLATE_MOST_CHARACTERS
 
 
 def _setting(
