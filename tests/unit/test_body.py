@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from starlette.requests import Request
 
 from paddock.api.body import MOST_NESTING, parse_object, read_bytes, read_object
-from paddock.errors import BadRequest, BodyTooLarge
+from paddock.errors import BadRequest, BodyTooLarge, FieldInvalid
 
 BOM = b"\xef\xbb\xbf"
 
@@ -117,6 +117,16 @@ def test_of_a_key_that_comes_twice_the_last_value_counts() -> None:
     assert parse_object(b'{"a": 1, "b": 2, "a": 3}') == {"b": 2, "a": 3}
 
 
+def test_half_a_character_is_replaced_or_refused_by_name() -> None:
+    for size in (0, 2**21):
+        data = b'{"a": {"b": ["\\ud800"]}, "c": "' + b"x" * size + b'"}'
+        body, repairs = asyncio.run(read_object(data))
+        assert (body["a"], len(body["c"]), repairs) == ({"b": ["\ufffd"]}, size, ("half-characters-replaced",))
+        with pytest.raises(FieldInvalid, match=r"a\.b\.0: holds half of a surrogate pair") as caught:
+            asyncio.run(read_object(data, strict=True))
+        assert caught.value.param == "a.b.0"
+
+
 def test_a_lone_surrogate_is_read_as_json_allows() -> None:
     assert parse_object(rb'{"a": "\ud800", "\udfff": "\ud83e\udd99"}') == {"a": "\ud800", "\udfff": "\U0001f999"}
 
@@ -145,7 +155,9 @@ def request(chunks: Sequence[bytes], *, length: str | None = None, leaves: bool 
 
 def read(chunks: Sequence[bytes], *, limit_bytes: int = 100, **how: Any) -> Any:
     async def read() -> dict[str, Any]:
-        return await read_object(await read_bytes(request(chunks, **how), limit_bytes=limit_bytes))
+        body, repairs = await read_object(await read_bytes(request(chunks, **how), limit_bytes=limit_bytes))
+        assert repairs == ()
+        return body
 
     return asyncio.run(read())
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from base64 import b64decode
 from typing import Any
 
 import pytest
@@ -258,9 +259,54 @@ async def test_numbers_travel_without_losing_digits(rig: Rig) -> None:
     assert (body["seed"], body["temperature"]) == (18446744073709551615, 0.1)
 
 
-async def test_half_a_surrogate_pair_is_no_500(rig: Rig) -> None:
-    response = await rig.post(b'{"messages":[{"role":"user","content":"x \\ud83d"}]}')
-    assert response.status_code in (200, 400), response.text
+# A text that was cut within an emoji, where each dialect and route has it.
+CUT: dict[str, tuple[str, bytes, str]] = {
+    "openai": (CHAT, b'{"messages":[{"role":"user","content":"x \\ud83d"}]}', "messages.0.content"),
+    "openai parts": (
+        CHAT,
+        b'{"messages":[{"role":"user","content":[{"type":"text","text":"x \\ud83d"}]}]}',
+        "messages.0.content.0.text",
+    ),
+    "anthropic": (
+        "/v1/messages",
+        b'{"max_tokens":9,"messages":[{"role":"user","content":"x \\ud83d"}]}',
+        "messages.0.content",
+    ),
+    "responses": ("/v1/responses", b'{"input":"x \\ud83d"}', "input"),
+    "ollama": (
+        "/api/chat",
+        b'{"model":"pocket-v0","stream":false,"messages":[{"role":"user","content":"x \\ud83d"}]}',
+        "messages.0.content",
+    ),
+    "a tool's words": (
+        CHAT,
+        (
+            b'{"messages":[{"role":"user","content":"x"}],"tools":[{"type":"function",'
+            b'"function":{"name":"f","description":"x \\ud83d"}}]}'
+        ),
+        "tools.0.function.description",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", CUT)
+async def test_half_a_character_reaches_the_engine_as_its_replacement(rig: Rig, name: str) -> None:
+    path, body, _ = CUT[name]
+    response = await rig.post(body, path)
+    assert response.status_code == 200, response.text
+    assert response.headers["x-paddock-normalized"] == "half-characters-replaced"
+    seen = b64decode((await rig.engine.seen())[0]["body"])
+    assert "x \ufffd".encode() in seen
+    assert b"\\ud83d" not in seen
+
+
+@pytest.mark.parametrize("name", CUT)
+async def test_half_a_character_is_refused_by_its_field_in_strict_mode(strict: Rig, name: str) -> None:
+    path, body, place = CUT[name]
+    response = await strict.post(body, path)
+    assert response.status_code == (400 if name in ("anthropic", "ollama") else 422), response.text
+    assert f"{place}: holds half of a surrogate pair" in response.text
+    assert await strict.engine.seen() == []
 
 
 @pytest.mark.rule("also-completions")

@@ -9,7 +9,8 @@ from typing import Any, NoReturn
 import anyio.to_thread
 from starlette.requests import ClientDisconnect, Request
 
-from paddock.errors import BadRequest, BodyTooLarge
+from paddock.errors import BadRequest, BodyTooLarge, FieldInvalid
+from paddock.protocol import halves
 from paddock.protocol.shape import as_array, as_object
 
 MOST_NESTING = 100
@@ -38,15 +39,29 @@ async def read_bytes(request: Request, *, limit_bytes: int) -> bytes:
     return bytes(received)
 
 
-async def read_object(data: bytes) -> dict[str, Any]:
+async def read_object(data: bytes, *, strict: bool = False) -> tuple[dict[str, Any], tuple[str, ...]]:
     """The body as a dict, whatever its content type says, as clients expect; a large one is read beside the loop.
+
+    Returns:
+        The body, and the names of the repairs that its texts needed; none is made where `strict`.
 
     Raises:
         BadRequest: not JSON, not an object, NaN or Infinity, or nested deeper than 100.
+        FieldInvalid: a text holds half a character, and `strict`.
     """
     if len(data) > _LARGE_BYTES:
-        return await anyio.to_thread.run_sync(parse_object, data)
-    return parse_object(data)
+        return await anyio.to_thread.run_sync(_read, data, strict)
+    return _read(data, strict)
+
+
+def _read(data: bytes, strict: bool) -> tuple[dict[str, Any], tuple[str, ...]]:
+    body = parse_object(data)
+    if not halves.may_be_in(data) or (place := halves.first_in(body)) is None:
+        return body, ()
+    if strict:
+        sentence = "holds half of a surrogate pair, which is no character. Do not cut texts within a character."
+        raise FieldInvalid(f"{place}: {sentence}", param=place)
+    return halves.replaced_in(body), (halves.REPAIR,)
 
 
 def parse_object(data: bytes) -> dict[str, Any]:

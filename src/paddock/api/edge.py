@@ -63,11 +63,12 @@ class Edge:
     chats: Chats
 
     async def body(self, request: Request) -> dict[str, Any]:
-        """The request's body. Raises BodyTooLarge or BadRequest."""
+        """The request's body. What its texts needed is noted with the request. Raises BodyTooLarge or BadRequest."""
         data = await read_bytes(request, limit_bytes=self.settings.max_body_bytes)
         if recording := request.scope.get("paddock.recording"):
             recording.inbound(data)
-        return await read_object(data)
+        body, request.scope["paddock.normalized"] = await read_object(data, strict=self.settings.strict_wire)
+        return body
 
     async def model_for(self, task: Task, name: str | None) -> Model:
         """The model of that name on this machine, which must be of that task. Raises ModelUnknown or BadRequest."""

@@ -117,7 +117,7 @@ class Relay:
         """Answer the client; return when its last byte is handed over or when it has left."""
         self._recording = scope.get("paddock.recording")
         self._heard = Heard() if self._recording else None
-        headers = _note_headers(self._prepared)
+        headers = _note_headers(self._prepared, scope.get("paddock.normalized", ()))
         wire = Wire(send=send, headers=headers, opens_s=math.inf, passage=self._passage)
         try:
             async with anyio.create_task_group() as group:
@@ -313,10 +313,10 @@ async def _refuse_overflow(lease: Lease, prepared: Prepared) -> None:
         raise ContextOverflow(prompt_tokens=tokens, context_tokens=context_tokens)
 
 
-def _note_headers(prepared: Prepared) -> list[tuple[bytes, bytes]]:
-    """What was repaired or adapted, for the caller to see."""
+def _note_headers(prepared: Prepared, mended: Collection[str]) -> list[tuple[bytes, bytes]]:
+    """What was repaired or adapted, for the caller to see; `mended` are repairs of the body's texts."""
     notes = (
-        ("x-paddock-normalized", ", ".join(prepared.normalized)),
+        ("x-paddock-normalized", ", ".join((*prepared.normalized, *mended))),
         ("x-paddock-adapted", "; ".join(prepared.adapted)),
         ("x-paddock-sampling", prepared.sampling),
         ("x-paddock-model", prepared.served_by),
