@@ -8,6 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from paddock.cli import checks
+from paddock.config import load
+from tests.fakes.gguf_files import gguf
 from tests.unit.test_cli_adapters import run
 
 Told = Callable[[], str]
@@ -41,3 +44,25 @@ def test_a_template_is_read_from_a_text_file_and_from_nothing_else(told: Told, t
         assert reason in said
         assert "Give a text file of at most 1 MiB." in said
     assert run("models", "set", "pocket-v0", f"chat_template={good}") == 0
+
+
+def test_a_model_in_a_folder_of_ones_own_is_there_for_every_command(
+    told: Told, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = tmp_path / "mine"
+    folder.mkdir()
+    (folder / "own.gguf").write_bytes(gguf())
+    (folder / "half.gguf").write_bytes(gguf()[:-100])
+    monkeypatch.setenv("PADDOCK_MODEL_FOLDERS", str(folder))
+    monkeypatch.setenv("PADDOCK_SCAN_OTHERS", "no")
+    for words in (("show", "own"), ("set", "own", "top_k=7"), ("template", "own"), ("alias", "my-own", "own")):
+        assert run("models", *words) == 0, words
+    assert "top_k" in capsys.readouterr().out
+    check = checks.models_check(load())
+    assert check.status == "warn"
+    assert check.detail.startswith("2 usable, 1 not: half: 'half.gguf' is cut short")
+    (folder / "half.gguf").unlink()
+    assert checks.models_check(load()).detail == "pocket-v0, own"
+    for number in range(30):
+        (folder / f"own-{number}.gguf").write_bytes(gguf(more={"general.name": str(number)}))
+    assert checks.models_check(load()).detail.endswith(" and 12 more")

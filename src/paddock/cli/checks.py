@@ -29,6 +29,8 @@ _LOW_DISK_BYTES = 2 * 10**9
 _NO_DISK_BYTES = 50 * 10**6
 _LOW_MEMORY_BYTES = 2**30
 _TRIAL_TOKENS = 16
+# Folders of other programs may hold thousands of models.
+_NAMES_MOST = 20
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,7 +57,7 @@ def all_checks() -> Iterator[Check]:
     yield disk_check(settings.home)
     yield port_check(settings)
     if home.status != "fail":
-        yield models_check(settings.home)
+        yield models_check(settings)
     library = library_check()
     yield library
     if home.status != "fail" and library.status != "fail":
@@ -149,20 +151,21 @@ def port_check(settings: Settings) -> Check:
     return _warn("port", f"{port} on {host} cannot be used", ports.refusal(host, port))
 
 
-def models_check(home: Home) -> Check:
+def models_check(settings: Settings) -> Check:
     """The models that can be served, and the files that cannot."""
     from paddock.models.catalog import Catalog
 
-    catalog = Catalog(home)
+    catalog = Catalog.of(settings)
     names = [model.id for model in catalog.models()]
     broken = catalog.broken()
     if broken:
-        reasons = "; ".join(f"{file.id}: {file.reason}" for file in broken)
+        reasons = "; ".join(f"{file.id}: {file.reason}" for file in broken[:_NAMES_MOST])
         detail = f"{len(names)} usable, {len(broken)} not: {reasons}"
         return _warn("models", detail, "Remove them with `paddock models rm`, or pull again.")
     if not names:
         return _fail("models", "none", "Install paddock again: its bundled model is gone.")
-    return _ok("models", ", ".join(names))
+    more = f" and {len(names) - _NAMES_MOST} more" if len(names) > _NAMES_MOST else ""
+    return _ok("models", ", ".join(names[:_NAMES_MOST]) + more)
 
 
 def library_check() -> Check:

@@ -88,10 +88,10 @@ def told(found: Model) -> dict[str, object]:
     from paddock.models.catalog import Catalog
     from paddock.models.saved import Saved
 
-    home = load().home
-    settings = Saved(home).get(found.id)
-    advice = advise(Catalog(home).header(found), found.id, settings)
-    return {"settings": settings.given(), "recommended_sampling": advice.told()}
+    settings = load()
+    saved = Saved(settings.home).get(found.id)
+    advice = advise(Catalog.of(settings).header(found), found.id, saved)
+    return {"settings": saved.given(), "recommended_sampling": advice.told()}
 
 
 def forget(model_id: str) -> None:

@@ -24,14 +24,14 @@ def pull(
     from paddock.models import download
     from paddock.models.catalog import Catalog
 
-    home = load().home
+    settings = load()
     try:
         with Progress(spec) as progress:
-            record = download.pull(spec, home, announce=_announce, progress=progress.advance_to)
+            record = download.pull(spec, settings.home, announce=_announce, progress=progress.advance_to)
     except KeyboardInterrupt:
         printing.say(f"\nStopped. What came is kept; `paddock pull {spec}` goes on from there.")
         raise
-    model = Catalog(home).find(record.id)
+    model = Catalog.of(settings).find(record.id)
     if as_json:
         printing.data(entry(model))
     else:
