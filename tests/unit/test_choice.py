@@ -17,7 +17,7 @@ from paddock.engine.process import Endpoint, EngineProcess
 from paddock.engine.resident import Abilities, Lease, Resident
 from paddock.errors import BadRequest, EngineRefused, EngineUnreachable
 from paddock.serving.choice import force, lead_between, narrow
-from paddock.serving.prepare import Prepared, prepare
+from paddock.serving.prepare import Prepared, limited, prepare
 
 Json = dict[str, Any]
 # The text of a prompt, from messages, tools and whether an assistant turn is to be begun.
@@ -166,16 +166,14 @@ def test_a_forced_call_cannot_follow_a_started_assistant_turn(choice: Any) -> No
 
 @pytest.mark.parametrize("bound", [{"max_tokens": 9}, {"max_completion_tokens": 9}, {"n_predict": 9}])
 def test_a_forced_call_has_the_clients_bound_or_one_of_ours(bound: Json) -> None:
-    narrowed = narrow(asked("required", **bound))
-    assert {name: narrowed.body[name] for name in bound} == bound
-    assert not ({"max_tokens"} - set(bound)) & set(narrowed.body)
-    assert narrow(asked("required")).body["max_tokens"] > 0
-
-
-@pytest.mark.parametrize("name", ["max_tokens", "max_completion_tokens", "n_predict"])
-def test_a_bound_of_null_is_none(name: str) -> None:
-    fields: Json = {name: None}
-    assert narrow(asked("required", **fields)).body["max_tokens"] > 0
+    bounded = limited(narrow(asked("required", **bound)), 5)
+    assert {name: bounded.body[name] for name in bound} == bound
+    assert not ({"max_tokens"} - set(bound)) & set(bounded.body)
+    ours, setting = "a forced call", "the setting answer_tokens_most"
+    for given, most, why in ((0, 8192, ours), (5, 5, setting), (10**6, 8192, ours)):
+        for fields in ({}, *({name: None} for name in ("max_tokens", "max_completion_tokens", "n_predict"))):
+            bounded = limited(narrow(asked("required", **fields)), given)
+            assert (bounded.body["max_tokens"], bounded.adapted[-1]) == (most, f"max_tokens {most}: {why}")
 
 
 @pytest.mark.parametrize("choice", ["auto", "none", "required", named("add"), allowed("auto", "run")])

@@ -111,6 +111,7 @@ async def test_row_25_a_choice_is_adapted_so_that_it_has_its_effect_and_says_so(
     body = body_of((await rig.engine.seen())[-1])
     assert [tool["function"]["name"] for tool in body.get("tools", [])] == tools
     assert body.get("tool_choice", "none") == word
+    assert body.get("max_tokens") == (8192 if forced else None)
     assert body["messages"][0] == USER
     starts = [message["content"] for message in body["messages"][1:]]
     assert starts == (['<tool_call>\n{"name": "'] if forced else [])

@@ -15,9 +15,8 @@ from paddock.engine.resident import Lease
 from paddock.errors import BadRequest, EngineRefused, shown
 from paddock.protocol.shape import as_array, as_object
 from paddock.protocol.tool_schema import STRING_CHARACTERS_MOST, bounded
-from paddock.serving.prepare import BOUNDS, Prepared
+from paddock.serving.prepare import Prepared
 
-_FORCED_TOKENS_MOST = 8192
 _STARTED = (
     "tool_choice required: the assistant turn is started with a call, "
     f"whose strings end after {STRING_CHARACTERS_MOST} characters"
@@ -190,15 +189,7 @@ def _forced(prepared: Prepared, body: dict[str, Any], what: str | None) -> Prepa
     if shaped:
         body = {name: value for name, value in body.items() if name not in _SHAPES}
         narrowed = _adapted(narrowed, body, f"{' and '.join(shaped)} left out: the forced call has its own schema")
-    started = _adapted(narrowed, _limited(body), _STARTED)
-    return replace(started, forces_call=True)
-
-
-def _limited(body: dict[str, Any]) -> dict[str, Any]:
-    """What `bounded` cannot bound (numbers, untyped values) is bounded by tokens, where the client set no limit."""
-    if any(name in body for name in BOUNDS):
-        return body
-    return {**body, "max_tokens": _FORCED_TOKENS_MOST}
+    return replace(_adapted(narrowed, body, _STARTED), forces_call=True)
 
 
 def _adapted(prepared: Prepared, body: dict[str, Any], what: str) -> Prepared:

@@ -14,6 +14,7 @@ from paddock.serving import images
 EXTENSIONS = ("enable_tools", "enabled_tools", "session_id", "image_base64", "heal")
 # Where a request says how long its answer may be.
 BOUNDS = ("max_tokens", "max_completion_tokens", "n_predict")
+_FORCED_TOKENS_MOST = 8192
 _UNSET_IF_NULL = (*BOUNDS, "tool_choice", "stream_options", "stream")
 _CHAT = "/v1/chat/completions"
 # Where the engine can answer in a stream; elsewhere it answers whole, whatever `stream` says.
@@ -94,11 +95,21 @@ def _refuse_tool(at: int, tool: dict[str, Any]) -> None:
 
 
 def limited(prepared: Prepared, most_tokens: int) -> Prepared:
-    """The request with a bound for its answer where it sets none: a small model may go on for ever."""
+    """The request with a bound for its answer where it sets none: a small model may go on for ever.
+
+    A forced call always has one: what its schema cannot bound (numbers, untyped values) would never end.
+
+    Args:
+        prepared: the request.
+        most_tokens: the setting `answer_tokens_most`; 0 for none.
+    """
+    why = "the setting answer_tokens_most"
+    if prepared.forces_call and not 0 < most_tokens <= _FORCED_TOKENS_MOST:
+        most_tokens, why = _FORCED_TOKENS_MOST, "a forced call"
     writes = prepared.path in _STREAMING
     if not most_tokens or not writes or any(name in prepared.body for name in BOUNDS):
         return prepared
-    told = f"max_tokens {most_tokens}: the setting answer_tokens_most"
+    told = f"max_tokens {most_tokens}: {why}"
     body = {**prepared.body, "max_tokens" if prepared.path != "/infill" else "n_predict": most_tokens}
     return replace(prepared, body=body, adapted=(*prepared.adapted, told))
 
