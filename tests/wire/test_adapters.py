@@ -174,3 +174,12 @@ async def test_an_adapter_that_cannot_be_loaded_any_more_is_refused_and_its_mode
         answer = await rig.chat(model="pocket-v0+formal")
         assert (answer.status_code, "its file is gone" in answer.text) == (400, True), answer.text
         assert (await rig.chat()).status_code == 200
+
+
+async def test_ollamas_list_and_the_fit_tell_of_adapters(tmp_path: Path) -> None:
+    async with tuned(tmp_path, "formal", warm=False) as rig:
+        tags = (await rig.http.get("/api/tags")).json()["models"]
+        assert [one["name"] for one in tags] == ["pocket-v0", "pocket-v0+formal"]
+        assert (await rig.post({"model": "pocket-v0+formal"}, "/api/show")).status_code == 200
+        fit = (await rig.http.get("/api/models/pocket-v0+formal/fit")).json()
+        assert (fit["model"], fit["memory"]["adapter_bytes"] > 0) == ("pocket-v0+formal", True)

@@ -8,9 +8,11 @@ import time
 from collections.abc import AsyncGenerator, Generator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import anyio
 import httpx
+import ollama
 import pytest
 
 from paddock.engine.remote_records import Record, Records, checked
@@ -114,6 +116,30 @@ async def test_a_stream_comes_back_frame_by_frame_and_asks_for_its_usage_alone(s
     (seen,) = await stage.far.seen()
     options = {"include_usage": True}
     assert body_of(seen) == {"model": "far-model", "messages": [USER], "stream": True, "stream_options": options}
+
+
+async def test_ollamas_lists_tell_of_its_models_and_a_strange_time_breaks_none(stage: Stage) -> None:
+    times = {"a": 1e9, "b": 1e300, "c": True, "d": -1, "e": "x", "f": 10**400}
+    listed = [{"id": model_id, "created": created} for model_id, created in times.items()]
+    await stage.far.set(
+        {"routes": {"/v1/models": [{"json": {"data": [*listed, {"id": "far-model", "max_model_len": 4096}]}}]}}
+    )
+    tags = {one["name"]: one for one in (await stage.rig.http.get("/api/tags")).json()["models"]}
+    assert set(tags) == {"pocket-v0", MODEL, *(f"far/{model_id}" for model_id in times)}
+    assert (tags["far/a"]["modified_at"], tags["far/b"]["modified_at"]) == (
+        "2001-09-09T01:46:40+00:00",
+        "1970-01-01T00:00:00+00:00",
+    )
+    assert (tags[MODEL]["remote_model"], tags[MODEL]["size"]) == ("far-model", 0)
+    assert (await stage.rig.http.get("/v1/models")).status_code == 200
+    shown = (await stage.rig.post({"model": f"{MODEL}:latest"}, "/api/show")).json()
+    assert shown["model_info"] == {"general.architecture": "remote", "remote.context_length": 4096}
+    assert (shown["capabilities"], shown["remote_model"]) == (["completion", "tools"], "far-model")
+    client: Any = ollama.AsyncClient(host=stage.rig.studio.url)
+    try:
+        assert MODEL in [model.model for model in (await client.list()).models]
+    finally:
+        await client.close()
 
 
 async def test_fields_of_paddocks_own_and_nulls_stay_here(stage: Stage) -> None:

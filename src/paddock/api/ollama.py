@@ -41,7 +41,10 @@ class _Ollama:
         return JSONResponse({"version": _VERSION})
 
     async def tags(self, request: Request) -> Response:
-        return JSONResponse({"models": [_listed(model) for model in await self.edge.shelf.models()]})
+        models = await self.edge.shelf.models()
+        listed = [_listed(model) for model in (*models, *await self.edge.shelf.tuned_models(models))]
+        listed += [_listed_remote(model) for model in await self.edge.remotes.models()]
+        return JSONResponse({"models": listed})
 
     async def running(self, request: Request) -> Response:
         ready = [one for one in self.edge.pool.residents.values() if one.is_ready]
@@ -57,7 +60,9 @@ class _Ollama:
         return {**listed, **held, "expires_at": expires}
 
     async def show(self, request: Request) -> Response:
-        model = await self.edge.shelf.find(model_of(await self.edge.body(request)))
+        model = await self.edge.find(model_of(await self.edge.body(request)))
+        if isinstance(model, RemoteModel):
+            return JSONResponse(_shown_remote(model))
         context = {f"{model.architecture}.context_length": self.edge.shelf.context_tokens(model)}
         abilities = await _abilities(self.edge, model)
         info = {"general.architecture": model.architecture, "general.parameter_count": model.parameter_count, **context}
@@ -172,8 +177,29 @@ def _listed(model: Model) -> dict[str, Any]:
         "quantization_level": model.quantisation,
     }
     changed = datetime.fromtimestamp(model.created_s, UTC).isoformat()
-    named = {"name": model.id, "model": model.id, "modified_at": changed}
+    named = {"name": model.tuned_id, "model": model.tuned_id, "modified_at": changed}
     return {**named, "size": model.size_bytes, "digest": "", "details": details}
+
+
+# Of a model elsewhere its remote tells no such thing.
+_UNTOLD: dict[str, Any] = {
+    "format": "", "family": "", "families": [], "parameter_size": "", "quantization_level": ""
+}  # fmt: skip
+
+
+def _listed_remote(model: RemoteModel) -> dict[str, Any]:
+    changed = datetime.fromtimestamp(model.created_s, UTC).isoformat()
+    named = {"name": model.id, "model": model.id, "modified_at": changed, "remote_model": model.remote_id}
+    return {**named, "size": 0, "digest": "", "details": _UNTOLD}
+
+
+def _shown_remote(model: RemoteModel) -> dict[str, Any]:
+    """A model elsewhere. It gets what it is sent, tools too, and says itself what it cannot do."""
+    context = {"remote.context_length": model.context_tokens} if model.context_tokens else {}
+    info = {"general.architecture": "remote", **context}
+    abilities = ["completion", "tools"]
+    told = {"details": _UNTOLD, "model_info": info, "capabilities": abilities, "template": ""}
+    return {**told, "remote_model": model.remote_id}
 
 
 def _now() -> str:

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from paddock.cli import printing
-from paddock.config import load
+from paddock.config import Settings, load
 from paddock.errors import BadRequest, shown
 
 Pattern = Annotated[str, typer.Argument(metavar="PATTERN", help="A name, or a glob such as 'claude-*'.")]
@@ -18,7 +18,8 @@ _SET = re.compile(r"\[!?+\]?+[^\]]*\]")
 
 
 def alias(
-    pattern: Pattern, model: Annotated[str, typer.Argument(metavar="MODEL", help="An id from `paddock models list`.")]
+    pattern: Pattern,
+    model: Annotated[str, typer.Argument(metavar="MODEL", help="An id from `paddock models list`, a remote's too.")],
 ) -> None:
     """Let a name, or all names that match a glob, stand for a model. A running server knows it at once."""
     from paddock.models.aliases import Aliases
@@ -27,9 +28,9 @@ def alias(
     _check(pattern)
     settings = load()
     settings.home.ensure()
-    found = Catalog.of(settings).find(model)
-    Aliases(settings.home).set(pattern, found.id)
-    print(f"{printing.clean(pattern)} is answered by {found.id}.")
+    model_id = model if _is_elsewhere(settings, model) else Catalog.of(settings).find(model).id
+    Aliases(settings.home).set(pattern, model_id)
+    print(f"{printing.clean(pattern)} is answered by {printing.clean(model_id)}.")
 
 
 def aliases(as_json: Json = False) -> None:
@@ -52,6 +53,14 @@ def unalias(pattern: Pattern) -> None:
 
     Aliases(load().home).remove(pattern)
     print(f"{printing.clean(pattern)} stands for nothing now.")
+
+
+def _is_elsewhere(settings: Settings, model: str) -> bool:
+    """Whether a name is that of a remote's model, as requests would read it; which models it has, only it knows."""
+    from paddock.engine.remote_records import Records
+
+    first, _, rest = model.partition("/")
+    return bool(rest) and rest.isprintable() and first in Records(settings.home).all()
 
 
 def _check(pattern: str) -> None:

@@ -12,7 +12,9 @@ from paddock.models.fit import KvType
 
 
 def fit(
-    model: Annotated[str, typer.Argument(metavar="MODEL", help="An id from `paddock models list`, or a GGUF file.")],
+    model: Annotated[
+        str, typer.Argument(metavar="MODEL", help="An id from `paddock models list`, or a GGUF file, or MODEL+ADAPTER.")
+    ],
     context_tokens: Annotated[
         int | None, typer.Option("--ctx", metavar="N", min=1, max=2**24, help="Context of each slot in tokens.")
     ] = None,
@@ -23,9 +25,10 @@ def fit(
     """Say whether a model fits on this machine now, how it would be loaded, and why. Ends with 1 if it does not."""
     from paddock.models.catalog import Catalog
     from paddock.serving.fitting import Question, entry, fitting, sentences
+    from paddock.serving.tuning import resolved
 
     settings = load()
-    found = Catalog.of(settings).resolve(model)
+    found = resolved(Catalog.of(settings), model)
     answer = fitting(found, settings, Question(context_tokens=context_tokens, slots=slots, kv_type=kv))
     if as_json:
         printing.data(entry(answer))

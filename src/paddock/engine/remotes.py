@@ -30,6 +30,8 @@ _LIST_TIMEOUT_S = 3.0
 _LIST_FRESH_S = 60.0
 _MODELS_MOST = 2000
 _REASON_CHARACTERS = 200
+# In seconds since 1970: of what a list tells, later ones are no time.
+_TIME_MOST_S = 2**36
 # Under which a list tells the context of a model: vLLM, paddock and hosted providers.
 _CONTEXTS = ("max_model_len", "context_length", "context_window")
 
@@ -168,7 +170,9 @@ class Remote:
                 continue
             contexts = [entry.get(name) for name in _CONTEXTS]
             context = next((size for size in contexts if type(size) is int and size > 0), None)
-            created_s = float(created) if isinstance(created, (int, float)) else 0.0
+            created_s = 0.0
+            if isinstance(created, (int, float)) and 0 <= created < _TIME_MOST_S:
+                created_s = float(created)
             found.append(self.model(model_id, context_tokens=context, created_s=created_s))
         return tuple(found)
 

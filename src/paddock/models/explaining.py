@@ -23,6 +23,8 @@ def _needs(plan: Plan) -> str:
     parts.append(f"{size(memory.compute_bytes)} to work in")
     if memory.projector_bytes:
         parts.append(f"{size(memory.projector_bytes)} of its projector")
+    if memory.adapter_bytes:
+        parts.append(f"{size(memory.adapter_bytes)} of adapters")
     if memory.prompt_cache_bytes:
         parts.append(f"up to {size(memory.prompt_cache_bytes)} of earlier prompts")
     if memory.checkpoint_bytes:

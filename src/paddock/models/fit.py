@@ -53,6 +53,7 @@ class Load:
     value_type: KvType = "f16"
     batch_tokens: int = 512
     projector_bytes: int = 0
+    adapter_bytes: int = 0
     prompt_cache_bytes: int = 0
     checkpoints: int = 0
     has_full_window: bool = False
@@ -68,6 +69,7 @@ class Memory:
     recurrent_bytes: int
     compute_bytes: int
     projector_bytes: int
+    adapter_bytes: int
     prompt_cache_bytes: int
     checkpoint_bytes: int
     overhead_bytes: int
@@ -82,6 +84,7 @@ class Memory:
             + self.recurrent_bytes
             + self.compute_bytes
             + self.projector_bytes
+            + self.adapter_bytes
             + self.prompt_cache_bytes
             + self.checkpoint_bytes
             + self.overhead_bytes
@@ -110,6 +113,7 @@ def estimate(header: GgufHeader, load: Load) -> Memory:
         recurrent_bytes=states,
         compute_bytes=compute_bytes(header, layout, load),
         projector_bytes=load.projector_bytes,
+        adapter_bytes=load.adapter_bytes,
         prompt_cache_bytes=load.prompt_cache_bytes,
         checkpoint_bytes=load.checkpoints * (states + (0 if load.has_full_window else windows)),
         overhead_bytes=overhead_bytes(header),

@@ -49,6 +49,7 @@ class Wish:
     checkpoints: int | None = None
     batch_tokens: int = 512
     projector_bytes: int = 0
+    adapter_bytes: int = 0
     prompt_cache_bytes: int = 0
 
 
@@ -185,6 +186,7 @@ def _load(header: GgufHeader, wish: Wish, *, context: int, slots: int, kind: KvT
         value_type=kind,
         batch_tokens=batch,
         projector_bytes=wish.projector_bytes,
+        adapter_bytes=wish.adapter_bytes,
         prompt_cache_bytes=wish.prompt_cache_bytes,
     )
 

@@ -47,7 +47,9 @@ def wish_of(model: Model, settings: Settings, saved: ModelSettings, question: Qu
         kv_types=(asked.kv_type or cast("KvType | None", saved.kv_type) or "f16",),
         batch_tokens=saved.batch_tokens or settings.batch_tokens,
         projector_bytes=os.stat(model.projector_path).st_size if model.projector_path and model.task == "text" else 0,
-        prompt_cache_bytes=PROMPT_CACHE_BYTES,
+        adapter_bytes=sum(os.stat(one.path).st_size for one in model.adapters),
+        # With adapters, an engine keeps no prompts that left their slot.
+        prompt_cache_bytes=0 if model.adapters else PROMPT_CACHE_BYTES,
     )
 
 
@@ -83,7 +85,7 @@ def answered(
 def entry(answer: Answer) -> dict[str, Any]:
     """The answer as JSON; the keys are stable."""
     return {
-        "model": answer.model.id,
+        "model": answer.model.tuned_id,
         **_told(answer.plan),
         "on_gpus": _told(answer.on_gpus) if answer.on_gpus else None,
     }
@@ -102,8 +104,8 @@ def _told(found: Plan) -> dict[str, Any]:
     parts = {
         name: getattr(memory, name)
         for name in (
-            "weights_bytes", "kv_bytes", "recurrent_bytes", "compute_bytes", "projector_bytes", "prompt_cache_bytes",
-            "checkpoint_bytes",            "overhead_bytes", "total_bytes",
+            "weights_bytes", "kv_bytes", "recurrent_bytes", "compute_bytes", "projector_bytes", "adapter_bytes",
+            "prompt_cache_bytes", "checkpoint_bytes", "overhead_bytes", "total_bytes",
         )
     }  # fmt: skip
     return {

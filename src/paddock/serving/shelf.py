@@ -15,7 +15,7 @@ from paddock.engine.plan import EnginePlan
 from paddock.errors import AdapterUnknown, BadRequest, ModelUnknown, ModelUnusable, PaddockError
 from paddock.hardware import held_bytes, usable_cores
 from paddock.log import named
-from paddock.models.adapters import Adapter, Applied, misfit, within
+from paddock.models.adapters import Adapter, Applied, within
 from paddock.models.advice import Advice, advise
 from paddock.models.aliases import Aliases
 from paddock.models.catalog import Catalog, Model
@@ -27,7 +27,7 @@ from paddock.models.planner import DEFAULT_CONTEXT_TOKENS, plan
 from paddock.models.saved import ModelSettings, Saved
 from paddock.serving.fitting import wish_of
 from paddock.serving.room import Room
-from paddock.serving.tuning import applied, id_in, refuse_twice, splits
+from paddock.serving.tuning import applied, named_in, refuse_twice, splits
 
 _log = named(__name__)
 
@@ -106,12 +106,7 @@ class Shelf:
         there = await anyio.to_thread.run_sync(self._catalog.adapters)
         fitting = await anyio.to_thread.run_sync(self._catalog.fitting, model, there)
         self._fitting[model.id] = fitting
-        if (found := applied(word, fitting)) is not None:
-            return found
-        if unfit := next((one for one in there if applied(word, [one])), None):
-            reason = misfit(unfit, await anyio.to_thread.run_sync(self._catalog.header, model))
-            raise ModelUnusable(f"The adapter '{unfit.id}' does not fit '{model.id}': {reason or 'it makes no text'}.")
-        raise AdapterUnknown(id_in(word), base=model.id, known=[one.id for one in fitting])
+        return await anyio.to_thread.run_sync(named_in, word, model, fitting, self._catalog)
 
     async def _named(self, name: str) -> Model:
         if name == self._default.id:

@@ -1,4 +1,4 @@
-"""Owns which adapters a request's name lays over its model, and telling the engine so; refuses to look for them.
+"""Owns which adapters a request's name lays over its model, and telling the engine so; refuses to know where they lie.
 
 A name is `MODEL+ADAPTER` or `MODEL+ADAPTER:SCALE`, with further adapters after further `+`.
 """
@@ -9,8 +9,9 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
-from paddock.errors import BadRequest, shown
-from paddock.models.adapters import Adapter, Applied
+from paddock.errors import AdapterUnknown, BadRequest, ModelUnknown, ModelUnusable, shown
+from paddock.models.adapters import Adapter, Applied, misfit
+from paddock.models.catalog import Catalog, Model
 from paddock.serving.prepare import Prepared
 
 SCALE_MOST = 10.0
@@ -38,6 +39,40 @@ def applied(word: str, adapters: Sequence[Adapter]) -> Applied | None:
         return Applied(id=whole.id, path=whole.path)
     found = by_id.get(name.casefold())
     return Applied(id=found.id, path=found.path, scale=_scale(scale, found.id)) if found else None
+
+
+def named_in(word: str, model: Model, fitting: Sequence[Adapter], catalog: Catalog) -> Applied:
+    """The one of `fitting` that a word of a name means; what does not fit the model is told as that. Reads the disk.
+
+    Raises:
+        AdapterUnknown: there is none of that name.
+        ModelUnusable: there is one, and it does not fit the model.
+        BadRequest: as `applied`.
+    """
+    if (found := applied(word, fitting)) is not None:
+        return found
+    if unfit := next((one for one in catalog.adapters() if applied(word, [one])), None):
+        reason = misfit(unfit, catalog.header(model))
+        raise ModelUnusable(f"The adapter '{unfit.id}' does not fit '{model.id}': {reason or 'it makes no text'}.")
+    raise AdapterUnknown(id_in(word), base=model.id, known=[one.id for one in fitting])
+
+
+def resolved(catalog: Catalog, name: str) -> Model:
+    """As `Catalog.resolve`, where `MODEL+ADAPTER` is a name too. Raises as that and `named_in` do."""
+    try:
+        return catalog.resolve(name)
+    except ModelUnknown as error:
+        unknown = error
+    for base, words in splits(name):
+        try:
+            model = catalog.find(base)
+        except ModelUnknown:
+            continue
+        fitting = catalog.fitting(model, catalog.adapters())
+        adapters = tuple(named_in(word, model, fitting, catalog) for word in words)
+        refuse_twice(adapters)
+        return replace(model, adapters=adapters)
+    raise unknown
 
 
 def id_in(word: str) -> str:
