@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -188,3 +189,22 @@ async def test_what_is_set_for_a_model_decides_how_it_alone_is_loaded(
     shelf.saved.update("pocket-v0", {"draft_model": "gone"})
     with pytest.raises(ModelUnknown):
         shelf.plan_for("pocket-v0")
+
+
+def test_what_an_engine_holds_is_remembered_of_the_file_that_it_loaded(
+    home: Home, shelf_of: Callable[..., Shelf]
+) -> None:
+    path = put(home, "tiny")
+    loaded = path.read_bytes()
+    state = os.stat(path)
+    shelf = shelf_of()
+    planned = shelf.plan_for("tiny")
+    path.unlink()
+    shelf.observe(planned, os.getpid())
+    path.write_bytes(gguf({**MODEL, "general.name": "Another"}))
+    assert shelf.plan_for("tiny").memory_bytes == planned.memory_bytes
+    path.write_bytes(loaded)
+    os.utime(path, ns=(state.st_atime_ns, state.st_mtime_ns))
+    seen_bytes = shelf.plan_for("tiny").memory_bytes
+    assert seen_bytes == json.loads(home.measured.read_text("utf-8"))[planned.remembered_as]
+    assert seen_bytes != planned.memory_bytes

@@ -12,12 +12,14 @@ from paddock.engine.flags import EngineFlags
 class EnginePlan:
     """One model's engine before it is started. `memory_bytes` is what it takes when all of its context is in use.
 
-    `is_pinned`: it was set for the model that it stays, once it is loaded.
+    `is_pinned`: it was set for the model that it stays, once it is loaded. `remembered_as` is under what the memory
+    that it is seen to hold is remembered; "" where it is not.
     """
 
     flags: EngineFlags
     memory_bytes: int
     is_pinned: bool = False
+    remembered_as: str = ""
 
     def lacks(self, adapters: Collection[str]) -> bool:
         """Whether an engine started so is without one of these adapters, told by their paths."""

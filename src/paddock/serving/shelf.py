@@ -21,7 +21,6 @@ from paddock.models.aliases import Aliases
 from paddock.models.catalog import Catalog, Model
 from paddock.models.control_texts import control_texts
 from paddock.models.fit import Load
-from paddock.models.gguf import read_header
 from paddock.models.measured import Measured, key_of
 from paddock.models.planner import DEFAULT_CONTEXT_TOKENS, plan
 from paddock.models.saved import ModelSettings, Saved
@@ -177,24 +176,26 @@ class Shelf:
             return self._measured.get(key_of(header.files, self._flags_of(model, load, saved).to_argv()))
 
         found = plan(header, wish, memory=self.room.memory, measured=held)
-        flags = self._flags_of(model, found.load, saved)
+        flags, is_pinned = self._flags_of(model, found.load, saved), bool(saved.pinned)
         # With adapters, an engine keeps no prompts that left their slot.
         bare_bytes = found.needed_bytes - (0 if found.is_measured else found.load.prompt_cache_bytes)
         room_bytes = self.room.memory.available_bytes
         adapters = within(self._catalog.fitting(model, self._catalog.adapters()), room_bytes - bare_bytes)
         tuned = replace(flags, lora_paths=tuple(str(one.path) for one in adapters), lora_init_without_apply=True)
-        seen_bytes = self._measured.get(key_of(header.files, tuned.to_argv()))
-        tuned_bytes = seen_bytes or bare_bytes + sum(one.facts.size_bytes for one in adapters)
+        key = key_of(header.files, tuned.to_argv())
+        tuned_bytes = self._measured.get(key) or bare_bytes + sum(one.facts.size_bytes for one in adapters)
         if not adapters or tuned_bytes > room_bytes:
-            return EnginePlan(flags=flags, memory_bytes=found.needed_bytes, is_pinned=bool(saved.pinned))
-        return EnginePlan(flags=tuned, memory_bytes=tuned_bytes, is_pinned=bool(saved.pinned))
+            key, tuned, tuned_bytes = key_of(header.files, flags.to_argv()), flags, found.needed_bytes
+        return EnginePlan(flags=tuned, memory_bytes=tuned_bytes, is_pinned=is_pinned, remembered_as=key)
 
     def observe(self, planned: EnginePlan, pid: int) -> None:
-        """Remember how much memory an engine holds, for the next time its model is planned so. Reads the disk."""
+        """Remember how much memory an engine holds, for the next time its model is planned so.
+
+        It is remembered of the files that were planned with, whatever lies in their place by now.
+        """
         try:
-            if held := held_bytes(pid):
-                files = read_header(Path(planned.flags.model_path)).files
-                self._measured.put(key_of(files, planned.flags.to_argv()), held)
+            if planned.remembered_as and (held := held_bytes(pid)):
+                self._measured.put(planned.remembered_as, held)
         except (OSError, PaddockError) as error:
             # The next plan is an estimate then, as this one was.
             _log.info("the memory of %s could not be remembered: %s", planned.flags.alias, error)
