@@ -112,6 +112,9 @@ async def test_a_loaded_model_whose_file_is_gone_can_be_unpinned_and_unloaded(tm
         assert (await rig.http.post(f"/api/models/{SECOND}/pin")).status_code == 200
         for file in (tmp_path / "home" / "models").glob(f"{SECOND}*"):
             file.unlink()
+        for path in ("/health", "/metrics", "/v1/models", "/api/tags", "/api/models/loaded"):
+            assert (await rig.http.get(path)).status_code == 200, path
+        assert [model["name"] for model in (await rig.http.get("/api/ps")).json()["models"]] == [SECOND]
         assert (await rig.http.post(f"/api/models/{SECOND}/unpin")).json()["pinned"] is False
         assert (await rig.http.post(f"/api/models/{SECOND}/unload")).json()["state"] == "stopped"
         assert SECOND not in await loaded(rig)
@@ -148,3 +151,17 @@ async def test_ollamas_way_to_unload_a_model_unloads_it(tmp_path: Path) -> None:
         told = (await rig.post({"model": SECOND, "prompt": "", "keep_alive": 0}, "/api/generate")).json()
         assert (told["done"], told["done_reason"]) == (True, "unload")
         assert SECOND not in await loaded(rig)
+
+
+@pytest.mark.parametrize(
+    "what", ["POST load", "POST unload", "POST pin", "POST unpin", "GET settings", "GET template", "GET fit"]
+)
+async def test_a_path_that_names_no_model_means_none(tmp_path: Path, what: str) -> None:
+    method, _, last = what.partition(" ")
+    async with three_models(tmp_path) as rig:
+        assert (await rig.http.post(f"/api/models/{FIRST}/pin")).status_code == 200
+        for name in ("", "%2f", "%F0%9F%A6%99", "%ED%A0%80", "..%2f..%2fetc", "x" * 5000):
+            answer = await rig.http.request(method, f"/api/models/{name}/{last}")
+            assert answer.json()["error"]["code"] == "model_not_found", name
+        assert (await rig.http.put("/api/models//settings", json={"top_k": 1})).status_code == 404
+        assert [(model["id"], model["pinned"]) for model in (await loaded(rig)).values()] == [(FIRST, True)]

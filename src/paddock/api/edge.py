@@ -91,6 +91,13 @@ class Edge:
                 return model
             raise
 
+    async def named(self, request: Request) -> Model:
+        """The model on this machine that a path names; no name is none here. Raises ModelUnknown or ModelUnusable."""
+        name = request.path_params["id"]
+        if not name:
+            raise ModelUnknown(name, known=[model.id for model in await self.shelf.models()])
+        return await self.shelf.find(name)
+
     async def _local(self, name: str | None) -> Model:
         model = await self.find(name)
         if isinstance(model, RemoteModel):

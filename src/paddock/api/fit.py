@@ -23,7 +23,7 @@ def routes(edge: Edge) -> list[Route]:
     async def fit(request: Request) -> Response:
         """Whether a model fits on this machine now, how it would be loaded, and why."""
         question = _question(request.query_params)
-        model = await edge.shelf.find(request.path_params["id"])
+        model = await edge.named(request)
         answer = await anyio.to_thread.run_sync(fitting, model, edge.settings, question)
         return JSONResponse(entry(answer))
 

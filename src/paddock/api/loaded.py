@@ -34,7 +34,7 @@ class _Loaded:
         )
 
     async def load(self, request: Request) -> Response:
-        model = await self.edge.shelf.find(request.path_params["id"])
+        model = await self.edge.named(request)
 
         async def loaded() -> Response:
             async with self.edge.pool.lease(model.id) as lease:
@@ -49,7 +49,7 @@ class _Loaded:
         return JSONResponse({"id": model_id, "state": "stopped"})
 
     async def pin(self, request: Request) -> Response:
-        model = await self.edge.shelf.find(request.path_params["id"])
+        model = await self.edge.named(request)
         abilities = await attended(request, lambda: self.edge.pool.pin(model.id))
         return JSONResponse(_ready(model.id, abilities.context_tokens, is_pinned=True))
 
@@ -61,7 +61,7 @@ class _Loaded:
     async def _held(self, request: Request) -> str:
         """The id of a model that may be loaded; its file may be gone. Raises ModelUnknown or ModelUnusable."""
         name = request.path_params["id"]
-        return name if name in self.edge.pool.residents else (await self.edge.shelf.find(name)).id
+        return name if name in self.edge.pool.residents else (await self.edge.named(request)).id
 
 
 def routes(edge: Edge) -> list[Route]:

@@ -20,11 +20,11 @@ def routes(edge: Edge) -> list[Route]:
     """The routes of what is set for single models."""
 
     async def shown(request: Request) -> Response:
-        model = await edge.shelf.find(request.path_params["id"])
+        model = await edge.named(request)
         return JSONResponse(_told(model, edge.shelf.saved.get(model.id)))
 
     async def change(request: Request) -> Response:
-        model = await edge.shelf.find(request.path_params["id"])
+        model = await edge.named(request)
         changes = await edge.body(request)
         draft = changes.get("draft_model")
         if isinstance(draft, str):
@@ -33,7 +33,7 @@ def routes(edge: Edge) -> list[Route]:
         return JSONResponse({**_told(model, settings), "needs_reload": _needs_reload(edge, model, changes)})
 
     async def check_template(request: Request) -> Response:
-        model = await edge.model_for("text", request.path_params["id"])
+        model = await edge.model_for("text", request.path_params["id"] or (await edge.named(request)).id)
 
         async def checked() -> dict[str, Any]:
             async with edge.pool.lease(model.id) as lease:

@@ -19,7 +19,7 @@ from paddock.api.edge import Edge
 from paddock.api.models import entry
 from paddock.engine.remotes import RemoteModel
 from paddock.engine.resident import Resident
-from paddock.errors import BadRequest
+from paddock.errors import BadRequest, ModelUnknown, ModelUnusable
 from paddock.models.catalog import Model
 from paddock.models.gguf import read_header
 from paddock.protocol.chat import ChatForm
@@ -51,7 +51,11 @@ class _Ollama:
         return JSONResponse({"models": [await self._running(resident) for resident in ready]})
 
     async def _running(self, resident: Resident) -> dict[str, Any]:
-        listed = _listed(await self.edge.shelf.find(resident.model_id))
+        try:
+            listed = _listed(await self.edge.shelf.find(resident.model_id))
+        except (ModelUnknown, ModelUnusable):
+            # It runs on without its file.
+            listed = {"name": resident.model_id, "model": resident.model_id, "digest": "", "details": _UNTOLD}
         unloads_s = self.edge.settings.idle_unload_s
         stays = resident.is_pinned or not unloads_s
         expires = _FOR_EVER if stays else (datetime.now(UTC) + timedelta(seconds=unloads_s)).isoformat()
