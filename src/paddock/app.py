@@ -27,6 +27,7 @@ from paddock.api.routes import application
 from paddock.config import Settings
 from paddock.engine.pool import EMBEDDED, Pool
 from paddock.engine.remotes import Remotes
+from paddock.engine.slots import Slots
 from paddock.errors import PortBusy, SettingInvalid
 from paddock.models.catalog import Catalog
 from paddock.models.downloads import Downloads
@@ -135,6 +136,7 @@ async def _serving(
 ) -> AsyncGenerator[Studio]:
     with contextlib.closing(_listen(settings)) as listener:
         async with anyio.create_task_group() as tasks:
+            slots = Slots(settings.home.slots, most_bytes=settings.slot_cache_bytes)
             pool = Pool(
                 plan_for=shelf.plan_for,
                 limits=lambda: shelf.room.limits,
@@ -142,6 +144,7 @@ async def _serving(
                 tasks=tasks,
                 load_timeout_s=settings.load_timeout_s,
                 program=engine_program,
+                slots=slots,
             )
             downloads = Downloads(
                 settings.home,
@@ -167,6 +170,7 @@ async def _serving(
             try:
                 await server.up.wait()
                 tasks.start_soon(pool.preload)
+                tasks.start_soon(slots.tidy)
                 tasks.start_soon(downloads.restore)
                 if settings.database_url or settings.home.database.exists():
                     tasks.start_soon(chats.answers.carry_on, maker_of(edge))

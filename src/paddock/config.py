@@ -76,6 +76,12 @@ class Settings:
     idle_unload_s: float = _setting(
         0.0, "Seconds after which a model that nobody uses is unloaded; 0 is never.", low=0, high=31536000
     )
+    slot_cache_bytes: int = _setting(
+        4 * 2**30,
+        "Disk space for conversations of models that were unloaded, so that they are not read anew; 0 keeps none.",
+        low=0,
+        high=2**50,
+    )
     max_body_bytes: int = _setting(64 * 2**20, "Largest request body that is read.", low=1024, high=2**40)
     allowed_origins: str = _setting(
         "", "Web origins, separated by commas, whose pages may call paddock, such as `http://localhost:3000`."

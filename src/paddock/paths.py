@@ -87,6 +87,11 @@ class Home:
         return self.root / "requests"
 
     @property
+    def slots(self) -> Path:
+        """What slots of models that went held; conversations, so for the owner alone."""
+        return self.root / "slots"
+
+    @property
     def serving(self) -> Path:
         """Locked by the paddock that serves on this home; says which that is."""
         return self.root / "serving.lock"

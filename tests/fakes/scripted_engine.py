@@ -29,6 +29,7 @@ from typing import Any, cast
 sys.path[0] = str(Path(__file__).resolve().parents[2])
 
 from tests.fakes.scripted_shapes import Answer, Chunk, Script, Seen, Start  # noqa: E402
+from tests.fakes.scripted_slots import slot_answer, write_half  # noqa: E402
 from tests.fakes.scripted_words import default_answer, error_answer, generated  # noqa: E402
 
 
@@ -191,7 +192,8 @@ class Connection(asyncio.Protocol):
             length = int(low.get("content-length", "0"))
             body = await self.until(size=length) if length else b""
         seen = Seen(
-            method=method, path=path.partition("?")[0], headers=headers, body=base64.b64encode(body).decode(),
+            method=method, path=path.partition("?")[0], query=path.partition("?")[2], headers=headers,
+            body=base64.b64encode(body).decode(),
             began_s=time.monotonic(), answered_s=None, closed_s=None, closed_how=None, chunks_sent=0,
         )  # fmt: skip
         if not seen["path"].startswith("/__"):
@@ -217,6 +219,10 @@ class Connection(asyncio.Protocol):
         if path != "/health" and bearer != f"Bearer {world.api_key}":
             return error_answer(401, "authentication_error", "Invalid API Key")
         scripted = world.next_answer(path)
+        if path.startswith("/slots/") and scripted is None:
+            return slot_answer(int(path[7:]), seen["query"], body, world.script, world.arguments)
+        if path.startswith("/slots/") and seen["query"] == "action=save":
+            write_half(body, world.arguments)
         if scripted is not None and "generate" not in scripted:
             return scripted
         return default_answer(path, body, world.script, world.arguments, scripted)
@@ -355,7 +361,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--reranking", action="store_true")
     for word in ("mmproj", "chat-template-file", "cache-type-k", "cache-type-v", "flash-attn", "rope-freq-base"):
         parser.add_argument(f"--{word}")
-    for word in ("rope-freq-scale", "model-draft", "spec-type", "lora"):
+    for word in ("rope-freq-scale", "model-draft", "spec-type", "lora", "slot-save-path"):
         parser.add_argument(f"--{word}")
     parser.add_argument("--lora-init-without-apply", action="store_true")
     return parser.parse_args()

@@ -77,7 +77,9 @@ class Act(TypedDict, total=False):
 
 
 class Script(TypedDict, total=False):
-    """All that can be set. `props` is laid over the default /props; `journal` is a file that gets a line per start.
+    """All that can be set. `slot_tokens` are what the first slots hold; a scripted answer to a save leaves half a file.
+
+    `props` is laid over the default /props; `journal` is a file that gets a line per start.
 
     `plot` is played on the chat lane where no route is scripted: act n answers a request with n tool results.
     """
@@ -86,6 +88,7 @@ class Script(TypedDict, total=False):
     props: dict[str, Any]
     starts: list[Start]
     plot: list[Act]
+    slot_tokens: list[int]
     journal: str
 
 
@@ -94,6 +97,7 @@ class Seen(TypedDict):
 
     method: str
     path: str
+    query: str
     headers: list[tuple[str, str]]
     body: str
     began_s: float

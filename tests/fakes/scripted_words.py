@@ -9,6 +9,7 @@ from typing import Any, cast
 
 from tests.fakes.scripted_plot import played
 from tests.fakes.scripted_shapes import Answer, Chunk, Generate, Script
+from tests.fakes.scripted_slots import slots_of
 
 SYSTEM = "You are a scripted engine."
 WORDS = "The scripted engine says hello."
@@ -33,7 +34,7 @@ def default_answer(
     if path == "/v1/models":
         return {"json": {"object": "list", "data": [{"id": arguments.alias, "meta": {"n_vocab": VOCABULARY}}]}}
     if path == "/slots":
-        return {"json": [{"id": n, "is_processing": False} for n in range(arguments.parallel)]}
+        return {"json": slots_of(script, arguments)}
     if path not in ("/apply-template", "/tokenize", COUNT, "/v1/chat/completions", "/v1/completions", "/v1/embeddings"):
         return error_answer(404, "not_found_error", "File Not Found")
     try:

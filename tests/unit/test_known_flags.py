@@ -90,3 +90,10 @@ def test_what_is_at_its_default_is_left_out_of_a_build_that_lacks_it() -> None:
     assert "--ctx-checkpoints" in server_words(flags(), KNOWN | {"--ctx-checkpoints"})
     with pytest.raises(EngineFailedToStart, match="does not know --ctx-checkpoints "):
         server_words(flags(checkpoints=0), KNOWN)
+
+
+def test_a_folder_for_slots_is_told_to_builds_that_know_it_and_left_out_for_others() -> None:
+    saving = flags(slot_save_path="/home/slots")
+    words = server_words(saving, KNOWN | {"--slot-save-path"})
+    assert words[words.index("--slot-save-path") + 1] == "/home/slots"
+    assert server_words(saving, KNOWN - {"--slot-save-path"}) == server_words(flags(), KNOWN)

@@ -31,7 +31,7 @@ async def test_the_engine_is_started_with_the_flags_it_knows(tmp_path: Path) -> 
         assert given.pop("--model").endswith(".gguf")
         assert given == {
             "--alias": "pocket-v0", "--ctx-size": "768", "--parallel": "3", "--batch-size": "64", "--ubatch-size": "64",
-            "--ctx-checkpoints": "32", "--threads": "1",
+            "--ctx-checkpoints": "32", "--threads": "1", "--slot-save-path": str(tmp_path / "home" / "slots"),
         }  # fmt: skip
         model = (await rig.http.get("/v1/models/pocket-v0")).json()
         assert model["context_length"] == 256

@@ -49,6 +49,7 @@ def serve(
     queue_most: Annotated[str | None, _flag("queue_most", "N")] = None,
     queue_patience_s: Annotated[str | None, _flag("queue_patience_s", "SECONDS")] = None,
     idle_unload_s: Annotated[str | None, _flag("idle_unload_s", "SECONDS")] = None,
+    slot_cache_bytes: Annotated[str | None, _flag("slot_cache_bytes", "BYTES")] = None,
     max_body_bytes: Annotated[str | None, _flag("max_body_bytes", "BYTES")] = None,
     require_key: Annotated[bool | None, _switch("require_key")] = None,
     database_url: Annotated[str | None, _flag("database_url", "URL")] = None,

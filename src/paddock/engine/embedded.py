@@ -71,6 +71,8 @@ def _parameters(xllamacpp: Any, flags: EngineFlags, api_key: str) -> Any:
     params.endpoint_slots = True
     params.endpoint_metrics = True
     params.endpoint_props = False
+    if flags.slot_save_path:
+        params.slot_save_path = str(Path(flags.slot_save_path)) + os.sep
     # The wheel would otherwise shrink the context that we are about to publish.
     params.fit_params = False
     params.cache_ram_mib = child.prompt_cache_mib(has_adapters=bool(flags.lora_paths))

@@ -13,8 +13,9 @@ from dataclasses import dataclass, field, fields
 from typing import Any, cast
 
 
-def _flag(spelling: str, help_text: str, default: Any = ...) -> Any:
-    metadata = {"flag": spelling, "help": help_text}
+def _flag(spelling: str, help_text: str, default: Any = ..., *, may_lack: bool = False) -> Any:
+    """`may_lack`: a build that does not know the flag serves the model all the same."""
+    metadata = {"flag": spelling, "help": help_text, "may_lack": may_lack}
     return field(metadata=metadata) if default is ... else field(default=default, metadata=metadata)
 
 
@@ -48,6 +49,9 @@ class EngineFlags:
 
     lora_paths: tuple[str, ...] = _flag("--lora", "GGUF files of adapters, with commas between them", ())
     lora_init_without_apply: bool = _flag("--lora-init-without-apply", "apply adapters to those who ask alone", False)
+    slot_save_path: str | None = _flag(
+        "--slot-save-path", "folder where slots are saved and restored from", None, may_lack=True
+    )
 
     def to_argv(self) -> list[str]:
         """The flags as command-line words; switches that are off and files that are not there are left out."""

@@ -76,7 +76,7 @@ def server_words(flags: EngineFlags, known: frozenset[str]) -> list[str]:
         is_chosen = value != spec.default and not (spec.name == "threads" and not value)
         if flag in known and value is not None and value is not False and (is_chosen or value):
             given += [flag] if value is True else [flag, word_of(value)]
-        elif is_chosen:
+        elif is_chosen and not spec.metadata["may_lack"]:
             lacking.append(flag)
     if lacking:
         raise EngineFailedToStart(

@@ -23,6 +23,7 @@ from paddock.engine.plan import EnginePlan
 from paddock.engine.policy import Limits, Waiter, decide, is_admitted, retry_after_s
 from paddock.engine.process import EngineProcess
 from paddock.engine.resident import Abilities, Lease, Place, Resident, learn_abilities
+from paddock.engine.slots import Slots
 from paddock.errors import EngineUnavailable, ModelTooLarge, ModelUnloaded, ModelUnusable, PaddockError, TooBusy
 
 if TYPE_CHECKING:
@@ -54,6 +55,7 @@ class Pool:
         load_timeout_s: how long one load may take.
         program: the words that start an engine.
         observe: called in a thread with a model's plan and its engine's process id, after the model was used.
+        slots: where conversations outlive their engines; they do not, if None.
     """
 
     def __init__(
@@ -65,6 +67,7 @@ class Pool:
         load_timeout_s: float,
         program: Sequence[str] = EMBEDDED,
         observe: Callable[[EnginePlan, int], None] = _see_nothing,
+        slots: Slots | None = None,
     ) -> None:
         self._plan_for = plan_for
         self._measure = limits
@@ -74,6 +77,7 @@ class Pool:
         self._load_timeout_s = load_timeout_s
         self._program = program
         self._observe = observe
+        self._slots = slots
         self._residents: dict[str, Resident] = {}
         self._queue: dict[int, Place] = {}
         # Models that are pinned again once they are loaded with what they lacked.
@@ -238,6 +242,10 @@ class Pool:
         if self._client:
             await self._client.close()
 
+    async def _client_at_hand(self) -> EngineClient:
+        """The client, also while engines are being stopped. Raises as `connect` does where there is none."""
+        return self._client or await self.connect()
+
     async def _measured(self) -> Limits:
         if self._limits is None:
             measured = await anyio.to_thread.run_sync(self._measure)
@@ -328,8 +336,13 @@ class Pool:
         return True
 
     def _load(self, model_id: str, plan: EnginePlan) -> Resident:
+        recall = self._slots.recall_of(plan, self._program, self._client_at_hand) if self._slots else None
         engine = EngineProcess(
-            program=self._program, flags=plan.flags, load_timeout_s=self._load_timeout_s, on_change=self._step
+            program=self._program,
+            flags=recall.flags if recall else plan.flags,
+            load_timeout_s=self._load_timeout_s,
+            on_change=self._step,
+            recall=recall,
         )
         is_pinned = plan.is_pinned or model_id in self._pins
         self._pins.discard(model_id)

@@ -16,7 +16,7 @@ import subprocess
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Literal, cast
+from typing import Literal, Protocol, cast
 
 import anyio
 from anyio.abc import ByteReceiveStream, Process
@@ -53,6 +53,26 @@ class Endpoint:
         return f"http://127.0.0.1:{self.port}{path}"
 
 
+class Recall(Protocol):
+    """What outlives the processes of an engine. None of these raises, and each ends within seconds."""
+
+    async def starts(self) -> None:
+        """A process is about to be started."""
+        ...
+
+    async def ready(self, endpoint: Endpoint) -> bool:
+        """It listens, and nobody was told so. False if it was lost over that."""
+        ...
+
+    async def stops(self, endpoint: Endpoint) -> None:
+        """It is about to be ended, as was asked for."""
+        ...
+
+    async def ended(self, *, crashed: bool) -> None:
+        """It is gone; `crashed`: by itself."""
+        ...
+
+
 class EngineProcess:
     """The life of one engine: started when wanted, watched, restarted after a crash, stopped within seconds.
 
@@ -66,6 +86,7 @@ class EngineProcess:
         flags: EngineFlags,
         load_timeout_s: float,
         on_change: Callable[[], None] = lambda: None,
+        recall: Recall | None = None,
     ) -> None:
         self.flags = flags
         self.state: State = "stopped"
@@ -75,6 +96,7 @@ class EngineProcess:
         self._program = tuple(program)
         self._load_timeout_s = load_timeout_s
         self._on_change = on_change
+        self._recall = recall
         self._process: Process | None = None
         self._endpoint: Endpoint | None = None
         self._generation = 0
@@ -166,6 +188,8 @@ class EngineProcess:
         self._become("starting")
         self._wanted = anyio.Event()
         returncode, reported, was_ready = None, None, False
+        if self._recall:
+            await self._recall.starts()
         try:
             process = await anyio.open_process(
                 [*self._program, *self.flags.to_argv()],
@@ -191,6 +215,8 @@ class EngineProcess:
                 self._endpoint = None
                 with anyio.CancelScope(shield=True):
                     await _reap(process)
+                    if self._recall:
+                        await self._recall.ended(crashed=not self._stop.is_set())
             returncode = process.returncode
         self._conclude(returncode, reported, was_ready)
 
@@ -215,7 +241,12 @@ class EngineProcess:
             with patience:
                 report = await _report_of(process.stdout)
             if report is not None and report.get("event") == "ready":
-                self._endpoint = Endpoint(port=int(str(report["port"])), api_key=api_key, generation=self._generation)
+                endpoint = Endpoint(port=int(str(report["port"])), api_key=api_key, generation=self._generation)
+                if self._recall and not await self._recall.ready(endpoint):
+                    # Its exit must be seen before it is told ready, so that whoever waits has it started again.
+                    with anyio.move_on_after(_GRACE_S):
+                        await process.wait()
+                self._endpoint = endpoint
                 self._become("ready")
                 # Nothing more is expected there, but a full pipe would stop the engine.
                 group.start_soon(self._collect, process.stdout)
@@ -223,6 +254,8 @@ class EngineProcess:
             group.cancel_scope.cancel()
         if self._stop.is_set():
             self._become("stopping")
+            if self._recall and self._endpoint and not self._has_exited():
+                await self._recall.stops(self._endpoint)
             return None
         if report is None:
             return _SILENT if patience.cancelled_caught else ""

@@ -186,7 +186,10 @@ class Shelf:
         tuned_bytes = self._measured.get(key) or bare_bytes + sum(one.facts.size_bytes for one in adapters)
         if not adapters or tuned_bytes > room_bytes:
             key, tuned, tuned_bytes = key_of(header.files, flags.to_argv()), flags, found.needed_bytes
-        return EnginePlan(flags=tuned, memory_bytes=tuned_bytes, is_pinned=is_pinned, remembered_as=key)
+        kv_bytes = found.memory.kv_bytes + found.memory.recurrent_bytes
+        return EnginePlan(
+            flags=tuned, memory_bytes=tuned_bytes, kv_bytes=kv_bytes, is_pinned=is_pinned, remembered_as=key
+        )
 
     def observe(self, planned: EnginePlan, pid: int) -> None:
         """Remember how much memory an engine holds, for the next time its model is planned so.
