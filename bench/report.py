@@ -166,6 +166,8 @@ outliers (p99) are the machine's as much as paddock's.
   16384 in batches of 512.
 - *swap*: room for one model, which the bundled one has at first; its engine is stopped within what is measured. The
   models are random weights in Q8_0 with a context of 1024 tokens, read once before, so that the disk is not measured.
+- *recall*: room for one model, which the bundled one has before each of the two turns of a conversation. Files of slots
+  are in the system's memory of files, as they are after a swap.
 - The recorded requests of agents are those in `shared/client-requests`, their prose replaced by filler.
 - LiteLLM's proxy runs in an environment of its own, with one worker, no key and no database, and reaches this machine
   alone.
