@@ -134,7 +134,8 @@ def test_every_error_has_its_status_and_the_shape_of_its_dialect_streamed_and_no
     assert status == (STATUSES.get(type(error), 500) or getattr(error, "status", 0))
     body = json.loads(data)
     assert set(body) == {"error"}
-    assert set(body["error"]) == {"message", "type", "param", "code"}
+    shown = {"current"} if isinstance(error, errors.Conflict) else set[str]()
+    assert set(body["error"]) == {"message", "type", "param", "code"} | shown
     assert body["error"]["type"] in OPENAI_TYPES
     assert body["error"]["message"] == (error.message if error in NAMED else faults.INTERNAL_MESSAGE)
     assert of_frame(Straight().fail(faults.openai_error(error))) == {"error": {**body["error"], "type": "server_error"}}
