@@ -9,6 +9,7 @@ from __future__ import annotations
 import gzip
 import hashlib
 import importlib.util
+import json
 import os
 import re
 import shutil
@@ -16,6 +17,7 @@ import subprocess
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 ROOT = Path(__file__).resolve().parents[1]
 SOURCES = ROOT / "web"
@@ -24,13 +26,15 @@ _STAMP = "sources.sha256"
 _LEFT_OUT = {"node_modules", "dist", "tests"}
 # Classes that only the page's own sources ask for: Tailwind leaves them out without a word where it finds no sources.
 _SENTINELS = (".bg-tint", ".text-danger", ".sm\\:rounded-2xl")
-_COMPRESSED = {".js", ".css", ".html", ".svg", ".json"}
+_COMPRESSED = {".js", ".css", ".html", ".svg", ".json", ".txt"}
+LICENSES = "licenses.txt"
 _KIB = 1024
 # Of gzipped bytes. The first load is what index.html names; the text chunk is Markdown, mathematics, colours of code.
 FIRST_LOAD_MOST_BYTES = 180 * _KIB
 TEXT_MOST_BYTES = 250 * _KIB
 CHUNK_MOST_BYTES = 80 * _KIB
 SCRIPTS_MOST_BYTES = 900 * _KIB
+_LICENSE_NAME = re.compile(r"(?i)(licen[cs]e|copying|notice)([.-].*)?$")
 _TEXT_CHUNK = "rich-text"
 
 
@@ -99,6 +103,7 @@ def build() -> None:
     install(words)
     _run([*words, "run", "build", "--silent"])
     made = SOURCES / "dist"
+    (made / LICENSES).write_text(licenses(), "utf-8")
     if faults := list(wrong_with(made)):
         raise Unbuildable("the page that was built is not whole: " + " ".join(faults))
     (made / _STAMP).write_text(digest(), "ascii")
@@ -159,6 +164,31 @@ def _too_large(html: str, sizes: dict[str, int]) -> Iterator[str]:
     scripts = sum(size for name, size in sizes.items() if name.endswith(".js"))
     if scripts > SCRIPTS_MOST_BYTES:
         yield f"all scripts are {scripts:,} bytes, at most {SCRIPTS_MOST_BYTES:,} are allowed."
+
+
+def licenses() -> str:
+    """The licence of every package that the page may hold, in full: most ask for that. Raises Unbuildable."""
+    locked = json.loads((SOURCES / "package-lock.json").read_text("utf-8"))["packages"]
+    told = ["The page holds code of these packages. Their licences follow, each under its name and version.\n"]
+    for place, entry in sorted(locked.items()):
+        folder = SOURCES / place
+        if not place or entry.get("dev") or not folder.is_dir():
+            continue
+        name = place.rpartition("node_modules/")[2]
+        texts = [path for path in sorted(folder.iterdir()) if _LICENSE_NAME.match(path.name) and path.is_file()]
+        said = "\n".join(path.read_text("utf-8", "replace").strip() for path in texts) or _without_file(folder)
+        told.append(f"{'=' * 78}\n{name} {entry['version']}\n{'=' * 78}\n\n{said}\n")
+    if len(told) == 1:
+        raise Unbuildable("the packages of the page are not installed, so their licences cannot be gathered.")
+    return "\n".join(told)
+
+
+def _without_file(folder: Path) -> str:
+    """What a package without a file for it says of its licence."""
+    about: dict[str, Any] = json.loads((folder / "package.json").read_text("utf-8"))
+    author: Any = about.get("author", "unknown")
+    by = author if isinstance(author, str) else author["name"]
+    return f"Licence: {about.get('license', 'unknown')}, by {by}. The package has no file for it."
 
 
 def _compress(made: Path) -> None:

@@ -50,7 +50,7 @@ _MISSING = (
 )
 
 
-_FILES = frozenset(("/theme.js", "/icon.svg"))
+_FILES = frozenset(("/theme.js", "/icon.svg", "/licenses.txt"))
 
 
 def is_open(path: str) -> bool:
