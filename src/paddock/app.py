@@ -9,7 +9,7 @@ import logging
 import signal
 import socket
 import time
-from collections.abc import AsyncGenerator, Callable, Generator, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterable, Callable, Generator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -24,7 +24,7 @@ from paddock.api.chat_messages import maker_of
 from paddock.api.credentials import is_key_needed, is_loopback
 from paddock.api.edge import Edge
 from paddock.api.routes import application
-from paddock.config import Settings
+from paddock.config import Settings, masked
 from paddock.engine.pool import EMBEDDED, Pool
 from paddock.engine.remotes import Remotes
 from paddock.engine.slots import Slots
@@ -34,6 +34,7 @@ from paddock.models.downloads import Downloads
 from paddock.models.hub_process import HubProcess
 from paddock.ownership import Ownership
 from paddock.recorder.recorder import Recorder
+from paddock.recorder.secrets import without_secrets
 from paddock.serving.attachments import Attachments
 from paddock.serving.chat_answers import Answers
 from paddock.serving.chat_changes import Changes
@@ -66,10 +67,11 @@ _WRITE_BUFFER_BYTES = 0
 
 @dataclass(frozen=True, kw_only=True)
 class Studio:
-    """A paddock that is accepting requests at `url`."""
+    """A paddock that is accepting requests at `url`. `ended` is set once somebody asked it to end."""
 
     url: str
     pool: Pool
+    ended: anyio.Event
 
 
 class _Protocol(HttpToolsProtocol):
@@ -123,8 +125,9 @@ async def running(settings: Settings, *, engine_program: Sequence[str] | None = 
         await anyio.to_thread.run_sync(_refuse_keyless, settings, keys)
         shelf = await anyio.to_thread.run_sync(lambda: Shelf(Catalog.of(settings), settings))
         program = engine_program or await anyio.to_thread.run_sync(_engine_program, settings)
-        async with _serving(settings, shelf, database, keys, program) as studio:
-            yield studio
+        with log.kept(log.Ring(clean=_without_secrets)) as ring:
+            async with _serving(settings, shelf, database, keys, program, ring) as studio:
+                yield studio
     finally:
         with anyio.CancelScope(shield=True):
             await database.close()
@@ -132,7 +135,7 @@ async def running(settings: Settings, *, engine_program: Sequence[str] | None = 
 
 @asynccontextmanager
 async def _serving(
-    settings: Settings, shelf: Shelf, database: Database, keys: Keys, engine_program: Sequence[str]
+    settings: Settings, shelf: Shelf, database: Database, keys: Keys, engine_program: Sequence[str], ring: log.Ring
 ) -> AsyncGenerator[Studio]:
     with contextlib.closing(_listen(settings)) as listener:
         async with anyio.create_task_group() as tasks:
@@ -152,6 +155,7 @@ async def _serving(
                 HubProcess(settings.home, lends_token=settings.lend_hub_token),
                 most_at_once=settings.downloads_at_once,
             )
+            ended = anyio.Event()
             responses = Responses(ResponseStore(database), Runs(tasks), keep_days=settings.response_days)
             chats = _chats(settings, database, responses, tasks)
             edge = Edge(
@@ -164,6 +168,8 @@ async def _serving(
                 keys=keys,
                 downloads=downloads,
                 chats=chats,
+                log=ring,
+                end=ended.set,
             )
             server = _server(application(edge))
             tasks.start_soon(server.serve, [listener])
@@ -174,7 +180,7 @@ async def _serving(
                 tasks.start_soon(downloads.restore)
                 if settings.database_url or settings.home.database.exists():
                     tasks.start_soon(chats.answers.carry_on, maker_of(edge))
-                yield Studio(url=_url(settings.host, listener), pool=pool)
+                yield Studio(url=_url(settings.host, listener), pool=pool, ended=ended)
             finally:
                 with anyio.CancelScope(shield=True):
                     server.should_exit = True
@@ -202,7 +208,7 @@ def _chats(settings: Settings, database: Database, responses: Responses, tasks: 
 
 
 def serve(settings: Settings, announce: Callable[[str, Mapping[str, Any] | None], None]) -> None:
-    """Serve until SIGINT or SIGTERM.
+    """Serve until SIGINT or SIGTERM, or until somebody at this machine asks the server to end.
 
     `announce` gets the address once requests are accepted, and what `Ownership.holder` says of another paddock that
     serves on the same data home already.
@@ -223,9 +229,15 @@ async def _serve(settings: Settings, announce: Callable[[str, Mapping[str, Any] 
             announce(studio.url, None if is_held else home.holder())
             if not is_held:
                 tasks.start_soon(_take_over, home, studio.url)
-            async for _ in signals:
-                break
+            tasks.start_soon(_signalled, signals, studio.ended)
+            await studio.ended.wait()
             tasks.cancel_scope.cancel()
+
+
+async def _signalled(signals: AsyncIterable[signal.Signals], ended: anyio.Event) -> None:
+    async for _ in signals:
+        ended.set()
+        return
 
 
 async def _takes(home: Ownership, url: str) -> bool:
@@ -252,6 +264,11 @@ def _engine_program(settings: Settings) -> Sequence[str]:
     from paddock.install.installing import program
 
     return program(settings.home, settings.engine) or EMBEDDED
+
+
+def _without_secrets(text: str) -> str:
+    """What the log keeps of a line: no keys, no passwords."""
+    return masked(without_secrets(text.encode("utf-8", "replace")).decode("utf-8", "replace"))
 
 
 def _refuse_keyless(settings: Settings, keys: Keys) -> None:

@@ -8,14 +8,15 @@ print.
 from __future__ import annotations
 
 import os
+import re
 import tomllib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, Literal
 
-from paddock.errors import SettingInvalid
-from paddock.paths import Home, default_root
+from paddock.errors import HomeUnusable, SettingInvalid
+from paddock.paths import Home, default_root, write_whole
 
 Source = Literal["default", "file", "environment", "flag"]
 Value = str | int | float | bool
@@ -125,9 +126,19 @@ class Settings:
     home: Home = field(default_factory=lambda: Home(root=default_root()), repr=False)
 
 
+# What opens this machine to others, leads to other programs or lends a secret is for its owner's hands alone.
+_BY_HAND = frozenset(
+    (
+        "host", "allowed_origins", "require_key", "unsafe_no_auth", "database_url", "engine", "engine_mirror",
+        "lend_hub_token",
+    )
+)  # fmt: skip
+_CREDENTIALS = re.compile(r"(://[^/\s:@]*):[^/\s@]*@")
 NAMES: tuple[str, ...] = tuple(f.name for f in fields(Settings) if "help" in f.metadata)
 _TYPED_ONLY = ("unsafe_no_auth",)
-_LOG_LEVELS = ("debug", "info", "warning", "error")
+
+
+LOG_LEVELS = ("debug", "info", "warning", "error")
 
 
 def describe(name: str) -> str:
@@ -150,17 +161,60 @@ def load(flags: Mapping[str, Value | None] | None = None, environ: Mapping[str, 
     values: dict[str, Any] = {}
     sources: dict[str, Source] = dict.fromkeys(NAMES, "default")
     for name, raw in _from_file(home.config_file).items():
-        values[name], sources[name] = _checked(name, raw, f"config.toml: {name}"), "file"
+        values[name], sources[name] = checked(name, raw, f"config.toml: {name}"), "file"
         _refuse_untyped(name, f"config.toml: {name}")
     for name in NAMES:
         variable = f"PADDOCK_{name.upper()}"
         if env.get(variable, "") != "":
-            values[name], sources[name] = _checked(name, env[variable], variable), "environment"
+            values[name], sources[name] = checked(name, env[variable], variable), "environment"
             _refuse_untyped(name, variable)
     for name, raw in (flags or {}).items():
         if raw is not None:
-            values[name], sources[name] = _checked(name, raw, f"--{name.replace('_', '-')}"), "flag"
+            values[name], sources[name] = checked(name, raw, f"--{name.replace('_', '-')}"), "flag"
     return Settings(**values, sources=sources, home=home)
+
+
+def is_by_hand(name: str) -> bool:
+    """Whether a setting is changed at this machine alone, never over the API."""
+    return name in _BY_HAND
+
+
+def masked(text: str) -> str:
+    """A text without the passwords of addresses in it: `postgresql://user:…@host/name`."""
+    return _CREDENTIALS.sub(r"\1:…@", text)
+
+
+def in_file(home: Home) -> dict[str, Value]:
+    """What `config.toml` holds at present, checked. Raises SettingInvalid."""
+    found = _from_file(home.config_file)
+    return {name: checked(name, raw, f"config.toml: {name}") for name, raw in found.items()}
+
+
+def change_file(home: Home, changes: Mapping[str, Value | None]) -> None:
+    """Set values, checked before, in `config.toml`; None takes one out. All else in it stays, comments too.
+
+    Raises:
+        SettingInvalid: the file cannot be read; it is as it was.
+        HomeUnusable: it cannot be written; it is as it was.
+    """
+    import tomlkit
+
+    path = home.config_file
+    _from_file(path)
+    # Read and written with its own line ends.
+    document = tomlkit.parse(path.read_bytes().decode("utf-8") if path.exists() else "")
+    for name, value in changes.items():
+        if value is not None:
+            document[name] = value
+        elif name in document:
+            del document[name]
+    try:
+        write_whole(path, tomlkit.dumps(document))
+    except OSError as error:
+        reason = error.strerror or error
+        raise HomeUnusable(
+            f"config.toml in the data home cannot be written ({reason}). Free space, or mend its rights."
+        ) from error
 
 
 def _refuse_untyped(name: str, where: str) -> None:
@@ -185,13 +239,13 @@ def _from_file(path: Path) -> dict[str, Any]:
     return table
 
 
-def _checked(name: str, raw: object, where: str) -> Value:
-    """`raw` as the setting's own type, within its range."""
+def checked(name: str, raw: object, where: str) -> Value:
+    """`raw` as the setting's own type, within its range; `where` names it in an error. Raises SettingInvalid."""
     spec = Settings.__dataclass_fields__[name]
     default: Value = spec.default
     value = converted(type(default), raw, where, low=spec.metadata["low"], high=spec.metadata["high"])
-    if name == "log_level" and value not in _LOG_LEVELS:
-        raise SettingInvalid(f"{where} is {value!r}; it must be one of {', '.join(_LOG_LEVELS)}.")
+    if name == "log_level" and value not in LOG_LEVELS:
+        raise SettingInvalid(f"{where} is {value!r}; it must be one of {', '.join(LOG_LEVELS)}.")
     return value
 
 

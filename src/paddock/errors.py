@@ -7,6 +7,7 @@
     │   ├── ContextOverflow       the prompt is longer than the context
     │   └── BodyTooLarge          more bytes than paddock reads
     ├── PageForbidden             a web page of another origin, or a foreign Host, asked
+    ├── OnlyHere                  asked from elsewhere for what only this machine's own user may do
     ├── KeyRefused                no key, or one that is unknown, expired or revoked
     ├── TooBusy                   more work is waiting than is accepted; later it may be
     ├── ResponseUnknown           no stored response of that id
@@ -122,6 +123,16 @@ class BodyTooLarge(BadRequest):
 
 class PageForbidden(PaddockError):
     """The Host or Origin header is not one of this server's own."""
+
+
+class OnlyHere(PaddockError):
+    """What was asked for changes this machine, and who asked is not at it."""
+
+    def __init__(self, what: str) -> None:
+        super().__init__(
+            f"{what} can be asked for at the machine itself only, at a loopback address without a proxy between. From "
+            "elsewhere, `ssh -L 8642:127.0.0.1:8642 THE-MACHINE` makes its page yours at http://127.0.0.1:8642."
+        )
 
 
 class KeyRefused(PaddockError):

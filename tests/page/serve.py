@@ -1,7 +1,7 @@
 """A program that serves the installed paddock for one test of the page; started with the wheel's folder on its path.
 
 Prints one JSON line with its address, then answers each line on stdin with one on stdout: `engine` tells the port of
-the model's engine, where the scripted one takes its script. It ends with its stdin.
+the model's engine, where the scripted one takes its script. It ends with its stdin, or when it is asked to.
 """
 
 from __future__ import annotations
@@ -36,7 +36,14 @@ async def _serve(values: dict[str, Any], engine_program: Sequence[str] | None) -
         token = anyio.lowlevel.current_token()
         threading.Thread(target=read, daemon=True, name="stdin").start()
         print(json.dumps({"url": studio.url}), flush=True)
-        await over.wait()
+        async with anyio.create_task_group() as either:
+
+            async def ends(event: anyio.Event) -> None:
+                await event.wait()
+                either.cancel_scope.cancel()
+
+            either.start_soon(ends, over)
+            either.start_soon(ends, studio.ended)
 
 
 if __name__ == "__main__":

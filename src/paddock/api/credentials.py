@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import ipaddress
 
+from starlette.requests import HTTPConnection
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from paddock.api.page import is_open
 from paddock.config import Settings
-from paddock.errors import KeyRefused
+from paddock.errors import KeyRefused, OnlyHere
 from paddock.store.keys import PREFIX, Keys
+
+_PROXIED = ("forwarded", "via", "x-forwarded-for", "x-forwarded-host", "x-real-ip")
 
 
 def is_loopback(host: str) -> bool:
@@ -20,6 +23,16 @@ def is_loopback(host: str) -> bool:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
         return False
+
+
+def refuse_elsewhere(request: HTTPConnection, what: str) -> None:
+    """Let pass what comes from this machine itself. Raises OnlyHere.
+
+    A proxy makes strangers look local; those that are honest say so in a header.
+    """
+    address = request.client.host if request.client else ""
+    if not is_loopback(address.removeprefix("::ffff:")) or any(name in request.headers for name in _PROXIED):
+        raise OnlyHere(what)
 
 
 def is_key_needed(settings: Settings) -> bool:

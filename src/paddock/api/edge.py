@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, replace
 from typing import Any
@@ -15,6 +16,7 @@ from paddock.engine.pool import Pool
 from paddock.engine.remotes import RemoteLease, RemoteModel, Remotes
 from paddock.engine.resident import Lease
 from paddock.errors import BadRequest, ModelUnknown
+from paddock.log import Ring
 from paddock.models.catalog import Model
 from paddock.models.downloads import Downloads
 from paddock.models.gguf import Task
@@ -61,6 +63,9 @@ class Edge:
     keys: Keys
     downloads: Downloads
     chats: Chats
+    log: Ring
+    end: Callable[[], None]
+    """Ends paddock, in order; open requests get their grace."""
 
     async def body(self, request: Request) -> dict[str, Any]:
         """The request's body. What its texts needed is noted with the request. Raises BodyTooLarge or BadRequest."""

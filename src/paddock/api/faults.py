@@ -35,6 +35,9 @@ TABLE: dict[type[PaddockError], Fault] = {
     errors.PageForbidden: Fault(
         status=403, openai_type="permission_error", openai_code="page_forbidden", anthropic_type="permission_error"
     ),
+    errors.OnlyHere: Fault(
+        status=403, openai_type="permission_error", openai_code="only_here", anthropic_type="permission_error"
+    ),
     errors.KeyRefused: Fault(
         status=401,
         openai_type="authentication_error",

@@ -23,7 +23,7 @@ _LOOPBACK_NAMES = ("localhost", "127.0.0.1", "::1")
 _ANY_ADDRESS = ("0.0.0.0", "::")  # noqa: S104 - compared, not bound
 _CHECKED = (b"host", b"origin", b"sec-fetch-site")
 _PREFLIGHT_HEADERS = (
-    (b"access-control-allow-methods", b"GET, POST, PATCH, DELETE, OPTIONS"),
+    (b"access-control-allow-methods", b"GET, POST, PUT, PATCH, DELETE, OPTIONS"),
     (b"access-control-allow-headers", b"*, authorization, content-type, x-api-key"),
     (b"access-control-max-age", b"600"),
 )

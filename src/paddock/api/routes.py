@@ -36,6 +36,8 @@ from paddock.api import (
     remotes,
     requests,
     responses,
+    settings,
+    system,
 )
 from paddock.api.credentials import Credentials, is_key_needed
 from paddock.api.described import Operation
@@ -64,6 +66,8 @@ _ROOMS = (
     chat_messages,
     chat_folders,
     attachments,
+    system,
+    settings,
 )
 _TOLD = (chats, chat_messages, chat_folders, attachments)
 

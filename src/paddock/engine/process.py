@@ -310,6 +310,8 @@ class EngineProcess:
             return True
 
     def _become(self, state: State) -> None:
+        if state != self.state:
+            _log.info("engine %s: %s", self.flags.alias, state)
         self.state = state
         changed, self._changed = self._changed, anyio.Event()
         changed.set()

@@ -6,6 +6,8 @@ interface Connection {
   isReached: boolean;
   /** Whether it asks for a key that this tab does not have. */
   isKeyAsked: boolean;
+  /** Whether it was ended from this tab. */
+  isEnded: boolean;
   askKey: (isAsked: boolean) => void;
 }
 
@@ -13,6 +15,7 @@ interface Connection {
 export const useConnection = create<Connection>()((set) => ({
   isReached: true,
   isKeyAsked: false,
+  isEnded: false,
   askKey: (isKeyAsked) => set({ isKeyAsked }),
 }));
 

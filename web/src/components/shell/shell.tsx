@@ -4,9 +4,11 @@ import { Dialog } from "radix-ui";
 import { lazy, Suspense, useState } from "react";
 import { IconButton } from "@/components/ui/button";
 import { Loading } from "@/components/ui/pieces";
+import { useConnection } from "@/stores/connection";
 import { usePreferences } from "@/stores/preferences";
 import { useWords } from "@/words";
 import { Boundary } from "./boundary";
+import { Ended } from "./ended";
 import { KeyDialog } from "./key-dialog";
 import { AREAS } from "./places";
 import { Sections } from "./sections";
@@ -25,6 +27,7 @@ export function Shell() {
   const path = useLocation().pathname;
   const navigate = useNavigate();
   const { isSidebarShown, isTourDone, set } = usePreferences();
+  const isEnded = useConnection((state) => state.isEnded);
   const [opened, setOpened] = useState<Opened>(null);
   const close = () => setOpened(null);
   const isNarrow = () => matchMedia("(max-width: 767px)").matches;
@@ -73,9 +76,7 @@ export function Shell() {
           )}
           {area && area.within.length > 0 ? <Sections area={area} /> : null}
           <Boundary place={path}>
-            <Suspense fallback={<Loading />}>
-              <Outlet />
-            </Suspense>
+            <Suspense fallback={<Loading />}>{isEnded ? <Ended /> : <Outlet />}</Suspense>
           </Boundary>
         </main>
       </div>

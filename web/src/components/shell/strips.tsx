@@ -7,7 +7,7 @@ import { useWords } from "@/words";
 /** What the page has to say, above its content and never over it. */
 export function Strips() {
   const t = useWords();
-  const isReached = useConnection((state) => state.isReached);
+  const isReached = useConnection((state) => state.isReached || state.isEnded);
   const { notices, dismiss } = useNotices();
   return (
     <div aria-live="polite" className="shrink-0">
