@@ -29,6 +29,8 @@ from paddock.engine.pool import EMBEDDED, Pool
 from paddock.engine.remotes import Remotes
 from paddock.engine.slots import Slots
 from paddock.errors import PortBusy, SettingInvalid
+from paddock.install.builds import EMBEDDED_NAME, Builds
+from paddock.install.jobs import Jobs
 from paddock.models.catalog import Catalog
 from paddock.models.downloads import Downloads
 from paddock.models.hub_process import HubProcess
@@ -107,12 +109,15 @@ class _Server(uvicorn.Server):
 
 
 @asynccontextmanager
-async def running(settings: Settings, *, engine_program: Sequence[str] | None = None) -> AsyncGenerator[Studio]:
+async def running(
+    settings: Settings, *, engine_program: Sequence[str] | None = None, builds_program: Sequence[str] | None = None
+) -> AsyncGenerator[Studio]:
     """A paddock for the length of an `async with`: it accepts requests inside, and leaves nothing behind.
 
     Args:
         settings: what to serve, and where.
         engine_program: the words that start an engine; its flags are appended. Else those of `engine`.
+        builds_program: the words that start the program that works on builds, in place of paddock's own.
 
     Raises:
         HomeUnusable, SettingInvalid, ModelUnknown, ModelUnusable, BuildUnknown, BuildBroken, PortBusy: before
@@ -125,18 +130,35 @@ async def running(settings: Settings, *, engine_program: Sequence[str] | None = 
         await anyio.to_thread.run_sync(_refuse_keyless, settings, keys)
         shelf = await anyio.to_thread.run_sync(lambda: Shelf(Catalog.of(settings), settings))
         program = engine_program or await anyio.to_thread.run_sync(_engine_program, settings)
+        engine = await anyio.to_thread.run_sync(_engine_name, settings)
         with log.kept(log.Ring(clean=_without_secrets)) as ring:
-            async with _serving(settings, shelf, database, keys, program, ring) as studio:
+            parts = _Parts(
+                shelf=shelf, database=database, keys=keys, ring=ring, engine=engine, engine_program=program,
+                builds_program=builds_program,
+            )  # fmt: skip
+            async with _serving(settings, parts) as studio:
                 yield studio
     finally:
         with anyio.CancelScope(shield=True):
             await database.close()
 
 
+@dataclass(frozen=True, kw_only=True)
+class _Parts:
+    """What is made before anything is listened on."""
+
+    shelf: Shelf
+    database: Database
+    keys: Keys
+    ring: log.Ring
+    engine: str
+    engine_program: Sequence[str]
+    builds_program: Sequence[str] | None
+
+
 @asynccontextmanager
-async def _serving(
-    settings: Settings, shelf: Shelf, database: Database, keys: Keys, engine_program: Sequence[str], ring: log.Ring
-) -> AsyncGenerator[Studio]:
+async def _serving(settings: Settings, parts: _Parts) -> AsyncGenerator[Studio]:
+    shelf, database = parts.shelf, parts.database
     with contextlib.closing(_listen(settings)) as listener:
         async with anyio.create_task_group() as tasks:
             slots = Slots(settings.home.slots, most_bytes=settings.slot_cache_bytes)
@@ -146,7 +168,7 @@ async def _serving(
                 observe=shelf.observe,
                 tasks=tasks,
                 load_timeout_s=settings.load_timeout_s,
-                program=engine_program,
+                program=parts.engine_program,
                 slots=slots,
             )
             downloads = Downloads(
@@ -156,6 +178,7 @@ async def _serving(
                 most_at_once=settings.downloads_at_once,
             )
             ended = anyio.Event()
+            builds = Jobs(settings, tasks, parts.builds_program)
             responses = Responses(ResponseStore(database), Runs(tasks), keep_days=settings.response_days)
             chats = _chats(settings, database, responses, tasks)
             edge = Edge(
@@ -165,10 +188,12 @@ async def _serving(
                 remotes=Remotes(settings.home, Secrets(database, settings.home), pool.connect),
                 responses=responses,
                 recorder=Recorder.of(settings),
-                keys=keys,
+                keys=parts.keys,
                 downloads=downloads,
                 chats=chats,
-                log=ring,
+                builds=builds,
+                engine=parts.engine,
+                log=parts.ring,
                 end=ended.set,
             )
             server = _server(application(edge))
@@ -185,6 +210,7 @@ async def _serving(
                 with anyio.CancelScope(shield=True):
                     server.should_exit = True
                     chats.close()
+                    builds.close()
                     await downloads.close()
                     with anyio.move_on_after(_GRACE_S):
                         await server.down.wait()
@@ -264,6 +290,11 @@ def _engine_program(settings: Settings) -> Sequence[str]:
     from paddock.install.installing import program
 
     return program(settings.home, settings.engine) or EMBEDDED
+
+
+def _engine_name(settings: Settings) -> str:
+    """The build that was chosen, by its name or its path. Raises BuildBroken."""
+    return settings.engine or Builds(settings.home).pointer().active or EMBEDDED_NAME
 
 
 def _without_secrets(text: str) -> str:

@@ -54,7 +54,9 @@ async def serve(folder: Path) -> None:
     log.set_up(settings.log_level)
     assert EMBEDDED[0] == sys.executable
     program = [sys.executable, str(FAKE), "--script", str(script)]
-    async with running(settings, engine_program=program) as studio:
+    # No request of theirs may fetch or compile anything.
+    nothing = [sys.executable, "-c", ""]
+    async with running(settings, engine_program=program, builds_program=nothing) as studio:
         print(json.dumps({"url": studio.url}), flush=True)
         while True:
             await anyio.wait_readable(sys.stdin)

@@ -16,6 +16,7 @@ from paddock.engine.pool import Pool
 from paddock.engine.remotes import RemoteLease, RemoteModel, Remotes
 from paddock.engine.resident import Lease
 from paddock.errors import BadRequest, ModelUnknown
+from paddock.install.jobs import Jobs
 from paddock.log import Ring
 from paddock.models.catalog import Model
 from paddock.models.downloads import Downloads
@@ -63,6 +64,9 @@ class Edge:
     keys: Keys
     downloads: Downloads
     chats: Chats
+    builds: Jobs
+    engine: str
+    """The build that engines are started of, until paddock is started anew."""
     log: Ring
     end: Callable[[], None]
     """Ends paddock, in order; open requests get their grace."""

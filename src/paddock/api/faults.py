@@ -84,9 +84,17 @@ TABLE: dict[type[PaddockError], Fault] = {
     errors.DownloadsElsewhere: Fault(
         status=409, openai_type=_INVALID, openai_code="downloads_elsewhere", anthropic_type=_INVALID
     ),
+    errors.HomeUnusable: Fault(
+        status=507, openai_type="api_error", openai_code="home_unusable", anthropic_type="api_error"
+    ),
     errors.DiskTooFull: Fault(
         status=507, openai_type="api_error", openai_code="disk_too_full", anthropic_type="api_error"
     ),
+    errors.BuildUnknown: Fault(
+        status=404, openai_type=_INVALID, openai_code="build_not_found", anthropic_type="not_found_error"
+    ),
+    errors.BuildRefused: Fault(status=400, openai_type=_INVALID, openai_code="build_refused", anthropic_type=_INVALID),
+    errors.InstallBusy: Fault(status=409, openai_type=_INVALID, openai_code="install_busy", anthropic_type=_INVALID),
     errors.EngineFailedToStart: Fault(
         status=502, openai_type="api_error", openai_code="engine_failed_to_start", anthropic_type="api_error"
     ),

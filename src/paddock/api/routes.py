@@ -22,6 +22,7 @@ from paddock.api import (
     completions,
     doctor,
     downloads,
+    engines,
     fit,
     guard,
     loaded,
@@ -68,6 +69,7 @@ _ROOMS = (
     attachments,
     system,
     settings,
+    engines,
 )
 _TOLD = (chats, chat_messages, chat_folders, attachments)
 

@@ -23,9 +23,8 @@ from starlette.types import ASGIApp
 from paddock import __version__, hardware
 from paddock.api.credentials import refuse_elsewhere
 from paddock.api.edge import Edge
-from paddock.errors import BadRequest, BuildBroken, OnlyHere
+from paddock.errors import BadRequest, OnlyHere
 from paddock.hardware.meters import Meters, Reading
-from paddock.install.builds import EMBEDDED_NAME, Builds
 from paddock.log import LEVELS, LINES_MOST
 from paddock.serving.runs import Replay
 
@@ -113,15 +112,8 @@ class System:
                 "path": str(home.root), "used_bytes": _size_of(home.root), "free_bytes": disk.free,
                 "disk_bytes": disk.total,
             },
-            "engine": self._engine(),
+            "engine": self._edge.engine,
         }  # fmt: skip
-
-    def _engine(self) -> str:
-        settings = self._edge.settings
-        try:
-            return settings.engine or Builds(settings.home).pointer().active or EMBEDDED_NAME
-        except BuildBroken:
-            return EMBEDDED_NAME
 
 
 def routes(edge: Edge) -> list[Route]:

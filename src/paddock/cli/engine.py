@@ -58,7 +58,7 @@ def list_builds(
     settings = load()
     builds = Builds(settings.home)
     pointer = builds.pointer()
-    ranked = _ranked(settings, tag)[1] if available else ()
+    ranked = rank_builds(settings, tag)[1] if available else ()
     if as_json:
         printing.data(
             {
@@ -120,8 +120,8 @@ def install(
     settings.home.ensure()
     canary = _canary(settings, models, is_skipped=no_canary, anyway=anyway)
     if not from_source:
-        release_tag, ranked = _ranked(settings, tag, afresh=afresh)
-        chosen = _chosen(ranked, build)
+        release_tag, ranked = rank_builds(settings, tag, afresh=afresh)
+        chosen = choose_build(ranked, build)
         printing.say(f"{chosen.name}: {chosen.reason}")
         if chosen.offer is not None:
             with _shown(chosen.name) as watch:
@@ -133,7 +133,7 @@ def install(
             return
     with _shown("Compiling", is_percent=True) as watch:
         done = installing.install_source(
-            _source(package),
+            source_archive(package),
             settings.home,
             archive=archive,
             defines=define or [],
@@ -232,8 +232,8 @@ def _shown(title: str, *, is_percent: bool = False) -> Generator[Watch]:
         yield Watch(say=printing.say, progress=bar.advance_to)
 
 
-def _ranked(settings: Settings, tag: str | None, *, afresh: bool = False) -> tuple[str, tuple[Ranked, ...]]:
-    """The release's tag, and everything that could be installed, best first."""
+def rank_builds(settings: Settings, tag: str | None, *, afresh: bool = False) -> tuple[str, tuple[Ranked, ...]]:
+    """The release's tag, and everything that could be installed, best first. Raises as `release.description` does."""
     from dataclasses import replace
 
     from paddock import hardware
@@ -248,7 +248,8 @@ def _ranked(settings: Settings, tag: str | None, *, afresh: bool = False) -> tup
     return wanted, rank(host, replace(found, sources=pinned.sources))
 
 
-def _chosen(ranked: tuple[Ranked, ...], name: str | None) -> Ranked:
+def choose_build(ranked: tuple[Ranked, ...], name: str | None) -> Ranked:
+    """The build of that name, else the one that suits best. Raises BuildUnknown or BuildUnfit."""
     from paddock.install.rank import best
 
     if name is not None:
@@ -263,7 +264,8 @@ def _chosen(ranked: tuple[Ranked, ...], name: str | None) -> Ranked:
     return found
 
 
-def _source(package: str | None) -> SourceArchive:
+def source_archive(package: str | None) -> SourceArchive:
+    """The verified sources of a package, or the first. Raises BuildUnknown."""
     from paddock.install import manifest
 
     sources = manifest.shipped().sources

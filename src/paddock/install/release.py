@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from http import HTTPStatus
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, cast
 
 from paddock import __version__
 from paddock.errors import BuildRefused, BuildUnavailable, HomeUnusable, HubUnavailable, PaddockError
@@ -79,23 +79,33 @@ def description(tag: str, home: Home, origin: Origin, *, afresh: bool = False) -
     return made
 
 
+def newest(origin: Origin) -> str:
+    """The tag of the newest release, as its API says now; mirrors may not know. Raises as `description` does."""
+    said = _said(f"{origin.api}/releases/latest", "the newest release", origin)
+    return manifest.checked_tag(cast("dict[str, Any]", said).get("tag_name") if isinstance(said, dict) else None)
+
+
 def asked(tag: str, origin: Origin) -> Manifest:
     """The manifest of a release, made from what its API says now. Raises as `description` does."""
     url = f"{origin.api}/releases/tags/{manifest.checked_tag(tag)}"
+    return manifest.of_release(_said(url, f"the release '{tag}'", origin), tag)
+
+
+def _said(url: str, what: str, origin: Origin) -> Any:
+    """The JSON that the API answers with."""
     headers = {"Accept": "application/vnd.github+json"}
     if origin.token:
         headers["Authorization"] = f"Bearer {origin.token}"
     with _client() as client, _told(url):
         answer = client.get(url, headers=headers)
         if answer.status_code != HTTPStatus.OK:
-            raise _refusal(answer.status_code, answer.headers, url, f"the release '{tag}'")
+            raise _refusal(answer.status_code, answer.headers, url, what)
         if len(answer.content) > _MOST_DESCRIPTION_BYTES:
-            raise BuildRefused(f"The description of '{tag}' is too long to be one. Check the mirror.")
+            raise BuildRefused(f"The description of {what} is too long to be one. Check the mirror.")
         try:
-            said: object = answer.json()
+            return answer.json()
         except ValueError as error:
-            raise BuildRefused(f"{_host_of(url)} sent no JSON for '{tag}'. Check the mirror and proxies.") from error
-    return manifest.of_release(said, tag)
+            raise BuildRefused(f"{_host_of(url)} sent no JSON for {what}. Check the mirror and proxies.") from error
 
 
 def fetched(
