@@ -41,8 +41,10 @@ export function Install({ all, onClose }: { all: Engines; onClose: () => void })
             {t(looked?.result ? "install.again" : "install.ask")}
           </Button>
         )}
-        {looked?.error ? <Fault error={looked.error.message} /> : null}
-        {looked?.result ? <Found looked={looked} onLook={look} onInstall={install} /> : null}
+        {looked?.error && !isGoing(looked) ? <Fault error={looked.error.message} /> : null}
+        {looked?.result && !isGoing(looked) ? (
+          <Found looked={looked} onLook={look} onInstall={install} />
+        ) : null}
       </div>
     </Dialog>
   );

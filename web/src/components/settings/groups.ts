@@ -7,6 +7,7 @@ export const GROUPS = {
   memory: [
     "memory_budget_bytes",
     "models_most",
+    "slot_cache_bytes",
     "idle_unload_s",
     "load_timeout_s",
     "queue_most",

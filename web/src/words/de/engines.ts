@@ -110,6 +110,7 @@ export const engines: Area<typeof english> = {
   "setting.answer_tokens_most": "Längste Antwort (Token)",
   "setting.memory_budget_bytes": "Speicher für Modelle",
   "setting.models_most": "Modelle zugleich geladen",
+  "setting.slot_cache_bytes": "Platz für Gespräche auf dem Datenträger",
   "setting.idle_unload_s": "Entladen nach Leerlauf",
   "setting.load_timeout_s": "Längstes Laden",
   "setting.queue_most": "Anfragen, die warten dürfen",

@@ -106,6 +106,7 @@ export const engines = {
   "setting.answer_tokens_most": "Longest answer (tokens)",
   "setting.memory_budget_bytes": "Memory for models",
   "setting.models_most": "Models loaded at once",
+  "setting.slot_cache_bytes": "Disk space for conversations",
   "setting.idle_unload_s": "Unload after idling",
   "setting.load_timeout_s": "Longest load",
   "setting.queue_most": "Requests that may wait",
