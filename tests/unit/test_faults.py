@@ -79,7 +79,7 @@ STATUSES: dict[type[PaddockError], int] = {
     errors.ChatUnknown: 404, errors.Conflict: 409,
     errors.StoreUnusable: 503, errors.ModelUnusable: 400, errors.ModelTooLarge: 400, errors.HubUnavailable: 502,
     errors.RepositoryUnknown: 404, errors.RepositoryClosed: 403, errors.DownloadUnknown: 404,
-    errors.DownloadsElsewhere: 409, errors.DiskTooFull: 507, errors.HomeUnusable: 507,
+    errors.DownloadsElsewhere: 409, errors.DiskTooFull: 507,
     errors.BuildUnknown: 404, errors.BuildRefused: 400, errors.InstallBusy: 409,
     errors.EngineFailedToStart: 502, errors.EngineUnreachable: 502, errors.EngineNotConnected: 502,
     errors.EngineUnavailable: 503, errors.ModelUnloaded: 503, errors.EngineTimeout: 504, errors.EngineRefused: 0,
@@ -111,6 +111,7 @@ def test_the_table_holds_classes_of_the_tree_and_none_is_without_a_row() -> None
     # At start, or to the one who types.
     told_elsewhere = {
         errors.SettingInvalid,
+        errors.HomeUnusable,
         errors.PortBusy,
         errors.KeyUnknown,
         errors.RemoteUnknown,

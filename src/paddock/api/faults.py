@@ -84,9 +84,6 @@ TABLE: dict[type[PaddockError], Fault] = {
     errors.DownloadsElsewhere: Fault(
         status=409, openai_type=_INVALID, openai_code="downloads_elsewhere", anthropic_type=_INVALID
     ),
-    errors.HomeUnusable: Fault(
-        status=507, openai_type="api_error", openai_code="home_unusable", anthropic_type="api_error"
-    ),
     errors.DiskTooFull: Fault(
         status=507, openai_type="api_error", openai_code="disk_too_full", anthropic_type="api_error"
     ),

@@ -14,7 +14,7 @@ from paddock import config
 from paddock.api.credentials import refuse_elsewhere
 from paddock.api.edge import Edge
 from paddock.config import LOG_LEVELS, NAMES, Settings, Value, describe, is_by_hand, masked
-from paddock.errors import BadRequest, FieldInvalid, OnlyHere, SettingInvalid, shown
+from paddock.errors import BadRequest, FieldInvalid, HomeUnusable, OnlyHere, SettingInvalid, StoreUnusable, shown
 
 _KINDS: dict[type, str] = {bool: "switch", int: "whole", float: "number", str: "text"}
 _TEXT_MOST = 4096
@@ -43,6 +43,8 @@ class _Shown:
                 await anyio.to_thread.run_sync(config.change_file, self._edge.settings.home, changes)
             except SettingInvalid as error:
                 raise BadRequest(error.message) from error
+            except HomeUnusable as error:
+                raise StoreUnusable(error.message) from error
             return JSONResponse(await self._all(request))
 
     async def _all(self, request: Request) -> dict[str, Any]:

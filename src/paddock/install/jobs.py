@@ -186,6 +186,9 @@ async def _read(job: Job, process: Process) -> None:
         *whole, rest = (rest + text).split("\n")
         for line in whole:
             job.note(json.loads(line))
+            if job.result is not None or job.error is not None:
+                # It has let go of everything; its own end is not worth waiting for.
+                return
 
 
 async def _ended(process: Process) -> None:
