@@ -8,6 +8,7 @@
     │   └── BodyTooLarge          more bytes than paddock reads
     ├── PageForbidden             a web page of another origin, or a foreign Host, asked
     ├── OnlyHere                  asked from elsewhere for what only this machine's own user may do
+    ├── NotPermitted              whoever asked is let in, but may not do that
     ├── KeyRefused                no key, or one that is unknown, expired or revoked
     ├── TooBusy                   more work is waiting than is accepted; later it may be
     ├── ResponseUnknown           no stored response of that id
@@ -137,6 +138,10 @@ class OnlyHere(PaddockError):
 
 class KeyRefused(PaddockError):
     """A key is asked for here, and none came, or one that is unknown, expired or revoked."""
+
+
+class NotPermitted(PaddockError):
+    """Whoever asked is let in, but may not do that; the message says where it can be done."""
 
 
 class TooBusy(PaddockError):

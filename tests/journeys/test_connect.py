@@ -18,7 +18,7 @@ import pytest
 import yaml
 
 from paddock.app import Studio
-from paddock.cli.connect_clients import CLIENTS
+from paddock.clients.known import CLIENTS
 from paddock.models.aliases import Aliases
 from paddock.paths import Home
 

@@ -9,11 +9,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser
+from playwright.sync_api import Browser, expect
 
 from tests.page import rig
 from tests.page.rig import Served, Tab
 from tests.wire.rig import FAKE
+
+# What comes late on a busy machine comes all the same.
+expect.set_options(timeout=20_000)
 
 
 @pytest.fixture(scope="session")

@@ -35,6 +35,7 @@ SAMPLES: list[PaddockError] = [
     errors.BodyTooLarge(limit_bytes=2**26),
     errors.PageForbidden("Host 'x' is not a name of this server."),
     errors.OnlyHere("Ending paddock"),
+    errors.NotPermitted("Making a key is for another."),
     errors.KeyRefused("A key is needed."),
     errors.TooBusy("256 responses are waiting; ask again later."),
     errors.ResponseUnknown("resp_1"),
@@ -75,6 +76,7 @@ STATUSES: dict[type[PaddockError], int] = {
     errors.BadRequest: 400, errors.FieldInvalid: 422, errors.ImageRefused: 400, errors.ContextOverflow: 400,
     errors.BodyTooLarge: 413, errors.PageForbidden: 403, errors.OnlyHere: 403, errors.ModelUnknown: 404,
     errors.AdapterUnknown: 404,
+    errors.NotPermitted: 403, errors.KeyUnknown: 404,
     errors.KeyRefused: 401, errors.TooBusy: 429, errors.ResponseUnknown: 404, errors.RequestUnknown: 404,
     errors.ChatUnknown: 404, errors.Conflict: 409,
     errors.StoreUnusable: 503, errors.ModelUnusable: 400, errors.ModelTooLarge: 400, errors.HubUnavailable: 502,
@@ -113,7 +115,6 @@ def test_the_table_holds_classes_of_the_tree_and_none_is_without_a_row() -> None
         errors.SettingInvalid,
         errors.HomeUnusable,
         errors.PortBusy,
-        errors.KeyUnknown,
         errors.RemoteUnknown,
     }
     told_elsewhere |= {errors.BuildError, *errors.BuildError.__subclasses__()}

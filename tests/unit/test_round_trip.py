@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import yaml
 
-from paddock.cli.connect_clients import Client, Target, client_of
+from paddock.clients.known import Client, Target, client_of
 
 TARGET = Target(url="http://127.0.0.1:8642", model="pocket-v0", context_tokens=4096, key="k")
 CODEX = """\

@@ -10,12 +10,13 @@ from typing import Any
 from starlette.requests import Request
 
 from paddock.api.body import read_bytes, read_object
+from paddock.api.credentials import is_key_needed, is_loopback
 from paddock.api.dialects import OPENAI
 from paddock.config import Settings
 from paddock.engine.pool import Pool
 from paddock.engine.remotes import RemoteLease, RemoteModel, Remotes
 from paddock.engine.resident import Lease
-from paddock.errors import BadRequest, ModelUnknown
+from paddock.errors import BadRequest, ModelUnknown, NotPermitted
 from paddock.install.jobs import Jobs
 from paddock.log import Ring
 from paddock.models.catalog import Model
@@ -77,7 +78,28 @@ class Edge:
         if recording := request.scope.get("paddock.recording"):
             recording.inbound(data)
         body, request.scope["paddock.normalized"] = await read_object(data, strict=self.settings.strict_wire)
+        if recording and isinstance(asked := body.get("model"), str):
+            recording.asked(asked)
         return body
+
+    def is_owners(self, request: Request) -> bool:
+        """Whether whoever asks sits at this machine: others do not reach paddock, and no page of elsewhere asks."""
+        is_private = is_loopback(self.settings.host) and not is_key_needed(self.settings)
+        return is_private and request.headers.get("origin", "").rstrip("/") not in self.allowed_origins
+
+    def own(self, request: Request, deed: str, command: str) -> None:
+        """Let a deed pass that is the owner's alone. Raises NotPermitted."""
+        if not self.is_owners(request):
+            raise NotPermitted(
+                f"{deed} is for whoever sits at the machine of paddock, as others reach this address or a page of "
+                f"elsewhere asks. There: `{command}`."
+            )
+
+    @property
+    def allowed_origins(self) -> frozenset[str]:
+        """The origins whose pages may call, beside paddock's own."""
+        origins = self.settings.allowed_origins.split(",")
+        return frozenset(origin.strip().rstrip("/") for origin in origins if origin.strip())
 
     async def model_for(self, task: Task, name: str | None) -> Model:
         """The model of that name on this machine, which must be of that task. Raises ModelUnknown or BadRequest."""

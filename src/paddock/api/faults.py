@@ -38,6 +38,9 @@ TABLE: dict[type[PaddockError], Fault] = {
     errors.OnlyHere: Fault(
         status=403, openai_type="permission_error", openai_code="only_here", anthropic_type="permission_error"
     ),
+    errors.NotPermitted: Fault(
+        status=403, openai_type="permission_error", openai_code="not_permitted", anthropic_type="permission_error"
+    ),
     errors.KeyRefused: Fault(
         status=401,
         openai_type="authentication_error",
@@ -65,6 +68,9 @@ TABLE: dict[type[PaddockError], Fault] = {
     ),
     errors.RequestUnknown: Fault(
         status=404, openai_type=_INVALID, openai_code="request_not_found", anthropic_type="not_found_error"
+    ),
+    errors.KeyUnknown: Fault(
+        status=404, openai_type=_INVALID, openai_code="key_not_found", anthropic_type="not_found_error"
     ),
     errors.StoreUnusable: Fault(
         status=503, openai_type="api_error", openai_code="store_unusable", anthropic_type="overloaded_error"

@@ -19,12 +19,14 @@ from paddock.api import (
     chat_folders,
     chat_messages,
     chats,
+    clients,
     completions,
     doctor,
     downloads,
     engines,
     fit,
     guard,
+    keys,
     loaded,
     messages,
     metrics,
@@ -70,6 +72,8 @@ _ROOMS = (
     system,
     settings,
     engines,
+    keys,
+    clients,
 )
 _TOLD = (chats, chat_messages, chat_folders, attachments)
 
@@ -88,13 +92,10 @@ def application(edge: Edge) -> ASGIApp:
     )
     # A request sent to a mistyped path is refused rather than redirected: clients drop the body of a redirected POST.
     inner.router.redirect_slashes = False
-    origins = frozenset(
-        origin.strip().rstrip("/") for origin in edge.settings.allowed_origins.split(",") if origin.strip()
-    )
     counted.app = _Lanes(inner, lanes)
     recorded = Recorded(counted, edge.recorder)
     let_in = Credentials(recorded, keys=edge.keys, is_key_needed=is_key_needed(edge.settings))
-    health.inside.app = guard.Guard(let_in, host=edge.settings.host, allowed_origins=origins)
+    health.inside.app = guard.Guard(let_in, host=edge.settings.host, allowed_origins=edge.allowed_origins)
     return health.inside.app
 
 

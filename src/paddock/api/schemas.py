@@ -12,6 +12,7 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     FailFast,
+    Field,
     StrictBool,
     StrictInt,
     ValidationError,
@@ -168,6 +169,31 @@ class EmbeddingRequest(BaseModel):
         if value is None or value == "" or value == []:
             raise ValueError("must not be empty")
         return value
+
+
+class KeyRequest(BaseModel):
+    """`POST /api/keys`. The bounds are those of `paddock keys create`."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    name: Annotated[str, Field(max_length=200)] = ""
+    expires_days: Number = None
+    record: StrictBool = False
+
+    @field_validator("expires_days")
+    @classmethod
+    def _some_days(cls, days: float | None) -> float | None:
+        if days is not None and not 0.001 <= days <= 36500:
+            raise ValueError("must be from 0.001 to 36500 days")
+        return days
+
+
+class RecordingRequest(BaseModel):
+    """`POST /api/requests/recording`."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    on: StrictBool
 
 
 def check(schema: type[Schema], body: dict[str, Any], *, lenient: bool = True) -> Schema:

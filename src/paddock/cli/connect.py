@@ -11,13 +11,13 @@ import subprocess
 import tempfile
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 from urllib.parse import quote
 
 import typer
 
-from paddock.cli import connect_clients, connection, printing
-from paddock.cli.connect_clients import Client, ConfigFile, Target
+from paddock.cli import connection, printing
+from paddock.clients.known import CLIENTS, Client, ConfigFile, Target, client_of, needs
 from paddock.config import load
 from paddock.errors import BadRequest, EngineUnreachable
 from paddock.paths import read_small
@@ -25,7 +25,7 @@ from paddock.paths import read_small
 _LOOK_TIMEOUT_S = 10.0
 # Of a client's own file.
 _MOST_BYTES = 16 * 2**20
-_NAMES = ", ".join(client.name for client in connect_clients.CLIENTS)
+_NAMES = ", ".join(client.name for client in CLIENTS)
 
 
 def connect(
@@ -38,7 +38,7 @@ def connect(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Point a client at this paddock: print what it needs, write its file, or start it."""
-    found = connect_clients.client_of(client)
+    found = client_of(client)
     if write + run + as_json > 1:
         raise BadRequest("--write, --run and --json exclude one another: --run writes no file. Say one of them.")
     target = _target(url, model)
@@ -49,7 +49,7 @@ def connect(
     if write:
         _write(found, target)
     elif as_json:
-        printing.data(_entry(found, target))
+        printing.data(needs(found, target))
     else:
         _print(found, target)
     _warn(found, target)
@@ -95,11 +95,6 @@ def _print(client: Client, target: Target) -> None:
         print(client.file.merged("", target), end="")
     if client.note:
         print(f"# {client.note}")
-
-
-def _entry(client: Client, target: Target) -> dict[str, Any]:
-    file = {"path": client.file.path, "text": client.file.merged("", target)} if client.file else None
-    return {"client": client.name, "environment": client.environment(target), "file": file, "note": client.note}
 
 
 def _write(client: Client, target: Target) -> None:

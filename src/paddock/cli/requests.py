@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import difflib
 import json
-import shlex
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
@@ -22,7 +21,6 @@ Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Id = Annotated[str, typer.Argument(metavar="ID", help="An id from `paddock requests list`, or its beginning.")]
 Url = Annotated[str | None, typer.Option("--url", help="The paddock to ask; the one of the settings if none.")]
 _SECTIONS = ("inbound", "upstream", "prompt", "engine", "events", "outbound")
-_LEFT_OUT = ("host", "content-length", "connection", "accept-encoding", "x-paddock-record")
 
 
 @app.callback(invoke_without_command=True)
@@ -76,15 +74,9 @@ def show(
 @app.command()
 def curl(record_id: Id, url: Url = None) -> None:
     """Print a command that sends a recorded request again. A removed key is taken from PADDOCK_API_KEY."""
-    record = _recorder().read(record_id)
-    if "inbound" in record.get("cut", ()):
-        raise BadRequest(f"The request {record['id']} had a larger body than is kept: it cannot be sent again.")
-    words = ["curl", "-N", f"{_address(url).url}{record['path']}"]
-    for name, value in record["headers"]:
-        if name not in _LEFT_OUT and value != "[removed]":
-            words += ["-H", f"{name}: {value}"]
-    line = shlex.join(words) + ' -H "Authorization: Bearer ${PADDOCK_API_KEY:-not-needed}"'
-    print(f"{line} --data-raw {shlex.quote(record['sections'].get('inbound', ''))}")
+    from paddock.recorder.again import curl_text
+
+    print(curl_text(_recorder().read(record_id), _address(url).url))
 
 
 @app.command()
@@ -96,13 +88,10 @@ def replay(
 ) -> None:
     """Send a recorded request again, perhaps to another model, and show how the answers differ."""
     from paddock.cli import connection
+    from paddock.recorder.again import body_of
 
     record = _recorder().read(record_id)
-    try:
-        # What was cut is no JSON any more.
-        body: dict[str, object] = json.loads(record["sections"].get("inbound", ""))
-    except ValueError as error:
-        raise BadRequest(f"The request {record['id']} had no JSON body, or a larger one than is kept.") from error
+    body = body_of(record)
     if model:
         body["model"] = model
     status, answer = connection.whole(_address(url), record["method"], record["path"], body)

@@ -59,6 +59,17 @@ class Recorder:
         self._held_bytes = 0
         self._looked_s = -math.inf
         self._begun: dict[str, anyio.Event] = {}
+        # A recording never changes: what a list shows of one is read once.
+        self._shown: dict[str, dict[str, Any]] = {}
+
+    @property
+    def is_on(self) -> bool:
+        """Whether requests are recorded that do not ask for it."""
+        return self._is_on
+
+    def turn(self, *, on: bool) -> None:
+        """Record every request from now on, or only those that ask for it."""
+        self._is_on = on
 
     @classmethod
     def of(cls, settings: Settings) -> Recorder:
@@ -123,14 +134,18 @@ class Recorder:
 
     def summaries(self, limit: int) -> list[dict[str, Any]]:
         """The newest recordings without their sections; a damaged one is left out."""
-        shown: list[dict[str, Any]] = []
+        shown: dict[str, dict[str, Any]] = {}
         for entry in self.entries()[:limit]:
-            try:
-                record = self.read(entry.record_id)
-            except RequestUnknown:
-                continue
-            shown.append({name: value for name, value in record.items() if name not in ("sections", "headers")})
-        return shown
+            known = self._shown.get(entry.record_id)
+            if known is None:
+                try:
+                    record = self.read(entry.record_id)
+                except RequestUnknown:
+                    continue
+                known = {name: value for name, value in record.items() if name not in ("sections", "headers")}
+            shown[entry.record_id] = known
+        self._shown = shown
+        return list(shown.values())
 
     def clear(self) -> int:
         """Remove every recording; how many there were."""

@@ -54,6 +54,10 @@ class Recording:
         """The client's body."""
         self._add("inbound", body)
 
+    def asked(self, model: str) -> None:
+        """The model that the client named, for lists."""
+        self._head["model"] = without_secrets(model.encode("utf-8", "replace")).decode("utf-8", "replace")[:200]
+
     def upstream(self, path: str, body: bytes) -> None:
         """What the engine got."""
         self._upstream_path = path

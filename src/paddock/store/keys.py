@@ -83,6 +83,7 @@ class Keys:
             connection.execute(insert(keys).values(row))
 
         self._database.do(work)
+        self._known_s = -1.0
         return key, text
 
     def listed(self) -> list[Key]:
@@ -102,6 +103,7 @@ class Keys:
 
         if not self._database.do(work):
             raise KeyUnknown(f"There is no valid key with the id {shown(key_id)}. `paddock keys list` shows them.")
+        self._known_s = -1.0
 
     async def verify(self, text: str) -> Key | None:
         """The valid key whose text this is. Raises StoreUnusable."""

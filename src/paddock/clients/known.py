@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from paddock.cli.round_trip import json_text, laid, laid_entry, toml_text, yaml_text
+from paddock.clients.round_trip import json_text, laid, laid_entry, toml_text, yaml_text
 from paddock.errors import BadRequest
 
 Json = dict[str, Any]
@@ -47,6 +47,7 @@ class Client:
     """
 
     name: str
+    title: str
     environment: Callable[[Target], dict[str, str]]
     file: ConfigFile | None = None
     program: str = ""
@@ -157,6 +158,7 @@ def _aider_file(text: str, target: Target) -> str:
 CLIENTS: tuple[Client, ...] = (
     Client(
         name="claude-code",
+        title="Claude Code",
         environment=_claude_environment,
         file=ConfigFile(path=".claude/settings.json", merged=_claude_file),
         program="claude",
@@ -165,6 +167,7 @@ CLIENTS: tuple[Client, ...] = (
     ),
     Client(
         name="codex",
+        title="Codex",
         environment=lambda target: {"PADDOCK_API_KEY": target.key},
         file=ConfigFile(path=".codex/config.toml", merged=_codex_file, warning=_codex_profile),
         program="codex",
@@ -174,6 +177,7 @@ CLIENTS: tuple[Client, ...] = (
     ),
     Client(
         name="opencode",
+        title="opencode",
         environment=lambda target: {},
         file=ConfigFile(path=".config/opencode/opencode.json", merged=_opencode_file),
         program="opencode",
@@ -183,6 +187,7 @@ CLIENTS: tuple[Client, ...] = (
     ),
     Client(
         name="continue",
+        title="Continue",
         environment=lambda target: {},
         file=ConfigFile(path=".continue/config.yaml", merged=_continue_file),
         program="cn",
@@ -192,6 +197,7 @@ CLIENTS: tuple[Client, ...] = (
     ),
     Client(
         name="aider",
+        title="aider",
         environment=_openai_environment,
         file=ConfigFile(path=".aider.conf.yml", merged=_aider_file),
         program="aider",
@@ -200,6 +206,7 @@ CLIENTS: tuple[Client, ...] = (
     ),
     Client(
         name="llm",
+        title="llm",
         environment=lambda target: {},
         file=ConfigFile(path=".config/io.datasette.llm/extra-openai-models.yaml", merged=_llm_file),
         program="llm",
@@ -208,15 +215,17 @@ CLIENTS: tuple[Client, ...] = (
     ),
     Client(
         name="cursor",
+        title="Cursor",
         environment=_openai_environment,
         note=(
             "Cursor calls from its own cloud: it needs a public https address of this server, and a key "
             "(`paddock keys create`). Enter both under Settings, Models, OpenAI API Key, Override Base URL."
         ),
     ),
-    Client(name="openai-sdk", environment=_openai_environment),
+    Client(name="openai-sdk", title="OpenAI's libraries", environment=_openai_environment),
     Client(
         name="anthropic-sdk",
+        title="Anthropic's libraries",
         environment=lambda target: {"ANTHROPIC_BASE_URL": target.url, "ANTHROPIC_API_KEY": target.key},
     ),
 )
@@ -228,3 +237,9 @@ def client_of(name: str) -> Client:
         if client.name == name:
             return client
     raise BadRequest(f"There is no client '{name}'. Clients: {', '.join(client.name for client in CLIENTS)}.")
+
+
+def needs(client: Client, target: Target) -> Json:
+    """What a client needs to be pointed there, as data."""
+    file = {"path": client.file.path, "text": client.file.merged("", target)} if client.file else None
+    return {"client": client.name, "environment": client.environment(target), "file": file, "note": client.note}
