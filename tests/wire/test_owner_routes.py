@@ -10,6 +10,9 @@ from typing import Any
 import anyio
 import pytest
 
+from paddock.api.clients import ClientList
+from paddock.api.keys import KeyList, KeyRevoked, NewKey
+from paddock.api.requests import RecordingList, RecordingShape
 from paddock.clients.known import CLIENTS
 from paddock.rehearsal.shapes import expanded
 from tests.wire.rig import CHAT, USER, Rig, scripted_studio
@@ -24,17 +27,19 @@ async def test_a_key_is_made_shown_once_used_and_revoked(rig: Rig) -> None:
     assert made.status_code == 201
     assert made.headers["cache-control"] == "no-store"
     key = made.json()
+    NewKey.model_validate(key)
     text = key.pop("key")
     assert (key["name"], key["state"], key["recorded"], key["ends_with"]) == ("laptop", "valid", True, text[-4:])
     assert 2 * 86400 - 60 < key["expires"] - key["created"] < 2 * 86400 + 60
     shown = {"authorization": f"Bearer {text}"}
     assert (await rig.post({"messages": [USER]}, CHAT, shown)).status_code == 200
     listed = (await rig.http.get(KEYS)).json()
+    KeyList.model_validate(listed)
     assert listed["can_change"]
     assert text not in json.dumps(listed)
     (own,) = [one for one in listed["data"] if one["id"] == key["id"]]
     assert own["last_used"] > 0
-    assert (await rig.http.delete(f"{KEYS}/{key['id']}")).json()["revoked"]
+    KeyRevoked.model_validate((await rig.http.delete(f"{KEYS}/{key['id']}")).json())
     # At once: the server that revoked it need not read the keys again after a while.
     assert (await rig.post({"messages": [USER]}, CHAT, shown)).status_code == 401
     again = await rig.http.delete(f"{KEYS}/{key['id']}")
@@ -101,7 +106,8 @@ async def test_recording_is_turned_on_and_off_while_paddock_runs(rig: Rig) -> No
     record_id = (await rig.post(body, CHAT)).headers["x-paddock-recording"]
     assert (await rig.post({"on": False}, RECORDING)).json() == {"recording": False}
     assert "x-paddock-recording" not in (await rig.post(body, CHAT)).headers
-    await rig.http.get(f"/api/requests/{record_id}")
+    RecordingShape.model_validate((await rig.http.get(f"/api/requests/{record_id}")).json())
+    RecordingList.model_validate((await rig.http.get("/api/requests")).json())
     for _ in range(2):
         (shown,) = (await rig.http.get("/api/requests")).json()["data"]
         assert (shown["id"], shown["model"], "sections" in shown) == (record_id, "pocket-v0", False)
@@ -136,6 +142,7 @@ async def test_a_request_without_a_json_body_becomes_no_test_case(rig: Rig) -> N
 
 async def test_clients_are_told_this_very_address(rig: Rig) -> None:
     told = (await rig.http.get("/api/clients", params={"model": "pocket-v0"})).json()
+    ClientList.model_validate(told)
     assert (told["url"], told["model"], told["needs_key"]) == (rig.studio.url, "pocket-v0", False)
     assert [one["client"] for one in told["data"]] == [client.name for client in CLIENTS]
     for one in told["data"]:

@@ -11,11 +11,13 @@ const queries = new QueryClient({
   defaultOptions: {
     queries: {
       staleTime: 5_000,
+      // The server is reached without any network: that the browser has none says nothing.
+      networkMode: "always",
       // A refusal stays one, however often it is asked again; a server that does not answer may come back.
       retry: (count, error) => error instanceof Refused && error.status === 0 && count < 60,
       retryDelay: 1_000,
     },
-    mutations: { retry: false },
+    mutations: { retry: false, networkMode: "always" },
   },
 });
 

@@ -13,11 +13,16 @@ const thread = createRoute({
     return <ChatRoute id={thread.useParams().id} />;
   },
 });
+/** The recording that is looked at. */
+function openedIn({ id }: Record<string, unknown>): { id?: string } {
+  return typeof id === "string" ? { id } : {};
+}
+
 // biome-ignore format: one line a route
 const rest = [
   createRoute({ getParentRoute: () => root, path: "/models", component: lazyRouteComponent(() => import("./routes/models"), "ModelsRoute") }),
   createRoute({ getParentRoute: () => root, path: "/playground", component: lazyRouteComponent(() => import("./routes/playground"), "PlaygroundRoute") }),
-  createRoute({ getParentRoute: () => root, path: "/requests", component: lazyRouteComponent(() => import("./routes/requests"), "RequestsRoute") }),
+  createRoute({ getParentRoute: () => root, path: "/requests", validateSearch: openedIn, component: lazyRouteComponent(() => import("./routes/requests"), "RequestsRoute") }),
   createRoute({ getParentRoute: () => root, path: "/keys", component: lazyRouteComponent(() => import("./routes/keys"), "KeysRoute") }),
   createRoute({ getParentRoute: () => root, path: "/connect", component: lazyRouteComponent(() => import("./routes/connect"), "ConnectRoute") }),
   createRoute({ getParentRoute: () => root, path: "/engines", component: lazyRouteComponent(() => import("./routes/engines"), "EnginesRoute") }),

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, Literal
 
+from pydantic import BaseModel, ConfigDict
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from paddock.api.credentials import is_key_needed
+from paddock.api.described import Operation, text
 from paddock.api.edge import Edge
 from paddock.api.models import entry, remote_entry
 from paddock.clients.known import CLIENTS, Client, Target, needs
@@ -19,6 +22,51 @@ from paddock.models.catalog import Model
 _ASSUMED_TOKENS = 16384
 _ANY_WORD = "not-needed"
 _KEY_OF_YOURS = "pdk-YOUR-KEY"
+
+
+class FileShape(BaseModel):
+    """A client's file: where it lies in a person's home, and what it should say where there was none."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    path: str
+    text: str
+
+
+class ClientShape(BaseModel):
+    """What one client needs. `prompt_tokens` is how long its first prompt is; 0 if short."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    client: str
+    title: str
+    environment: dict[str, str]
+    file: FileShape | None
+    note: str
+    program: str | None
+    install: str | None
+    command: str
+    prompt_tokens: int
+
+
+class ClientList(BaseModel):
+    """What every client needs to be pointed at `url` and `model`."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    object: Literal["list"]
+    url: str
+    model: str
+    context_length: int
+    needs_key: bool
+    data: list[ClientShape]
+
+
+OPERATIONS: Mapping[str, Operation] = {
+    "GET /api/clients": Operation(
+        says="What each client needs to be pointed here.", answer=ClientList, query={"model": text()}
+    ),
+}
 
 
 def routes(edge: Edge) -> list[Route]:

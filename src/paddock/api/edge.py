@@ -91,8 +91,8 @@ class Edge:
         """Let a deed pass that is the owner's alone. Raises NotPermitted."""
         if not self.is_owners(request):
             raise NotPermitted(
-                f"{deed} is for whoever sits at the machine of paddock, as others reach this address or a page of "
-                f"elsewhere asks. There: `{command}`."
+                f"{deed} is done at the machine of paddock: `{command}`. Over HTTP it may be done where paddock "
+                "listens on loopback and asks for no key, and not by a page of another origin."
             )
 
     @property

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import time
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, Literal
 
 import anyio.to_thread
+from pydantic import BaseModel, ConfigDict
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from paddock.api.described import Operation
 from paddock.api.edge import Edge
 from paddock.api.schemas import KeyRequest, check
 from paddock.store.keys import Key
@@ -17,6 +20,55 @@ from paddock.store.keys import Key
 _DAY_S = 86400
 # A key is shown once: nothing on the way may keep it.
 _NOT_KEPT = {"cache-control": "no-store"}
+
+
+class KeyShape(BaseModel):
+    """A key as it is known. Times are seconds since 1970."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    id: str
+    object: Literal["key"]
+    name: str
+    ends_with: str
+    state: Literal["valid", "expired", "revoked"]
+    created: float
+    expires: float | None
+    last_used: float | None
+    recorded: bool
+
+
+class NewKey(KeyShape):
+    """A key that was just made, with its text."""
+
+    key: str
+
+
+class KeyList(BaseModel):
+    """`GET /api/keys`. `can_change` tells whether whoever asks may make and revoke keys."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    object: Literal["list"]
+    data: list[KeyShape]
+    can_change: bool
+
+
+class KeyRevoked(BaseModel):
+    """`DELETE /api/keys/{id}`."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    id: str
+    object: Literal["key"]
+    revoked: Literal[True]
+
+
+OPERATIONS: Mapping[str, Operation] = {
+    "GET /api/keys": Operation(says="The keys, never their text.", answer=KeyList),
+    "POST /api/keys": Operation(says="Make a key, and show it once.", body=KeyRequest, answer=NewKey, status=201),
+    "DELETE /api/keys/{id}": Operation(says="Let a key in no longer.", answer=KeyRevoked),
+}
 
 
 def routes(edge: Edge) -> list[Route]:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, Literal
 
 import anyio.to_thread
+from pydantic import BaseModel, ConfigDict
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from paddock.api.described import Operation
 from paddock.api.edge import Edge
 from paddock.api.schemas import RecordingRequest, check
 from paddock.recorder.again import case_text, curl_text
@@ -16,12 +19,85 @@ from paddock.recorder.again import case_text, curl_text
 _LISTED_MOST = 200
 
 
+class OpenShape(BaseModel):
+    """A request that is being answered. `model` is left out where none was named, or its body is still coming."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    id: str
+    request_id: str
+    created_s: float
+    method: str
+    path: str
+    model: str | None = None
+
+
+class RecordingHead(OpenShape):
+    """A recording without its parts. `times_ms` and `size_bytes` are by part."""
+
+    status: int
+    upstream_path: str
+    times_ms: dict[str, float]
+    size_bytes: dict[str, int]
+    cut: list[str]
+    notes: dict[str, str]
+
+
+class RecordingShape(RecordingHead):
+    """A recording. `headers` are pairs of a name and a value."""
+
+    headers: list[tuple[str, str]]
+    sections: dict[str, str]
+
+
+class RecordingList(BaseModel):
+    """`GET /api/requests`. `recording` tells whether every request is recorded, `can_change` who may turn that."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    object: Literal["list"]
+    data: list[RecordingHead]
+    open: list[OpenShape]
+    recording: bool
+    can_change: bool
+
+
+class Removed(BaseModel):
+    """How many recordings were removed."""
+
+    removed: int
+
+
+class Recording(BaseModel):
+    """Whether every request is recorded."""
+
+    recording: bool
+
+
+class Curl(BaseModel):
+    """A command."""
+
+    curl: str
+
+
+OPERATIONS: Mapping[str, Operation] = {
+    "GET /api/requests": Operation(says="The newest 200 recordings, without their parts.", answer=RecordingList),
+    "DELETE /api/requests": Operation(says="Remove every recording.", answer=Removed),
+    "POST /api/requests/recording": Operation(
+        says="Record every request from now on, or no longer.", body=RecordingRequest, answer=Recording
+    ),
+    "GET /api/requests/{id}": Operation(says="One recording.", answer=RecordingShape),
+    "GET /api/requests/{id}/curl": Operation(says="A command that sends it again.", answer=Curl),
+    "GET /api/requests/{id}/case": Operation(says="It as a test case: two lines of JSON.", kind="application/jsonl"),
+}
+
+
 def routes(edge: Edge) -> list[Route]:
     """The routes that list, show and clear what was recorded."""
 
     async def listed(request: Request) -> Response:
         found = await anyio.to_thread.run_sync(edge.recorder.summaries, _LISTED_MOST)
-        about = {"recording": edge.recorder.is_on, "can_change": edge.is_owners(request)}
+        about = {"open": edge.recorder.open(), "recording": edge.recorder.is_on, "can_change": edge.is_owners(request)}
         return JSONResponse({"object": "list", "data": found, **about})
 
     async def turn(request: Request) -> Response:

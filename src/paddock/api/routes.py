@@ -75,7 +75,7 @@ _ROOMS = (
     keys,
     clients,
 )
-_TOLD = (chats, chat_messages, chat_folders, attachments)
+_TOLD = (chats, chat_messages, chat_folders, attachments, keys, clients, requests)
 
 
 def application(edge: Edge) -> ASGIApp:

@@ -10,7 +10,7 @@ import os
 import secrets
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -40,6 +40,14 @@ class Entry:
     size_bytes: int
 
 
+@dataclass(frozen=True, kw_only=True)
+class _Begun:
+    """A recording that is not written yet."""
+
+    head: dict[str, Any]
+    written: anyio.Event = field(default_factory=anyio.Event)
+
+
 class Recorder:
     """The recordings of one data home.
 
@@ -58,7 +66,7 @@ class Recorder:
         # What the recordings hold together, as far as is known, and when they were last looked at.
         self._held_bytes = 0
         self._looked_s = -math.inf
-        self._begun: dict[str, anyio.Event] = {}
+        self._begun: dict[str, _Begun] = {}
         # A recording never changes: what a list shows of one is read once.
         self._shown: dict[str, dict[str, Any]] = {}
 
@@ -89,7 +97,7 @@ class Recorder:
             return None
         record_id = f"{datetime.now(UTC):%Y%m%d-%H%M%S-%f}-{secrets.token_hex(3)}"
         head = {"id": record_id, "request_id": request_id, "created_s": time.time(), "method": method, "path": path}
-        self._begun[record_id] = anyio.Event()
+        self._begun[record_id] = _Begun(head=head)
         return Recording(record_id, head, headers, self._keep)
 
     async def written(self, record_id: str) -> None:
@@ -98,8 +106,12 @@ class Recorder:
         Those of requests that still go on are not waited for longer than 10 s.
         """
         with anyio.move_on_after(_WRITTEN_WITHIN_S):
-            for begun in [event for known, event in self._begun.items() if known.startswith(record_id)]:
-                await begun.wait()
+            for begun in [begun for known, begun in self._begun.items() if known.startswith(record_id)]:
+                await begun.written.wait()
+
+    def open(self) -> list[dict[str, Any]]:
+        """What is known of the requests that are being answered, newest first."""
+        return [dict(self._begun[record_id].head) for record_id in sorted(self._begun, reverse=True)]
 
     def entries(self) -> list[Entry]:
         """Every recording, newest first. Raises HomeUnusable."""
@@ -161,7 +173,7 @@ class Recorder:
             # A recording is a convenience: that it cannot be written must not break the answer.
             _log.warning("the request %s could not be recorded: %s", record_id, error)
         finally:
-            self._begun.pop(record_id).set()
+            self._begun.pop(record_id).written.set()
 
     def _write(self, record_id: str, record: Callable[[], dict[str, Any]]) -> None:
         self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)

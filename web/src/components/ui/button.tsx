@@ -6,7 +6,7 @@ type Kind = "plain" | "strong" | "quiet" | "danger";
 
 const KINDS: Record<Kind, string> = {
   plain: "border border-line bg-raised text-ink hover:bg-sunken",
-  strong: "bg-accent text-accent-ink hover:opacity-90",
+  strong: "bg-accent text-accent-ink hover:brightness-90",
   quiet: "text-soft hover:bg-sunken hover:text-ink",
   danger: "border border-danger text-danger hover:bg-sunken",
 };
