@@ -2,8 +2,9 @@
 
     python hub.py --root FOLDER          FOLDER/ORG/REPO/files…; prints its port
 
-`/api/models/ORG/REPO/revision/main?blobs=true` lists, `/ORG/REPO/resolve/COMMIT/FILE` describes and sends on to
-`/cdn/…` at another host name, as the hub does for large files. `POST /__faults` and `GET /__record` are its controls.
+`/api/models?search=…` finds, `/api/models/ORG/REPO/revision/main?blobs=true` lists, `/ORG/REPO/resolve/COMMIT/FILE`
+describes and sends on to `/cdn/…` at another host name, as the hub does for large files. `POST /__faults` and
+`GET /__record` are its controls.
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ from typing import Any, Literal, TypedDict
 
 READ_BYTES = 64 * 2**10
 STALL_S = 60
+ABOUT = ".about.json"
 COMMIT = hashlib.sha1(b"the only commit").hexdigest()
 
 
@@ -116,7 +118,9 @@ class Answers(BaseHTTPRequestHandler):
             }
         )
         time.sleep(self.world.faults.get("pause_s", 0))
-        if listing := re.fullmatch(r"/api/models/([^/]+/[^/]+)(?:/revision/[^/]+)?", path):
+        if path == "/api/models":
+            self._found(urllib.parse.parse_qs(urllib.parse.urlsplit(self.path).query))
+        elif listing := re.fullmatch(r"/api/models/([^/]+/[^/]+)(?:/revision/[^/]+)?", path):
             self._listing(listing[1])
         elif file := re.fullmatch(r"/([^/]+/[^/]+)/resolve/[^/]+/(.+)", path):
             self._resolve(file[1], file[2])
@@ -124,6 +128,25 @@ class Answers(BaseHTTPRequestHandler):
             self._send(self.world.root / sent[1])
         else:
             self._say(404, b"{}")
+
+    def _found(self, query: dict[str, list[str]]) -> None:
+        """The repositories whose name holds the words that are searched for."""
+        if "status" in self.world.faults:
+            self._say(self.world.faults["status"], b"{}")
+            return
+        if "body" in self.world.faults:
+            self._say(200, self.world.faults["body"].encode())
+            return
+        words = query["search"][0].lower().split()
+        repos = sorted(folder.relative_to(self.world.root).as_posix() for folder in self.world.root.glob("*/*"))
+        found = [self._about(repo) for repo in repos if all(word in repo.lower() for word in words)]
+        self._say(200, json.dumps(found[: int(query["limit"][0])]).encode())
+
+    def _about(self, repo: str) -> dict[str, Any]:
+        """What the hub says of a repository: what its `.about.json` holds, and what every one has."""
+        path = self.world.root / repo / ABOUT
+        more: dict[str, Any] = json.loads(path.read_bytes()) if path.is_file() else {}
+        return {"_id": "0" * 24, "id": repo, "modelId": repo, "tags": ["gguf"], "gated": False, **more}
 
     def _listing(self, repo: str) -> None:
         if self._refused(repo):
@@ -133,14 +156,14 @@ class Answers(BaseHTTPRequestHandler):
             return
         folder = self.world.root / repo
         siblings: list[dict[str, Any]] = []
-        for path in sorted(path for path in folder.rglob("*") if path.is_file()):
+        for path in sorted(path for path in folder.rglob("*") if path.is_file() and path.name != ABOUT):
             raw = path.read_bytes()
             about: dict[str, Any] = {"rfilename": path.relative_to(folder).as_posix(), "size": len(raw)}
             about["blobId"] = hashlib.sha1(b"blob %d\0" % len(raw) + raw).hexdigest()
             if path.suffix == ".gguf" and not is_plain(path):
                 about["lfs"] = {"sha256": hashlib.sha256(raw).hexdigest(), "size": len(raw), "pointerSize": 130}
             siblings.append(about)
-        self._say(200, json.dumps({"id": repo, "modelId": repo, "sha": COMMIT, "siblings": siblings}).encode())
+        self._say(200, json.dumps({**self._about(repo), "sha": COMMIT, "siblings": siblings}).encode())
 
     def _resolve(self, repo: str, name: str) -> None:
         path = self.world.root / repo / name
@@ -148,6 +171,9 @@ class Answers(BaseHTTPRequestHandler):
             return
         if not path.is_file():
             self._say(404, b"", {"X-Error-Code": "EntryNotFound"})
+            return
+        if self._about(repo)["gated"] and not self.headers["Authorization"]:
+            self._say(401, b"", {"X-Error-Code": "GatedRepo"})
             return
         raw = path.read_bytes()
         about = {"X-Repo-Commit": COMMIT, "Accept-Ranges": "bytes"}
@@ -259,6 +285,10 @@ class Hub:
     def seen(self) -> list[Seen]:
         with urllib.request.urlopen(f"{self.endpoint}/__record", timeout=10) as answer:
             return json.load(answer)
+
+    def describe(self, repo: str, **about: Any) -> None:
+        """Let the hub say this of a repository, such as `gated="auto"` or `tags=["gguf", "license:mit"]`."""
+        self.add(repo, ABOUT, json.dumps(about).encode())
 
     def add(self, repo: str, name: str, content: bytes) -> None:
         path = self.root / repo / name

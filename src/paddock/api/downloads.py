@@ -1,23 +1,21 @@
-"""Owns the routes of downloads and of what the hub holds; refuses to know how anything is fetched."""
+"""Owns the routes of downloads; refuses to know how anything is fetched."""
 
 from __future__ import annotations
 
 import json
 import math
 from collections.abc import AsyncGenerator, Awaitable, Callable
-from contextlib import aclosing, suppress
+from contextlib import aclosing
 from typing import Any
 
-import anyio.to_thread
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp
 
 from paddock.api.edge import Edge
-from paddock.errors import BadRequest, FieldInvalid, PaddockError, shown
+from paddock.errors import BadRequest, FieldInvalid, shown
 from paddock.models.download_states import Download, Event
-from paddock.models.hub_choice import Variant, choose, parse_spec, variants
 from paddock.serving.runs import Replay
 
 _ACCEPTED = 202
@@ -54,9 +52,6 @@ def routes(edge: Edge) -> list[Route]:
 
         return changed
 
-    async def held(request: Request) -> Response:
-        return JSONResponse(await _held(edge, request.path_params["repo"]))
-
     return [
         Route("/api/downloads", start, methods=["POST"]),
         Route("/api/downloads", listed, methods=["GET"]),
@@ -66,7 +61,6 @@ def routes(edge: Edge) -> list[Route]:
         Route("/api/downloads/{id}/pause", changing(downloads.pause), methods=["POST"]),
         Route("/api/downloads/{id}/resume", changing(downloads.resume), methods=["POST"]),
         Route("/api/downloads/{id}/cancel", changing(downloads.cancel), methods=["POST"]),
-        Route("/api/hub/{repo:path}", held, methods=["GET"]),
     ]
 
 
@@ -112,39 +106,3 @@ def _after(request: Request) -> int:
     if not text.isdecimal() or not text.isascii() or len(text) > 18:
         raise BadRequest(f"after is '{text[:40]}', which is not the number of an event.", param="after")
     return int(text)
-
-
-async def _held(edge: Edge, repo: str) -> dict[str, Any]:
-    """What a repository holds, with what paddock thinks and has of it."""
-    spec = parse_spec(repo)
-    listing = await edge.downloads.files_of(spec.repo)
-    here = {model.id for model in await edge.shelf.models()}
-    room = edge.shelf.room
-    # Looked at once, beside the loop.
-    await anyio.to_thread.run_sync(lambda: room.limits)
-    under_way = {one.model: one for one in await edge.downloads.listed()}
-
-    def told(variant: Variant) -> dict[str, Any]:
-        model_id = f"{listing.repo}:{variant.quant}"
-        download = under_way.get(model_id)
-        return {
-            "model": model_id,
-            "quantization": variant.quant,
-            "size_bytes": variant.size_bytes,
-            "files": [file.name for file in variant.all_files],
-            "projector": variant.projector.name if variant.projector else None,
-            "verdict": room.verdict(variant.size_bytes),
-            "is_here": model_id in here,
-            "download": {"id": download.id, "state": download.state} if download else None,
-        }
-
-    usual = None
-    with suppress(PaddockError):
-        usual = choose(parse_spec(listing.repo), listing.files).quant
-    found = sorted(variants(listing.files), key=lambda variant: variant.size_bytes)
-    return {
-        "repo": listing.repo,
-        "revision": listing.revision,
-        "usual": usual,
-        "variants": [told(variant) for variant in found],
-    }

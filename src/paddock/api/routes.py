@@ -14,7 +14,9 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from paddock import __version__
 from paddock.api import (
+    aliases,
     attachments,
+    catalog,
     chat,
     chat_folders,
     chat_messages,
@@ -27,6 +29,7 @@ from paddock.api import (
     fit,
     guard,
     keys,
+    hub,
     loaded,
     messages,
     metrics,
@@ -59,6 +62,8 @@ _ROOMS = (
     models,
     fit,
     loaded,
+    catalog,
+    aliases,
     remotes,
     model_settings,
     native,
@@ -74,6 +79,7 @@ _ROOMS = (
     engines,
     keys,
     clients,
+    hub,
 )
 _TOLD = (chats, chat_messages, chat_folders, attachments, keys, clients, requests)
 

@@ -15,6 +15,7 @@ from pydantic import (
     Field,
     StrictBool,
     StrictInt,
+    StrictStr,
     ValidationError,
     ValidationInfo,
     field_validator,
@@ -194,6 +195,13 @@ class RecordingRequest(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     on: StrictBool
+
+
+class ImportRequest(BaseModel):
+    """`POST /api/models/import`."""
+
+    path: StrictStr
+    name: StrictStr | None = None
 
 
 def check(schema: type[Schema], body: dict[str, Any], *, lenient: bool = True) -> Schema:

@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import re
 from typing import Annotated
 
 import typer
 
 from paddock.cli import printing
 from paddock.config import Settings, load
-from paddock.errors import BadRequest, shown
 
 Pattern = Annotated[str, typer.Argument(metavar="PATTERN", help="A name, or a glob such as 'claude-*'.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
-# A set of letters in a glob, from its bracket to the one that closes it.
-_SET = re.compile(r"\[!?+\]?+[^\]]*\]")
 
 
 def alias(
@@ -22,10 +18,10 @@ def alias(
     model: Annotated[str, typer.Argument(metavar="MODEL", help="An id from `paddock models list`, a remote's too.")],
 ) -> None:
     """Let a name, or all names that match a glob, stand for a model. A running server knows it at once."""
-    from paddock.models.aliases import Aliases
+    from paddock.models.aliases import Aliases, check_pattern
     from paddock.models.catalog import Catalog
 
-    _check(pattern)
+    check_pattern(pattern)
     settings = load()
     settings.home.ensure()
     model_id = model if _is_elsewhere(settings, model) else Catalog.of(settings).find(model).id
@@ -61,11 +57,3 @@ def _is_elsewhere(settings: Settings, model: str) -> bool:
 
     first, _, rest = model.partition("/")
     return bool(rest) and rest.isprintable() and first in Records(settings.home).all()
-
-
-def _check(pattern: str) -> None:
-    """Raises BadRequest for what no request can name."""
-    if not pattern or pattern != pattern.strip() or not pattern.isprintable():
-        raise BadRequest(f"{shown(pattern)} is no name. Give one that clients ask for, or a glob such as 'claude-*'.")
-    if "[" in _SET.sub("", pattern):
-        raise BadRequest(f"{shown(pattern)} opens a '[' that no ']' closes. Write '[[]' for the character itself.")

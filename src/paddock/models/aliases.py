@@ -5,10 +5,14 @@ from __future__ import annotations
 import fnmatch
 import json
 import os
+import re
 from typing import cast
 
-from paddock.errors import HomeUnusable, ModelUnknown
+from paddock.errors import BadRequest, HomeUnusable, ModelUnknown, shown
 from paddock.paths import Home, write_whole
+
+# A set of letters in a glob, from its bracket to the one that closes it.
+_SET = re.compile(r"\[!?+\]?+[^\]]*\]")
 
 
 class Aliases:
@@ -56,3 +60,12 @@ class Aliases:
             write_whole(self._path, json.dumps(patterns, indent=1) + "\n")
         except OSError as error:
             raise HomeUnusable(f"{self._path.name} in the data home cannot be written ({error.strerror}).") from error
+
+
+def check_pattern(pattern: str) -> str:
+    """`pattern`, if a request can name what matches it. Raises BadRequest."""
+    if not pattern or pattern != pattern.strip() or not pattern.isprintable():
+        raise BadRequest(f"{shown(pattern)} is no name. Give one that clients ask for, or a glob such as 'claude-*'.")
+    if "[" in _SET.sub("", pattern):
+        raise BadRequest(f"{shown(pattern)} opens a '[' that no ']' closes. Write '[[]' for the character itself.")
+    return pattern

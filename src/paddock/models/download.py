@@ -23,8 +23,9 @@ from paddock import __version__
 from paddock.errors import BadRequest, HubUnavailable, ModelUnusable
 from paddock.models.facts import ModelFacts, Unusable, read_facts
 from paddock.models.hub_cache import Place, cache_folder, cached_file, cached_plan, check_space, is_checksum
-from paddock.models.hub_choice import HubFile, Plan, Spec, choose, parse_spec
+from paddock.models.hub_choice import HubFile, Listing, Plan, Spec, choose, parse_spec
 from paddock.models.hub_errors import hub_errors, is_about_the_network
+from paddock.models.hub_search import told_of
 from paddock.models.records import (
     PulledFile,
     PulledRecord,
@@ -64,6 +65,10 @@ class Hub:
         """The hub's address as messages name it."""
         address = (self.endpoint or _library().constants.ENDPOINT).partition("://")[2]
         return address.partition("/")[0].rpartition("@")[2] or "the hub"
+
+    def api(self) -> Any:
+        """The hub library's client."""
+        return _library().HfApi(endpoint=self.endpoint, token=self.token, **_CALLER)
 
     @property
     def folder(self) -> Path:
@@ -159,8 +164,8 @@ def abandon(plan: Plan, home: Home, *, hub: Hub | None = None) -> None:
     discard(PulledRecord(id=plan.id, repo=plan.repo, revision=plan.revision, pulled_s=0, files=tuple(fetched)), home)
 
 
-def list_files(repo: str, *, hub: Hub | None = None) -> tuple[str, str, list[HubFile]]:
-    """A repository in the hub's own spelling, its newest commit, and its files.
+def list_files(repo: str, *, hub: Hub | None = None) -> Listing:
+    """A repository at its newest commit.
 
     Raises:
         BadRequest, HubUnavailable: as `pull` does.
@@ -168,8 +173,7 @@ def list_files(repo: str, *, hub: Hub | None = None) -> tuple[str, str, list[Hub
     hub = hub or Hub()
     asked = parse_spec(repo)
     with hub_errors(asked.repo, hub.host):
-        spelled, revision, files = _listing(asked, hub)
-    return spelled.repo, revision, files
+        return _listing(asked, hub)
 
 
 def look_up(spec: str, *, hub: Hub | None = None, revision: str | None = None) -> Plan:
@@ -181,7 +185,7 @@ def look_up(spec: str, *, hub: Hub | None = None, revision: str | None = None) -
     asked = parse_spec(spec)
     try:
         with hub_errors(asked.repo, hub.host):
-            asked, commit, files = _listing(asked, hub, revision)
+            found = _listing(asked, hub, revision)
     except HubUnavailable as error:
         plan = None
         if is_about_the_network(error):
@@ -190,12 +194,13 @@ def look_up(spec: str, *, hub: Hub | None = None, revision: str | None = None) -
         if plan is None:
             raise
         return plan
-    return Plan(spec=asked, revision=commit, choice=choose(asked, files))
+    asked = replace(asked, repo=found.repo)
+    return Plan(spec=asked, revision=found.revision, choice=choose(asked, found.files))
 
 
-def _listing(asked: Spec, hub: Hub, revision: str | None = None) -> tuple[Spec, str, list[HubFile]]:
-    """What was asked in the hub's own spelling, the commit, and its files. ValueError: a senseless answer."""
-    api = _library().HfApi(endpoint=hub.endpoint, token=hub.token, **_CALLER)
+def _listing(asked: Spec, hub: Hub, revision: str | None = None) -> Listing:
+    """The repository that was asked for, at a commit. ValueError: a senseless answer."""
+    api = hub.api()
     try:
         info = api.model_info(asked.repo, revision=revision, files_metadata=True, timeout=ASK_TIMEOUT_S)
         listed: list[Any] = info.siblings or []
@@ -205,7 +210,15 @@ def _listing(asked: Spec, hub: Hub, revision: str | None = None) -> tuple[Spec, 
     if not is_checksum(info.sha):
         raise ValueError("no commit in the answer")
     own_spelling = info.id if str(info.id).casefold() == asked.repo.casefold() else asked.repo
-    return replace(asked, repo=own_spelling), str(info.sha), files
+    about = told_of(info)
+    return Listing(
+        repo=str(own_spelling),
+        revision=str(info.sha),
+        files=tuple(files),
+        licence=about.licence,
+        is_gated=about.is_gated,
+        context_tokens=about.context_tokens,
+    )
 
 
 def _digest(file: Any) -> str:

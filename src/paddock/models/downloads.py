@@ -11,6 +11,7 @@ import secrets
 import time
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
+from pathlib import Path
 
 import anyio
 import anyio.to_thread
@@ -28,8 +29,9 @@ from paddock.models.download_states import (
     write_state,
 )
 from paddock.models.hub_cache import check_space
-from paddock.models.hub_choice import Plan, choose, parse_spec
-from paddock.models.hub_process import HubProcess, Listing
+from paddock.models.hub_choice import Listing, Plan, choose, parse_spec
+from paddock.models.hub_process import HubProcess
+from paddock.models.hub_search import Found
 from paddock.ownership import Ownership
 from paddock.paths import Home
 
@@ -98,6 +100,15 @@ class Downloads:
     async def files_of(self, repo: str) -> Listing:
         """What a repository holds. Raises BadRequest or HubUnavailable."""
         return await self._hub.files_of(repo)
+
+    async def search(self, words: str, *, most: int) -> list[Found]:
+        """The repositories that the hub finds for these words. Raises HubUnavailable."""
+        return await self._hub.search(words, most=most)
+
+    @property
+    def cache(self) -> Path:
+        """The folder into which models are fetched."""
+        return self._hub.cache
 
     async def start(self, asked: str) -> Download:
         """Fetch a model, or go on with the download of it that there is already.

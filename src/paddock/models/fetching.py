@@ -3,7 +3,8 @@
 It is a process of its own so that a transfer ends at once when it is to end, whatever it waits for, and so that the
 hub's library is not part of the server. It ends when stdin does, which is when its parent dies, however that came.
 
-    {"do": "list", "repo": …}                        → {"repo", "revision", "files"}
+    {"do": "list", "repo": …}                        → {"repo", "revision", "files", …}
+    {"do": "search", "words": …, "most": …}          → {"found"}
     {"do": "fetch", "model": …, "home": …, …}        → {"done_bytes", "size_bytes"} …, {"model"}
     {"do": "abandon", "model": …, "home": …, …}      → {"model"}
 
@@ -17,6 +18,7 @@ import os
 import sys
 import threading
 import time
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +26,7 @@ from paddock.errors import PaddockError, RepositoryClosed, RepositoryUnknown
 from paddock.models import download
 from paddock.models.download import Hub
 from paddock.models.hub_choice import Choice, HubFile, Plan, parse_spec
+from paddock.models.hub_search import search
 from paddock.paths import Home
 
 _TELL_EVERY_S = 0.25
@@ -48,8 +51,9 @@ def main() -> None:
 
 def _answered(question: dict[str, Any], hub: Hub) -> dict[str, Any]:
     if question["do"] == "list":
-        repo, revision, files = download.list_files(question["repo"], hub=hub)
-        return {"repo": repo, "revision": revision, "files": [vars(file) for file in files]}
+        return asdict(download.list_files(question["repo"], hub=hub))
+    if question["do"] == "search":
+        return {"found": [asdict(one) for one in search(question["words"], most=question["most"], hub=hub)]}
     home = Home(root=Path(question["home"]))
     if question["do"] == "abandon":
         files = tuple(HubFile(**file) for file in question["files"])

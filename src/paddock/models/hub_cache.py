@@ -156,16 +156,22 @@ def check_space(cache: Path, plan: Plan, *, spoken_for_bytes: int = 0) -> None:
     for file in plan.files:
         place = Place.of(cache, plan.repo, file)
         there_bytes += sum(path.stat().st_size for path in (place.blob, place.partial) if path.is_file())
-    folder = next((folder for folder in (cache, *cache.parents) if folder.is_dir()), None)
-    if folder is None:
+    on_disk_bytes = free_bytes(cache)
+    if on_disk_bytes is None:
         return
-    free_bytes = max(0, shutil.disk_usage(folder).free - spoken_for_bytes)
+    left_bytes = max(0, on_disk_bytes - spoken_for_bytes)
     needed_bytes = plan.size_bytes - there_bytes
-    if free_bytes < needed_bytes:
+    if left_bytes < needed_bytes:
         raise DiskTooFull(
-            f"'{plan.id}' needs {needed_bytes / 1e9:.2f} GB more, and the hub's cache has {free_bytes / 1e9:.2f} GB "
+            f"'{plan.id}' needs {needed_bytes / 1e9:.2f} GB more, and the hub's cache has {left_bytes / 1e9:.2f} GB "
             "free. Free space, or move the cache with HF_HOME."
         )
+
+
+def free_bytes(cache: Path) -> int | None:
+    """What the disk under the cache has free; None where nothing tells."""
+    folder = next((folder for folder in (cache, *cache.parents) if folder.is_dir()), None)
+    return shutil.disk_usage(folder).free if folder else None
 
 
 def _repo_folder(cache: Path, repo: str) -> Path:

@@ -42,6 +42,21 @@ class HubFile:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Listing:
+    """What a repository holds at its newest commit, in the hub's own spelling of its name.
+
+    `is_gated` says that the hub sends its files only to those who accepted its terms.
+    """
+
+    repo: str
+    revision: str
+    files: tuple[HubFile, ...]
+    licence: str | None = None
+    is_gated: bool = False
+    context_tokens: int | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
 class Variant:
     """One model of a repository: its quantisation, or its name where several have that; the first part comes first.
 

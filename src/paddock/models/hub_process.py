@@ -11,7 +11,7 @@ import subprocess
 import sys
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing, asynccontextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from typing import Any
 
 import anyio
@@ -21,7 +21,8 @@ from anyio.streams.text import TextReceiveStream
 from paddock import errors
 from paddock.errors import HubUnavailable, PaddockError
 from paddock.models.hub_cache import cache_folder
-from paddock.models.hub_choice import HubFile, Plan
+from paddock.models.hub_choice import HubFile, Listing, Plan
+from paddock.models.hub_search import Found
 from paddock.paths import Home
 
 _PROGRAM = (sys.executable, "-P", "-m", "paddock.models.fetching")
@@ -29,15 +30,6 @@ _PROGRAM = (sys.executable, "-P", "-m", "paddock.models.fetching")
 ASK_TIMEOUT_S = 60.0
 _REAP_TIMEOUT_S = 5.0
 _TOKENS = ("HF_TOKEN", "HUGGING_FACE_HUB_TOKEN")
-
-
-@dataclass(frozen=True, kw_only=True)
-class Listing:
-    """What a repository holds at its newest commit."""
-
-    repo: str
-    revision: str
-    files: tuple[HubFile, ...]
 
 
 class HubProcess:
@@ -63,8 +55,13 @@ class HubProcess:
             HubUnavailable: the hub cannot be reached, refuses, or has no such repository.
         """
         answer = await self._one_answer({"do": "list", "repo": repo})
-        files = tuple(HubFile(**file) for file in answer["files"])
-        return Listing(repo=answer["repo"], revision=answer["revision"], files=files)
+        files = tuple(HubFile(**file) for file in answer.pop("files"))
+        return Listing(files=files, **answer)
+
+    async def search(self, words: str, *, most: int) -> list[Found]:
+        """The repositories with GGUF files that the hub finds for these words. Raises HubUnavailable."""
+        answer = await self._one_answer({"do": "search", "words": words, "most": most})
+        return [Found(**one) for one in answer["found"]]
 
     async def fetch(self, model_id: str, revision: str, *, spoken_for_bytes: int) -> AsyncGenerator[tuple[int, int]]:
         """Fetch a model at a commit, and tell the bytes that are there and those in all. Closing it ends it at once.

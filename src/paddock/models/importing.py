@@ -17,8 +17,9 @@ from pathlib import Path
 from typing import Literal
 
 from paddock.errors import BadRequest, HomeUnusable, ModelUnusable
+from paddock.models.entries import first_parts, is_gguf
 from paddock.models.gguf import part_of
-from paddock.models.projectors import projector_name
+from paddock.models.projectors import projector_name, read_projector
 
 Progress = Callable[[int, int], None]
 How = Literal["link", "copy"]
@@ -110,6 +111,19 @@ def import_files(
             with contextlib.suppress(OSError):
                 draft.unlink(missing_ok=True)
     return targets[0]
+
+
+def models_in(folder: Path) -> list[Path]:
+    """The models and adapters in a folder, one file for each; folders in it are not looked into.
+
+    Raises:
+        ModelUnusable: it cannot be listed.
+    """
+    try:
+        files = [path for path in folder.iterdir() if is_gguf(path.name) and path.is_file()]
+    except OSError as error:
+        raise ModelUnusable(f"The folder '{folder.name}' cannot be read ({error.strerror}).") from error
+    return [path for path, _ in first_parts(files) if read_projector(path) is None]
 
 
 def kept_as(path: Path) -> str:

@@ -37,7 +37,7 @@ class Shelf:
     def __init__(self, catalog: Catalog, settings: Settings) -> None:
         self._catalog = catalog
         self._settings = settings
-        self._aliases = Aliases(settings.home)
+        self.aliases = Aliases(settings.home)
         self._folder = settings.home.models
         self._default = catalog.resolve(settings.model)
         self._found: dict[str, Model] = {}
@@ -49,6 +49,11 @@ class Shelf:
         self.saved.forget_templates()
         self.room = Room(settings)
         self._measured = Measured(settings.home)
+
+    @property
+    def catalog(self) -> Catalog:
+        """Which models there are; every question to it blocks on the disk."""
+        return self._catalog
 
     @property
     def default(self) -> Model:
@@ -73,7 +78,7 @@ class Shelf:
         try:
             return await self._named(name)
         except ModelUnknown:
-            aliased = self._aliases.resolve(name)
+            aliased = self.aliases.resolve(name)
             if aliased is None:
                 raise
             return await self._named(aliased)
