@@ -8,7 +8,7 @@ import pytest
 
 from tests.fakes.hub import Faults
 from tests.fakes.hub import Hub as FakeHub
-from tests.journeys.downloading import MODEL, POCKET, REPO, TOKEN, Paddock, filled, serving, surroundings
+from tests.journeys.downloading import MODEL, POCKET, REPO, TOKEN, Paddock, filled, projector, serving, surroundings
 
 GATED = "theirs/guarded-GGUF"
 
@@ -75,6 +75,40 @@ def test_a_gated_repository_fails_its_download_with_the_way_in(hub: FakeHub, pad
     assert (ended["state"], ended["error"]["kind"]) == ("failed", "RepositoryClosed")
     assert "Accept its terms" in ended["error"]["message"]
     assert paddock.http.delete(f"/api/downloads/{ended['id']}").status_code == 200
+
+
+def test_a_fit_is_told_before_anything_is_fetched_and_nothing_is_kept(hub: FakeHub, paddock: Paddock) -> None:
+    hub.misbehave()
+    asked = {"ctx": "4096", "slots": "3", "kv": "q8_0"}
+    told = paddock.http.get("/api/hub/fit", params={"model": MODEL, **asked}).json()
+    local = paddock.http.get("/api/models/pocket-v0/fit", params=asked).json()
+    assert (told["model"], told["trained_context_length"]) == (MODEL, 131_072)
+    for name in ("verdict", "context_length", "slots", "kv_type", "memory", "needed_bytes"):
+        assert told[name] == local[name]
+    assert paddock.http.get("/api/downloads").json()["data"] == []
+    assert MODEL not in paddock.models()
+    seeing = paddock.http.get("/api/hub/fit", params={"model": "ours/seer:Q8_0"}).json()
+    assert seeing["memory"]["projector_bytes"] == len(projector())
+
+
+@pytest.mark.parametrize(
+    ("model", "status", "words"),
+    [
+        ("ours/odd:Q8_0", 502, "does not begin as a GGUF model does"),
+        (f"{REPO}:Q2_K", 502, "has no quantisation 'Q2_K'. It has: Q8_0"),
+        ("", 400, "does not name a model on the hub"),
+        ("ours/nobody", 404, "There is no repository"),
+        (GATED, 403, "is gated"),
+    ],
+)
+def test_a_fit_that_cannot_be_told_says_why(
+    hub: FakeHub, paddock: Paddock, model: str, status: int, words: str
+) -> None:
+    hub.misbehave()
+    hub.add("ours/odd", "odd-Q8_0.gguf", b"GGUF" + b"\7" * 5000)
+    answer = paddock.http.get("/api/hub/fit", params={"model": model})
+    assert answer.status_code == status, answer.text
+    assert words in answer.json()["error"]["message"]
 
 
 @pytest.mark.parametrize("words", ["", " ", "a" * 201, "a\nb"])

@@ -129,7 +129,7 @@ class _Here:
 
     async def template(self, request: Request) -> Response:
         """A model's chat template as text, read from its file or from what was set in its place."""
-        model = await self.edge.shelf.find(request.path_params["id"])
+        model = await self.edge.named(request)
 
         def read() -> tuple[str, str | None]:
             own = self.edge.shelf.saved.template_path(self.edge.shelf.saved.get(model.id))

@@ -22,7 +22,7 @@ def routes(edge: Edge) -> list[Route]:
 
     async def fit(request: Request) -> Response:
         """Whether a model fits on this machine now, how it would be loaded, and why."""
-        question = _question(request.query_params)
+        question = question_of(request.query_params)
         model = await edge.named(request)
         answer = await anyio.to_thread.run_sync(fitting, model, edge.settings, question)
         return JSONResponse(entry(answer))
@@ -30,7 +30,8 @@ def routes(edge: Edge) -> list[Route]:
     return [Route("/api/models/{id:path}/fit", fit)]
 
 
-def _question(query: Mapping[str, str]) -> Question:
+def question_of(query: Mapping[str, str]) -> Question:
+    """What a person asks about a plan. Raises BadRequest."""
     kind = query.get("kv")
     if kind is not None and kind not in KV_TYPES:
         raise BadRequest(f"kv is {shown(kind)}; it must be one of {', '.join(KV_TYPES)}.", param="kv")

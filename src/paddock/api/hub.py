@@ -7,6 +7,9 @@ from __future__ import annotations
 
 from contextlib import suppress
 from dataclasses import asdict
+from pathlib import Path
+from shutil import rmtree
+from tempfile import mkdtemp
 from typing import Any
 
 import anyio.to_thread
@@ -14,11 +17,14 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from paddock.api.attending import attended
 from paddock.api.edge import Edge
+from paddock.api.fit import question_of
 from paddock.errors import BadRequest, PaddockError
 from paddock.models.hub_cache import free_bytes
 from paddock.models.hub_choice import Variant, choose, parse_spec, variants
 from paddock.models.hub_search import Found
+from paddock.serving.fitting import entry, foreseen
 
 _WORDS_MOST_CHARACTERS = 200
 _FOUND_MOST = 40
@@ -33,13 +39,28 @@ def routes(edge: Edge) -> list[Route]:
             raise BadRequest(
                 f"q must be 1 to {_WORDS_MOST_CHARACTERS} characters to look for, such as 'qwen3 4b'.", param="q"
             )
-        found = await edge.downloads.search(words, most=_FOUND_MOST)
+        found = await attended(request, lambda: edge.downloads.search(words, most=_FOUND_MOST))
         return JSONResponse({"object": "list", "data": [_told(one) for one in found], "most": _FOUND_MOST})
 
     async def held(request: Request) -> Response:
-        return JSONResponse(await _held(edge, request.path_params["repo"]))
+        return JSONResponse(await attended(request, lambda: _held(edge, request.path_params["repo"])))
+
+    async def fit(request: Request) -> Response:
+        """Whether a model on the hub would fit, by the beginnings of its files, which are fetched for this."""
+        question = question_of(request.query_params)
+        spec = parse_spec(request.query_params.get("model", ""))
+        name = spec.repo + (f":{spec.quant}" if spec.quant else "")
+        folder = Path(await anyio.to_thread.run_sync(mkdtemp))
+        try:
+            model_id, files, eyes = await attended(request, lambda: edge.downloads.headers(name, folder))
+            answer = await anyio.to_thread.run_sync(foreseen, model_id, files, eyes, edge.settings, question)
+        finally:
+            with anyio.CancelScope(shield=True):
+                await anyio.to_thread.run_sync(rmtree, folder, True)
+        return JSONResponse({**entry(answer), "trained_context_length": answer.model.trained_context_tokens})
 
     return [
+        Route("/api/hub/fit", fit, methods=["GET"]),
         Route("/api/hub/search", search, methods=["GET"]),
         Route("/api/hub/{repo:path}", held, methods=["GET"]),
     ]

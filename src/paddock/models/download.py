@@ -63,8 +63,17 @@ class Hub:
     @property
     def host(self) -> str:
         """The hub's address as messages name it."""
-        address = (self.endpoint or _library().constants.ENDPOINT).partition("://")[2]
+        address = self.address.partition("://")[2]
         return address.partition("/")[0].rpartition("@")[2] or "the hub"
+
+    @property
+    def address(self) -> str:
+        """Where the hub is asked."""
+        return self.endpoint or str(_library().constants.ENDPOINT)
+
+    def headers(self) -> dict[str, str]:
+        """What every request to it says of the caller, its token among it."""
+        return _library().utils.build_hf_headers(token=self.token, **_CALLER)
 
     def api(self) -> Any:
         """The hub library's client."""
@@ -258,12 +267,7 @@ def _fetch_one(
     """One file, fetched into the cache and linked there by the library itself."""
     library = _library()
     place = Place.of(hub.folder, plan.repo, file)
-    source = Source(
-        url=library.hf_hub_url(plan.repo, file.name, revision=plan.revision, endpoint=hub.endpoint),
-        host=hub.host,
-        headers=library.utils.build_hf_headers(token=hub.token, **_CALLER),
-        timeout_s=library.constants.HF_HUB_DOWNLOAD_TIMEOUT,
-    )
+    source = source_of(plan, file, hub)
     place.blob.parent.mkdir(parents=True, exist_ok=True)
     with _only_one(place.lock, file):
         if not (place.blob.is_file() and matches_digest(place.blob, file)):
@@ -284,6 +288,17 @@ def _fetch_one(
     if not (path.samefile(place.blob) if place.blob.exists() else matches_digest(path, file)):
         raise HubUnavailable(f"'{file.name}' changed on {hub.host} while it was fetched. Pull again.")
     return path
+
+
+def source_of(plan: Plan, file: HubFile, hub: Hub) -> Source:
+    """Where one file of a plan comes from."""
+    library = _library()
+    return Source(
+        url=library.hf_hub_url(plan.repo, file.name, revision=plan.revision, endpoint=hub.endpoint),
+        host=hub.host,
+        headers=hub.headers(),
+        timeout_s=library.constants.HF_HUB_DOWNLOAD_TIMEOUT,
+    )
 
 
 @contextmanager

@@ -105,6 +105,10 @@ class Downloads:
         """The repositories that the hub finds for these words. Raises HubUnavailable."""
         return await self._hub.search(words, most=most)
 
+    async def headers(self, model: str, folder: Path) -> tuple[str, list[Path], Path | None]:
+        """What a model on the hub says of itself, as `HubProcess.headers` does."""
+        return await self._hub.headers(model, folder)
+
     @property
     def cache(self) -> Path:
         """The folder into which models are fetched."""

@@ -5,6 +5,7 @@ hub's library is not part of the server. It ends when stdin does, which is when 
 
     {"do": "list", "repo": …}                        → {"repo", "revision", "files", …}
     {"do": "search", "words": …, "most": …}          → {"found"}
+    {"do": "headers", "model": …, "folder": …}       → {"model", "files", "has_eyes"}
     {"do": "fetch", "model": …, "home": …, …}        → {"done_bytes", "size_bytes"} …, {"model"}
     {"do": "abandon", "model": …, "home": …, …}      → {"model"}
 
@@ -26,6 +27,8 @@ from paddock.errors import PaddockError, RepositoryClosed, RepositoryUnknown
 from paddock.models import download
 from paddock.models.download import Hub
 from paddock.models.hub_choice import Choice, HubFile, Plan, parse_spec
+from paddock.models.hub_errors import hub_errors
+from paddock.models.hub_header import write_headers
 from paddock.models.hub_search import search
 from paddock.paths import Home
 
@@ -54,6 +57,11 @@ def _answered(question: dict[str, Any], hub: Hub) -> dict[str, Any]:
         return asdict(download.list_files(question["repo"], hub=hub))
     if question["do"] == "search":
         return {"found": [asdict(one) for one in search(question["words"], most=question["most"], hub=hub)]}
+    if question["do"] == "headers":
+        plan = download.look_up(question["model"], hub=hub)
+        with hub_errors(plan.repo, hub.host):
+            paths = write_headers(plan, Path(question["folder"]), lambda file: download.source_of(plan, file, hub))
+        return {"model": plan.id, "files": [path.name for path in paths], "has_eyes": plan.choice.projector is not None}
     home = Home(root=Path(question["home"]))
     if question["do"] == "abandon":
         files = tuple(HubFile(**file) for file in question["files"])

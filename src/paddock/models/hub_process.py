@@ -12,6 +12,7 @@ import sys
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
 import anyio
@@ -57,6 +58,17 @@ class HubProcess:
         answer = await self._one_answer({"do": "list", "repo": repo})
         files = tuple(HubFile(**file) for file in answer.pop("files"))
         return Listing(files=files, **answer)
+
+    async def headers(self, model: str, folder: Path) -> tuple[str, list[Path], Path | None]:
+        """The model's id, its files in `folder` with their headers alone, and its projector's.
+
+        Raises:
+            BadRequest: this names no model, or several.
+            HubUnavailable: the hub cannot be reached, refuses, or lacks the model.
+        """
+        answer = await self._one_answer({"do": "headers", "model": model, "folder": str(folder)})
+        files = [folder / name for name in answer["files"]]
+        return answer["model"], files, files.pop() if answer["has_eyes"] else None
 
     async def search(self, words: str, *, most: int) -> list[Found]:
         """The repositories with GGUF files that the hub finds for these words. Raises HubUnavailable."""

@@ -6,6 +6,7 @@ Blocking; call it from the hub's own process. The words that are looked for are 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from importlib import import_module
 from typing import TYPE_CHECKING, Any, cast
 
 from paddock.models.hub_errors import hub_errors
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 # What is asked of the hub for each repository.
 _TOLD = ["downloads", "gated", "gguf", "lastModified", "likes", "pipeline_tag", "tags"]
 _LICENCE = "license:"
+ASK_TIMEOUT_S = 10.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,10 +51,16 @@ def search(words: str, *, most: int, hub: Hub) -> list[Found]:
     Raises:
         HubUnavailable: the hub cannot be reached, or refuses.
     """
+    library: Any = import_module("huggingface_hub")
+    asked = {"search": words, "filter": "gguf", "sort": "downloads", "limit": most, "expand": _TOLD}
     with hub_errors(words, hub.host):
-        found = hub.api().list_models(search=words, filter="gguf", sort="downloads", limit=most, expand=_TOLD)
+        # The library's own listing tries for half a minute before it tells that the hub is away.
+        answer = library.get_session().get(
+            f"{hub.address}/api/models", params=asked, headers=hub.headers(), timeout=ASK_TIMEOUT_S
+        )
+        library.utils.hf_raise_for_status(answer)
         try:
-            return [_found(info) for info in found]
+            return [_found(library.ModelInfo(**{"siblings": None, **one})) for one in answer.json()]
         except (AttributeError, KeyError, TypeError) as error:
             raise ValueError("not an answer of the hub") from error
 

@@ -146,6 +146,19 @@ class _Came:
         return f"{what}: {self.size_bytes} of {self.file.size_bytes} bytes of '{name}' are kept. {again} to go on."
 
 
+def beginning(source: Source) -> Generator[bytes]:
+    """A file's bytes from its start, for as long as they are asked for. Closing it ends the transfer.
+
+    Raises:
+        HubUnavailable: the connection broke.
+        httpx2.HTTPError: as the library raises it, for `hub_errors` to translate.
+    """
+    try:
+        yield from _blocks(source, 0)
+    except _Broke as broke:
+        raise HubUnavailable(f"{source.host} cannot be reached. Try again.") from broke
+
+
 def matches_digest(path: Path, file: HubFile) -> bool:
     """Whether the bytes at `path` are the hub's. Reads all of them."""
     digest = _new_digest(file)

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any, cast
 
 from paddock.config import Settings
+from paddock.errors import ModelUnusable
 from paddock.hardware import Accelerator, Memory, find_accelerators, read_memory
 from paddock.models.catalog import Model
 from paddock.models.explaining import explain
+from paddock.models.facts import ModelFacts, Unusable, read_facts
 from paddock.models.fit import KvType
 from paddock.models.gguf import read_header
 from paddock.models.planner import Plan, Wish, plan
@@ -63,6 +67,30 @@ def fitting(model: Model, settings: Settings, question: Question) -> Answer:
     if settings.memory_budget_bytes:
         memory = replace(memory, available_bytes=min(memory.available_bytes, settings.memory_budget_bytes))
     return answered(model, settings, question, memory=memory, accelerators=find_accelerators(memory).accelerators)
+
+
+def foreseen(
+    model_id: str, files: Sequence[Path], projector: Path | None, settings: Settings, question: Question
+) -> Answer:
+    """Whether a model would fit of which only headers are here. Blocks, and raises, as `fitting` does."""
+    facts = read_facts(files[0])
+    if not isinstance(facts, ModelFacts):
+        raise ModelUnusable(facts.reason if isinstance(facts, Unusable) else f"'{model_id}' is no whole model.")
+    model = Model(
+        id=model_id,
+        path=files[0],
+        origin="pulled",
+        size_bytes=facts.size_bytes,
+        created_s=0,
+        architecture=facts.architecture,
+        quantisation=facts.quantisation,
+        parameter_count=facts.parameter_count,
+        trained_context_tokens=facts.trained_context_tokens,
+        has_chat_template=facts.has_chat_template,
+        task=facts.task,
+        projector_path=projector,
+    )
+    return fitting(model, settings, question)
 
 
 def answered(
