@@ -9,14 +9,14 @@ import shutil
 import subprocess
 import sys
 import zipfile
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 from urllib.request import Request, urlopen
 
-from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, expect, sync_playwright
 from playwright.sync_api import Request as Fetched
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -31,6 +31,8 @@ _FLAGS = [
     "--disable-sync",
 ]
 _AXE = ROOT / "web" / "node_modules" / "axe-core" / "axe.min.js"
+# A guard against hanging, not a measure of speed.
+_PATIENCE_MS = 20_000
 PHONE = {"width": 390, "height": 844}
 DESK = {"width": 1280, "height": 800}
 
@@ -99,10 +101,19 @@ class Served:
 
 
 @contextmanager
-def served(wheel: Path, home: Path, engine: Sequence[str] | None = None, **settings: Any) -> Generator[Served]:
-    """Paddock of the wheel on a port of its own; `engine` are words that start an engine in place of the real one."""
+def served(
+    wheel: Path,
+    home: Path,
+    engine: Sequence[str] | None = None,
+    environ: Mapping[str, str] | None = None,
+    **settings: Any,
+) -> Generator[Served]:
+    """Paddock of the wheel on a port of its own; `engine` are words that start an engine in place of the real one.
+
+    `environ` joins this program's own, such as the address of a hub.
+    """
     start = {"settings": {"port": 0, "scan_others": False, **settings}, "engine": list(engine) if engine else None}
-    environment = {**os.environ, "PYTHONPATH": str(wheel), "PADDOCK_HOME": str(home)}
+    environment = {**os.environ, "PYTHONPATH": str(wheel), "PADDOCK_HOME": str(home), **(environ or {})}
     words = [sys.executable, str(Path(__file__).with_name("serve.py")), json.dumps(start)]
     with subprocess.Popen(
         words, env=environment, cwd=home, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
@@ -121,6 +132,7 @@ def served(wheel: Path, home: Path, engine: Sequence[str] | None = None, **setti
 @contextmanager
 def browser() -> Generator[Browser]:
     """Chromium without a window."""
+    expect.set_options(timeout=_PATIENCE_MS)
     with sync_playwright() as play:
         opened = play.chromium.launch(executable_path=chromium(), args=_FLAGS)
         try:
@@ -187,7 +199,7 @@ def tab(opened: Browser, url: str, *, is_new: bool = False, **context: Any) -> G
     """A page in a fresh profile, in English, past its tour unless `is_new`; fails if anything was wrong with it."""
     settings: dict[str, Any] = {"viewport": DESK, "locale": "en-GB", **context}
     profile = opened.new_context(**settings)
-    profile.set_default_timeout(20_000)
+    profile.set_default_timeout(_PATIENCE_MS)
     if not is_new:
         kept = json.dumps({"state": {"isTourDone": True}, "version": 0})
         profile.add_init_script(
