@@ -1,17 +1,23 @@
 import { createRootRoute, createRoute, createRouter, lazyRouteComponent } from "@tanstack/react-router";
 import { Lost } from "./components/shell/lost";
 import { Shell } from "./components/shell/shell";
-import { ChatRoute } from "./routes/chat";
 
 const root = createRootRoute({ component: Shell, notFoundComponent: Lost });
 
-const chat = createRoute({ getParentRoute: () => root, path: "/", component: () => <ChatRoute id={null} /> });
+const chatting = () => import("./routes/chat");
+// Most come for the chat: it is under way before the rest has run.
+if (location.pathname === "/" || location.pathname.startsWith("/chat/"))
+  void chatting().catch(() => undefined);
+
+const chat = createRoute({
+  getParentRoute: () => root,
+  path: "/",
+  component: lazyRouteComponent(chatting, "NewChatRoute"),
+});
 const thread = createRoute({
   getParentRoute: () => root,
   path: "/chat/$id",
-  component: function Thread() {
-    return <ChatRoute id={thread.useParams().id} />;
-  },
+  component: lazyRouteComponent(chatting, "ChatRoute"),
 });
 /** The recording that is looked at. */
 function openedIn({ id }: Record<string, unknown>): { id?: string } {

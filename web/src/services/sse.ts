@@ -2,12 +2,15 @@
 export interface ServerEvent {
   event: string;
   data: string;
+  /** Where a lost stream goes on, where the event said so. */
+  id?: string;
 }
 
 /** Splits a stream of text into events, wherever its chunks were cut. Source: the HTML standard, server-sent events. */
 export class EventSplitter {
   private rest = "";
   private event = "";
+  private id: string | undefined;
   private data: string[] = [];
 
   /** The events that `text` completes. */
@@ -28,8 +31,11 @@ export class EventSplitter {
 
   private line(line: string, events: ServerEvent[]): void {
     if (line === "") {
-      if (this.data.length > 0) events.push({ event: this.event || "message", data: this.data.join("\n") });
+      const named = this.id === undefined ? {} : { id: this.id };
+      if (this.data.length > 0)
+        events.push({ event: this.event || "message", data: this.data.join("\n"), ...named });
       this.event = "";
+      this.id = undefined;
       this.data = [];
       return;
     }
@@ -37,6 +43,7 @@ export class EventSplitter {
     const name = colon < 0 ? line : line.slice(0, colon);
     const value = colon < 0 ? "" : line.slice(colon + 1).replace(/^ /, "");
     if (name === "event") this.event = value;
+    if (name === "id") this.id = value;
     if (name === "data") this.data.push(value);
   }
 }

@@ -1,0 +1,152 @@
+import { useNavigate } from "@tanstack/react-router";
+import { lazy, Suspense, useEffect, useState } from "react";
+import { isComposing } from "@/components/shell/shortcuts";
+import { Empty, Fault, Loading } from "@/components/ui/pieces";
+import { NEW, shownBranch, TEMPORARY, threadOf, useThreads } from "@/stores/chat";
+import { openThread } from "@/stores/chat-answers";
+import { recallDraft, type Typed, takeQueued, useDrafts } from "@/stores/chat-drafts";
+import { onChange } from "@/stores/chat-events";
+import { useChatPreferences } from "@/stores/chat-preferences";
+import { sendMessage, stopAnswers } from "@/stores/chat-send";
+import { useWords } from "@/words";
+import { Composer } from "./composer";
+import { ContextWarning } from "./context-meter";
+import { ChatHeader } from "./header";
+import { LiveRegion } from "./live-region";
+import { ModelPicker } from "./model-picker";
+import { preloadText } from "./text";
+import { ThreadView } from "./thread";
+import { useChatModels, useModel } from "./use-models";
+
+const Panel = lazy(() => import("./panel").then(({ Panel }) => ({ default: Panel })));
+
+/** A chat: its messages, the field to write in, and beside it how answers are made. */
+export function ChatPage({ chat, onTemporary }: { chat: string; onTemporary: (isOn: boolean) => void }) {
+  const t = useWords();
+  const navigate = useNavigate();
+  const load = useThreads((state) => state.threads[chat]?.load ?? "loading");
+  const fault = useThreads((state) => state.threads[chat]?.fault);
+  const isEmpty = useThreads((state) => Object.keys(state.threads[chat]?.messages ?? {}).length === 0);
+  const isGenerating = useThreads((state) =>
+    Object.values(state.threads[chat]?.messages ?? {}).some(({ status }) => status === "generating"),
+  );
+  const title = useThreads((state) => state.threads[chat]?.chat.title ?? null);
+  const isPanelShown = useChatPreferences((state) => state.isPanelShown);
+  const model = useModel(chat);
+  const { isHere, fault: unlisted } = useChatModels();
+  const [others, setOthers] = useState<string[]>([]);
+  const [edited, setEdited] = useState<string | null>(null);
+  const [sent, setSent] = useState(0);
+
+  useEffect(() => onChange(() => undefined), []);
+  useEffect(preloadText, []);
+  useEffect(() => {
+    const opened = chat === NEW || chat === TEMPORARY ? Promise.resolve() : openThread(chat);
+    void opened.then(() => recallDraft(chat));
+  }, [chat]);
+  useEffect(() => {
+    document.title = title ? `${title} – paddock` : "paddock";
+    return () => {
+      document.title = "paddock";
+    };
+  }, [title]);
+  useEffect(() => {
+    const pressed = (event: KeyboardEvent) => {
+      if (event.key !== "Escape" || event.defaultPrevented || isComposing(event)) return;
+      stopAnswers(chat);
+    };
+    addEventListener("keydown", pressed);
+    return () => removeEventListener("keydown", pressed);
+  }, [chat]);
+
+  const send = ({ text, attached }: Typed) => {
+    if (!model) return;
+    const files = attached.map(({ id, kind, name }) => ({ type: kind, attachment_id: id, name }) as const);
+    const parts = [...files, ...(text.trim() ? [{ type: "text", text } as const] : [])];
+    const made = sendMessage(chat, { parts, models: [model.id, ...others] });
+    setSent((count) => count + 1);
+    if (made !== chat) void navigate({ to: "/chat/$id", params: { id: made } });
+  };
+  useQueue(chat, isGenerating || model === null, send);
+  const editLast = () => {
+    const thread = threadOf(chat);
+    const last = shownBranch(thread).findLast((id) => thread.messages[id]?.role === "user");
+    if (last) setEdited(last);
+  };
+  const refusal =
+    load !== "ready"
+      ? t("state.loading")
+      : !model && isHere
+        ? t("chat.model.missing")
+        : !model && unlisted
+          ? t("chat.model.unlisted")
+          : null;
+  return (
+    <div className="flex h-full min-h-0">
+      <div className="flex min-w-0 flex-1 flex-col">
+        <ChatHeader chat={chat} isEmpty={isEmpty} onTemporary={onTemporary} />
+        {load === "failed" ? (
+          <div className="flex-1 p-6">
+            <Fault error={fault} onRetry={() => void openThread(chat, true)} />
+          </div>
+        ) : load === "missing" ? (
+          <div className="flex-1 p-6">
+            <Empty>{t("chat.missing")}</Empty>
+          </div>
+        ) : load === "loading" ? (
+          <div className="flex-1">
+            <Loading />
+          </div>
+        ) : isEmpty ? (
+          <Welcome isTemporary={chat === TEMPORARY} />
+        ) : (
+          <ThreadView chat={chat} edited={edited} onEdit={setEdited} sent={sent} />
+        )}
+        <ContextWarning chat={chat} />
+        <Composer
+          chat={chat}
+          isGenerating={isGenerating}
+          refusal={refusal}
+          onSend={send}
+          onStop={() => stopAnswers(chat)}
+          onEditLast={editLast}
+        >
+          <ModelPicker chat={chat} others={others} onOthers={setOthers} />
+        </Composer>
+        <LiveRegion chat={chat} isGenerating={isGenerating} />
+      </div>
+      {isPanelShown ? (
+        <Suspense>
+          <Panel chat={chat} />
+        </Suspense>
+      ) : null}
+    </div>
+  );
+}
+
+function Welcome({ isTemporary }: { isTemporary: boolean }) {
+  const t = useWords();
+  return (
+    <div className="flex min-h-0 flex-1 flex-col items-center justify-center gap-2 px-6 text-center">
+      <h1 className="text-2xl font-semibold tracking-tight">{t("chat.welcome")}</h1>
+      <p className="max-w-prose text-soft">
+        {t(isTemporary ? "chat.temporary.about" : "chat.welcome.about")}
+      </p>
+    </div>
+  );
+}
+
+/** Send what waits as soon as the answer before it is there; after a failure it goes on waiting. */
+function useQueue(chat: string, isBusy: boolean, send: (typed: Typed) => void): void {
+  const isWaiting = useDrafts((state) => state.queued[chat] !== undefined);
+  const isReady = useThreads((state) => state.threads[chat]?.load === "ready");
+  // biome-ignore lint/correctness/useExhaustiveDependencies: sent once, when the answer ends
+  useEffect(() => {
+    if (!isWaiting || isBusy || !isReady) return;
+    const thread = threadOf(chat);
+    const last = thread.messages[shownBranch(thread).at(-1) ?? ""];
+    if (!last || last.status === "failed" || thread.unsent[last.id]) return;
+    const waiting = takeQueued(chat);
+    if (waiting) send(waiting);
+  }, [isWaiting, isBusy, isReady]);
+}

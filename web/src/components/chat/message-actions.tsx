@@ -1,0 +1,110 @@
+import { useNavigate } from "@tanstack/react-router";
+import {
+  ChevronLeft,
+  ChevronRight,
+  Ellipsis,
+  FileCode,
+  GitFork,
+  Pencil,
+  Play,
+  RefreshCw,
+  Trash2,
+} from "lucide-react";
+import { IconButton } from "@/components/ui/button";
+import { Menu, type MenuEntry } from "@/components/ui/menu";
+import { CopyButton } from "@/components/ui/pieces";
+import type { Message } from "@/services/chat-shapes";
+import { isKept, TEMPORARY, useThreads } from "@/stores/chat";
+import { continueAnswer, regenerate } from "@/stores/chat-send";
+import { siblings, textOf } from "@/stores/chat-tree";
+import { deleteMessage, forkChat, showBranch } from "@/stores/chat-tree-deeds";
+import { useWords } from "@/words";
+import { useModel } from "./use-models";
+
+interface Props {
+  chat: string;
+  message: Message;
+  onEdit: () => void;
+  onPrompt: () => void;
+}
+
+/** What can be done about a message. Always in view: a finger cannot hover. */
+export function MessageActions({ chat, message, onEdit, onPrompt }: Props) {
+  const t = useWords();
+  const navigate = useNavigate();
+  const model = useModel(chat);
+  const beside = useThreads((state) => siblings(state.threads[chat]?.messages ?? {}, message.id).join(" "));
+  const isMaking = message.status === "generating";
+  const isUser = message.role === "user";
+  const kept = isKept(chat);
+  const fork = () =>
+    void forkChat(chat, message.id).then((id) => (id ? navigate({ to: "/chat/$id", params: { id } }) : null));
+  const remove = () =>
+    void deleteMessage(chat, message.id, { done: t("chat.deleted.message"), undo: t("act.undo") });
+  const entries: (MenuEntry | null)[] = [];
+  if (!isUser && kept && !isMaking && message.content.length > 0)
+    entries.push({
+      label: t("chat.continue"),
+      icon: <Play />,
+      run: () => void continueAnswer(chat, message.id),
+    });
+  if (kept) entries.push({ label: t("chat.fork"), icon: <GitFork />, run: fork, isDisabled: isMaking });
+  if (!isUser) entries.push({ label: t("chat.prompt"), icon: <FileCode />, run: onPrompt });
+  if (entries.length > 0) entries.push(null);
+  entries.push({ label: t("act.delete"), icon: <Trash2 />, run: remove, isDangerous: true });
+  return (
+    <div className="mt-1 -mx-2 flex min-h-9 flex-wrap items-center text-soft">
+      <Beside chat={chat} id={message.id} ids={beside.split(" ")} />
+      {isMaking ? null : (
+        <>
+          <CopyButton text={() => textOf(message.content)} label={t("chat.copy")} />
+          {chat === TEMPORARY && !isUser ? null : (
+            <IconButton label={t("chat.edit")} onClick={onEdit}>
+              <Pencil />
+            </IconButton>
+          )}
+          {isUser ? null : (
+            <IconButton
+              label={t("chat.regenerate")}
+              onClick={() => void regenerate(chat, message.id, model?.id ?? message.model ?? "")}
+            >
+              <RefreshCw />
+            </IconButton>
+          )}
+          <Menu
+            trigger={
+              <IconButton label={t("act.more")}>
+                <Ellipsis />
+              </IconButton>
+            }
+            entries={entries}
+          />
+        </>
+      )}
+    </div>
+  );
+}
+
+/** Which of the messages in this place is shown, and how the others are reached. */
+function Beside({ chat, id, ids }: { chat: string; id: string; ids: string[] }) {
+  const t = useWords();
+  if (ids.length < 2) return null;
+  const at = ids.indexOf(id);
+  const go = (place: number) => {
+    const next = ids[place];
+    if (next) showBranch(chat, next);
+  };
+  return (
+    <fieldset className="flex items-center text-sm" aria-label={t("chat.branches")}>
+      <IconButton label={t("chat.branch.before")} disabled={at === 0} onClick={() => go(at - 1)}>
+        <ChevronLeft className="rtl:rotate-180" />
+      </IconButton>
+      <span data-branch className="tabular-nums">
+        {t("chat.branch", { n: at + 1, all: ids.length })}
+      </span>
+      <IconButton label={t("chat.branch.after")} disabled={at === ids.length - 1} onClick={() => go(at + 1)}>
+        <ChevronRight className="rtl:rotate-180" />
+      </IconButton>
+    </fieldset>
+  );
+}

@@ -1,0 +1,3 @@
+export function PanelContent(_: { chat: string }) {
+  return null;
+}

@@ -1,0 +1,42 @@
+import { type ComponentType, useEffect, useState } from "react";
+
+type Rich = ComponentType<{ text: string; isLive: boolean }>;
+let loaded: Rich | null = null;
+let loading: Promise<void> | null = null;
+
+function load(): Promise<void> {
+  loading ??= import("./rich-text").then(
+    ({ RichText }) => {
+      loaded = RichText;
+    },
+    () => {
+      // It is tried again with the next text; until then there are plain words.
+      loading = null;
+    },
+  );
+  return loading;
+}
+
+/** Have the part of the page that shows Markdown here before it is needed. */
+export function preloadText(): void {
+  const soon = window.requestIdleCallback ?? ((run: () => void) => setTimeout(run, 200));
+  soon(() => void load());
+}
+
+/** A text of a message, plain until the part that shows Markdown is here. */
+export function Text({ text, isLive = false }: { text: string; isLive?: boolean }) {
+  const [Loaded, setLoaded] = useState<Rich | null>(() => loaded);
+  useEffect(() => {
+    let isHere = true;
+    if (!Loaded) void load().then(() => isHere && setLoaded(() => loaded));
+    return () => {
+      isHere = false;
+    };
+  }, [Loaded]);
+  if (Loaded) return <Loaded text={text} isLive={isLive} />;
+  return (
+    <div dir="auto" className="break-words whitespace-pre-wrap">
+      {text}
+    </div>
+  );
+}
