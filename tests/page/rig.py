@@ -187,7 +187,7 @@ class Tab:
 
     def _said(self, message: ConsoleMessage) -> None:
         if message.type == "error" and not any(re.search(words, message.text) for words in self.expected):
-            self.faults.append(f"console: {message.text}")
+            self.faults.append(f"console: {message.text} {message.location['url']}")
 
     def _asked(self, request: Fetched) -> None:
         if not request.url.startswith((self.url, "data:", "blob:")):

@@ -296,6 +296,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/clients": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What each client needs to be pointed here. */
+        get: operations["get /api/clients"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/copy": {
         parameters: {
             query?: never;
@@ -700,6 +717,41 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/keys": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The keys, never their text. */
+        get: operations["get /api/keys"];
+        put?: never;
+        /** Make a key, and show it once. */
+        post: operations["post /api/keys"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/keys/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** Let a key in no longer. */
+        delete: operations["delete /api/keys/{id}"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/models": {
         parameters: {
             query?: never;
@@ -1031,10 +1083,29 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
+        /** The newest 200 recordings, without their parts. */
         get: operations["get /api/requests"];
         put?: never;
         post?: never;
+        /** Remove every recording. */
         delete: operations["delete /api/requests"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/requests/recording": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Record every request from now on, or no longer. */
+        post: operations["post /api/requests/recording"];
+        delete?: never;
         options?: never;
         head?: never;
         patch?: never;
@@ -1047,7 +1118,42 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
+        /** One recording. */
         get: operations["get /api/requests/{id}"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/requests/{id}/case": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** It as a test case: two lines of JSON. */
+        get: operations["get /api/requests/{id}/case"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/requests/{id}/curl": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** A command that sends it again. */
+        get: operations["get /api/requests/{id}/curl"];
         put?: never;
         post?: never;
         delete?: never;
@@ -2153,6 +2259,52 @@ export interface components {
             updated_s: number;
         };
         /**
+         * ClientList
+         * @description What every client needs to be pointed at `url` and `model`.
+         */
+        ClientList: {
+            /** Context Length */
+            context_length: number;
+            /** Data */
+            data: components["schemas"]["ClientShape"][];
+            /** Model */
+            model: string;
+            /** Needs Key */
+            needs_key: boolean;
+            /**
+             * Object
+             * @constant
+             */
+            object: "list";
+            /** Url */
+            url: string;
+        };
+        /**
+         * ClientShape
+         * @description What one client needs. `prompt_tokens` is how long its first prompt is; 0 if short.
+         */
+        ClientShape: {
+            /** Client */
+            client: string;
+            /** Command */
+            command: string;
+            /** Environment */
+            environment: {
+                [key: string]: string;
+            };
+            file: components["schemas"]["FileShape"] | null;
+            /** Install */
+            install: string | null;
+            /** Note */
+            note: string;
+            /** Program */
+            program: string | null;
+            /** Prompt Tokens */
+            prompt_tokens: number;
+            /** Title */
+            title: string;
+        };
+        /**
          * CompletionRequest
          * @description `POST /v1/completions`. The prompt's form (text, tokens, lists of them) is the engine's to judge.
          */
@@ -2238,6 +2390,14 @@ export interface components {
             top_p: number | null;
         } & {
             [key: string]: unknown;
+        };
+        /**
+         * Curl
+         * @description A command.
+         */
+        Curl: {
+            /** Curl */
+            curl: string;
         };
         /**
          * Deleted
@@ -2346,6 +2506,16 @@ export interface components {
             param: string | null;
             /** Type */
             type: string;
+        };
+        /**
+         * FileShape
+         * @description A client's file: where it lies in a person's home, and what it should say where there was none.
+         */
+        FileShape: {
+            /** Path */
+            path: string;
+            /** Text */
+            text: string;
         };
         /**
          * Folder
@@ -2476,6 +2646,90 @@ export interface components {
             type: "image";
         };
         /**
+         * KeyList
+         * @description `GET /api/keys`. `can_change` tells whether whoever asks may make and revoke keys.
+         */
+        KeyList: {
+            /** Can Change */
+            can_change: boolean;
+            /** Data */
+            data: components["schemas"]["KeyShape"][];
+            /**
+             * Object
+             * @constant
+             */
+            object: "list";
+        };
+        /**
+         * KeyRequest
+         * @description `POST /api/keys`. The bounds are those of `paddock keys create`.
+         */
+        KeyRequest: {
+            /**
+             * Expires Days
+             * @default null
+             */
+            expires_days: number | null;
+            /**
+             * Name
+             * @default
+             */
+            name: string;
+            /**
+             * Record
+             * @default false
+             */
+            record: boolean;
+        };
+        /**
+         * KeyRevoked
+         * @description `DELETE /api/keys/{id}`.
+         */
+        KeyRevoked: {
+            /** Id */
+            id: string;
+            /**
+             * Object
+             * @constant
+             */
+            object: "key";
+            /**
+             * Revoked
+             * @constant
+             */
+            revoked: true;
+        };
+        /**
+         * KeyShape
+         * @description A key as it is known. Times are seconds since 1970.
+         */
+        KeyShape: {
+            /** Created */
+            created: number;
+            /** Ends With */
+            ends_with: string;
+            /** Expires */
+            expires: number | null;
+            /** Id */
+            id: string;
+            /** Last Used */
+            last_used: number | null;
+            /** Name */
+            name: string;
+            /**
+             * Object
+             * @constant
+             */
+            object: "key";
+            /** Recorded */
+            recorded: boolean;
+            /**
+             * State
+             * @enum {string}
+             */
+            state: "valid" | "expired" | "revoked";
+        };
+        /**
          * Message
          * @description One message. Context `{"lenient": True}` allows what `protocol/normalize.py` names.
          */
@@ -2566,6 +2820,59 @@ export interface components {
             revision: number | null;
         };
         /**
+         * NewKey
+         * @description A key that was just made, with its text.
+         */
+        NewKey: {
+            /** Created */
+            created: number;
+            /** Ends With */
+            ends_with: string;
+            /** Expires */
+            expires: number | null;
+            /** Id */
+            id: string;
+            /** Key */
+            key: string;
+            /** Last Used */
+            last_used: number | null;
+            /** Name */
+            name: string;
+            /**
+             * Object
+             * @constant
+             */
+            object: "key";
+            /** Recorded */
+            recorded: boolean;
+            /**
+             * State
+             * @enum {string}
+             */
+            state: "valid" | "expired" | "revoked";
+        };
+        /**
+         * OpenShape
+         * @description A request that is being answered. `model` is left out where none was named, or its body is still coming.
+         */
+        OpenShape: {
+            /** Created S */
+            created_s: number;
+            /** Id */
+            id: string;
+            /** Method */
+            method: string;
+            /**
+             * Model
+             * @default null
+             */
+            model: string | null;
+            /** Path */
+            path: string;
+            /** Request Id */
+            request_id: string;
+        };
+        /**
          * Preset
          * @description Settings under a name.
          */
@@ -2642,6 +2949,136 @@ export interface components {
              * @enum {string}
              */
             type: "reasoning";
+        };
+        /**
+         * Recording
+         * @description Whether every request is recorded.
+         */
+        Recording: {
+            /** Recording */
+            recording: boolean;
+        };
+        /**
+         * RecordingHead
+         * @description A recording without its parts. `times_ms` and `size_bytes` are by part.
+         */
+        RecordingHead: {
+            /** Created S */
+            created_s: number;
+            /** Cut */
+            cut: string[];
+            /** Id */
+            id: string;
+            /** Method */
+            method: string;
+            /**
+             * Model
+             * @default null
+             */
+            model: string | null;
+            /** Notes */
+            notes: {
+                [key: string]: string;
+            };
+            /** Path */
+            path: string;
+            /** Request Id */
+            request_id: string;
+            /** Size Bytes */
+            size_bytes: {
+                [key: string]: number;
+            };
+            /** Status */
+            status: number;
+            /** Times Ms */
+            times_ms: {
+                [key: string]: number;
+            };
+            /** Upstream Path */
+            upstream_path: string;
+        };
+        /**
+         * RecordingList
+         * @description `GET /api/requests`. `recording` tells whether every request is recorded, `can_change` who may turn that.
+         */
+        RecordingList: {
+            /** Can Change */
+            can_change: boolean;
+            /** Data */
+            data: components["schemas"]["RecordingHead"][];
+            /**
+             * Object
+             * @constant
+             */
+            object: "list";
+            /** Open */
+            open: components["schemas"]["OpenShape"][];
+            /** Recording */
+            recording: boolean;
+        };
+        /**
+         * RecordingRequest
+         * @description `POST /api/requests/recording`.
+         */
+        RecordingRequest: {
+            /** On */
+            on: boolean;
+        };
+        /**
+         * RecordingShape
+         * @description A recording. `headers` are pairs of a name and a value.
+         */
+        RecordingShape: {
+            /** Created S */
+            created_s: number;
+            /** Cut */
+            cut: string[];
+            /** Headers */
+            headers: [
+                string,
+                string
+            ][];
+            /** Id */
+            id: string;
+            /** Method */
+            method: string;
+            /**
+             * Model
+             * @default null
+             */
+            model: string | null;
+            /** Notes */
+            notes: {
+                [key: string]: string;
+            };
+            /** Path */
+            path: string;
+            /** Request Id */
+            request_id: string;
+            /** Sections */
+            sections: {
+                [key: string]: string;
+            };
+            /** Size Bytes */
+            size_bytes: {
+                [key: string]: number;
+            };
+            /** Status */
+            status: number;
+            /** Times Ms */
+            times_ms: {
+                [key: string]: number;
+            };
+            /** Upstream Path */
+            upstream_path: string;
+        };
+        /**
+         * Removed
+         * @description How many recordings were removed.
+         */
+        Removed: {
+            /** Removed */
+            removed: number;
         };
         /**
          * Restorable
@@ -3587,6 +4024,37 @@ export interface operations {
             };
         };
     };
+    "get /api/clients": {
+        parameters: {
+            query?: {
+                model?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description What each client needs to be pointed here. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ClientList"];
+                };
+            };
+            /** @description An error. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
     "post /api/copy": {
         parameters: {
             query?: never;
@@ -4253,6 +4721,108 @@ export interface operations {
             };
         };
     };
+    "get /api/keys": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The keys, never their text. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["KeyList"];
+                };
+            };
+            /** @description An error. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    "post /api/keys": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["KeyRequest"];
+            };
+        };
+        responses: {
+            /** @description Make a key, and show it once. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["NewKey"];
+                };
+            };
+            /** @description Make a key, and show it once. */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["NewKey"];
+                };
+            };
+            /** @description An error. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    "delete /api/keys/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Let a key in no longer. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["KeyRevoked"];
+                };
+            };
+            /** @description An error. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
     "get /api/models": {
         parameters: {
             query?: never;
@@ -4795,12 +5365,23 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description The answer, or an error in the shape of the route's dialect. */
+            /** @description The newest 200 recordings, without their parts. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RecordingList"];
+                };
+            };
+            /** @description An error. */
             default: {
                 headers: {
                     [name: string]: unknown;
                 };
-                content?: never;
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
             };
         };
     };
@@ -4813,12 +5394,56 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description The answer, or an error in the shape of the route's dialect. */
+            /** @description Remove every recording. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Removed"];
+                };
+            };
+            /** @description An error. */
             default: {
                 headers: {
                     [name: string]: unknown;
                 };
-                content?: never;
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    "post /api/requests/recording": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RecordingRequest"];
+            };
+        };
+        responses: {
+            /** @description Record every request from now on, or no longer. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Recording"];
+                };
+            };
+            /** @description An error. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
             };
         };
     };
@@ -4833,12 +5458,85 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description The answer, or an error in the shape of the route's dialect. */
+            /** @description One recording. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RecordingShape"];
+                };
+            };
+            /** @description An error. */
             default: {
                 headers: {
                     [name: string]: unknown;
                 };
-                content?: never;
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    "get /api/requests/{id}/case": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It as a test case: two lines of JSON. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/jsonl": string;
+                };
+            };
+            /** @description An error. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    "get /api/requests/{id}/curl": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A command that sends it again. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Curl"];
+                };
+            };
+            /** @description An error. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
             };
         };
     };

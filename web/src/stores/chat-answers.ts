@@ -1,7 +1,8 @@
 import { create } from "zustand";
+import { AnswerReader, ENDINGS } from "@/services/answer-reader";
 import { Refused } from "@/services/api";
 import type { Message, Part } from "@/services/chat-shapes";
-import { AnswerReader, ENDINGS, pause, watch } from "@/services/chat-streams";
+import { pause, watch } from "@/services/chat-streams";
 import { messages } from "@/services/chats";
 import { loadThread, putMessage, setThread, threadOf } from "./chat";
 import { without } from "./chat-tree";
@@ -90,12 +91,22 @@ async function readToEnd(message: Message): Promise<void> {
         if (ENDINGS.includes(event.type)) return;
       }
     } catch (error) {
-      // A response that is not there tells nothing more; the message does.
-      if (error instanceof Refused && error.status >= 400 && error.status < 500 && error.status !== 429)
-        return;
+      // A response that is not there, or not yet, tells nothing; the message does.
+      const isRefused = error instanceof Refused && error.status >= 400 && error.status < 500;
+      if (isRefused && (await isElsewhere(message))) return;
     }
     show(message.id, () => liveOf(reader, true));
     await pause(wait_ms);
+  }
+}
+
+/** Whether a message is over, gone, or made by another response. */
+async function isElsewhere(message: Message): Promise<boolean> {
+  try {
+    const { status, response_id } = await messages.get(message.chat_id, message.id);
+    return status !== "generating" || response_id !== message.response_id;
+  } catch (error) {
+    return error instanceof Refused && error.status === 404;
   }
 }
 

@@ -1,6 +1,7 @@
+import { AnswerReader, ENDINGS, type ResponseEvent } from "@/services/answer-reader";
 import { Refused } from "@/services/api";
 import type { Message, Settings } from "@/services/chat-shapes";
-import { AnswerReader, ENDINGS, type ResponseEvent, respond } from "@/services/chat-streams";
+import { respond } from "@/services/chat-streams";
 import { attachments } from "@/services/chats";
 import { putMessage, TEMPORARY, threadOf } from "./chat";
 import { hide, liveOf, show } from "./chat-answers";

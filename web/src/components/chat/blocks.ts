@@ -68,7 +68,7 @@ export function withMath(text: string): string {
 function mathIn(text: string): string {
   return dollars(
     text
-      .replace(/\\\[([\s\S]+?)\\\]/g, (_, inner: string) => `$$$$${inner}$$$$`)
+      .replace(/\\\[([\s\S]+?)\\\]/g, (_, inner: string) => `$$${inner}$$`)
       .replace(/\\\(([\s\S]+?)\\\)/g, (_, inner: string) => `$${inner.trim()}$`),
   ).replace(/^([ \t]*)\$\$[ \t]*(\S[^$\n]*?|[^$\n]*\n[^$]*?)[ \t]*\$\$[ \t]*([.,;:]?)[ \t]*$/gm, display);
 }

@@ -16,7 +16,7 @@ import { LiveRegion } from "./live-region";
 import { ModelPicker } from "./model-picker";
 import { preloadText } from "./text";
 import { ThreadView } from "./thread";
-import { useChatModels, useModel } from "./use-models";
+import { AnsweringModel, useChatModels, useModel } from "./use-models";
 
 const Panel = lazy(() => import("./panel").then(({ Panel }) => ({ default: Panel })));
 
@@ -33,7 +33,7 @@ export function ChatPage({ chat, onTemporary }: { chat: string; onTemporary: (is
   const title = useThreads((state) => state.threads[chat]?.chat.title ?? null);
   const isPanelShown = useChatPreferences((state) => state.isPanelShown);
   const model = useModel(chat);
-  const { isHere, fault: unlisted } = useChatModels();
+  const { isHere, fault: unlisted } = useChatModels(true);
   const [others, setOthers] = useState<string[]>([]);
   const [edited, setEdited] = useState<string | null>(null);
   const [sent, setSent] = useState(0);
@@ -100,7 +100,9 @@ export function ChatPage({ chat, onTemporary }: { chat: string; onTemporary: (is
         ) : isEmpty ? (
           <Welcome isTemporary={chat === TEMPORARY} />
         ) : (
-          <ThreadView chat={chat} edited={edited} onEdit={setEdited} sent={sent} />
+          <AnsweringModel value={model?.id ?? null}>
+            <ThreadView chat={chat} edited={edited} onEdit={setEdited} sent={sent} />
+          </AnsweringModel>
         )}
         <ContextWarning chat={chat} />
         <Composer

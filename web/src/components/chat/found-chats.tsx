@@ -36,14 +36,14 @@ export function FoundChats({ asked, onGone }: { asked: string; onGone: () => voi
   return (
     <Command.Group
       heading={t("shell.palette.chats")}
-      forceMount
       className="[&_[cmdk-group-heading]]:px-3 [&_[cmdk-group-heading]]:py-1 [&_[cmdk-group-heading]]:text-xs [&_[cmdk-group-heading]]:text-soft"
     >
       {hits.map((hit) => (
         <Command.Item
           key={`${hit.chat_id} ${hit.message_id}`}
           value={`${hit.chat_id} ${hit.message_id}`}
-          forceMount
+          // The server found it by these words; the palette's own filter would not.
+          keywords={[asked]}
           onSelect={() => go(hit)}
           className="flex min-h-9 cursor-pointer flex-col justify-center rounded-lg px-3 py-1 text-sm data-[selected=true]:bg-tint"
         >

@@ -10,6 +10,7 @@ import {
   RefreshCw,
   Trash2,
 } from "lucide-react";
+import { useContext } from "react";
 import { IconButton } from "@/components/ui/button";
 import { Menu, type MenuEntry } from "@/components/ui/menu";
 import { CopyButton } from "@/components/ui/pieces";
@@ -19,7 +20,7 @@ import { continueAnswer, regenerate } from "@/stores/chat-send";
 import { siblings, textOf } from "@/stores/chat-tree";
 import { deleteMessage, forkChat, showBranch } from "@/stores/chat-tree-deeds";
 import { useWords } from "@/words";
-import { useModel } from "./use-models";
+import { AnsweringModel } from "./use-models";
 
 interface Props {
   chat: string;
@@ -32,7 +33,7 @@ interface Props {
 export function MessageActions({ chat, message, onEdit, onPrompt }: Props) {
   const t = useWords();
   const navigate = useNavigate();
-  const model = useModel(chat);
+  const model = useContext(AnsweringModel);
   const beside = useThreads((state) => siblings(state.threads[chat]?.messages ?? {}, message.id).join(" "));
   const isMaking = message.status === "generating";
   const isUser = message.role === "user";
@@ -66,7 +67,7 @@ export function MessageActions({ chat, message, onEdit, onPrompt }: Props) {
           {isUser ? null : (
             <IconButton
               label={t("chat.regenerate")}
-              onClick={() => void regenerate(chat, message.id, model?.id ?? message.model ?? "")}
+              onClick={() => void regenerate(chat, message.id, model ?? message.model ?? "")}
             >
               <RefreshCw />
             </IconButton>

@@ -1,4 +1,4 @@
-import { useEffect, useRef, useState } from "react";
+import { useContext, useEffect, useRef, useState } from "react";
 import { isComposing } from "@/components/shell/shortcuts";
 import { Button } from "@/components/ui/button";
 import type { Message } from "@/services/chat-shapes";
@@ -6,12 +6,12 @@ import { sendMessage } from "@/stores/chat-send";
 import { textOf } from "@/stores/chat-tree";
 import { editAnswer, withText } from "@/stores/chat-tree-deeds";
 import { useWords } from "@/words";
-import { useModel } from "./use-models";
+import { AnsweringModel } from "./use-models";
 
 /** The text of a message as a field. A message of the user gets a sibling that is answered; an answer changes in place. */
 export function EditMessage({ message, onDone }: { message: Message; onDone: () => void }) {
   const t = useWords();
-  const model = useModel(message.chat_id);
+  const model = useContext(AnsweringModel);
   const field = useRef<HTMLTextAreaElement>(null);
   const [text, setText] = useState(() => textOf(message.content));
   const isUser = message.role === "user";
@@ -28,7 +28,7 @@ export function EditMessage({ message, onDone }: { message: Message; onDone: () 
     if (!canSave) return;
     const parts = withText(message.content, text);
     if (!isUser) void editAnswer(message, parts);
-    else if (model) sendMessage(message.chat_id, { parts, parent: message.parent_id, models: [model.id] });
+    else if (model) sendMessage(message.chat_id, { parts, parent: message.parent_id, models: [model] });
     onDone();
   };
   return (

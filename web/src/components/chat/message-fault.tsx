@@ -1,18 +1,21 @@
+import { type ReactNode, useContext } from "react";
 import { Button } from "@/components/ui/button";
 import type { Message } from "@/services/chat-shapes";
 import { TEMPORARY, useThreads } from "@/stores/chat";
 import { askAgain, continueAnswer, regenerate } from "@/stores/chat-send";
 import { children } from "@/stores/chat-tree";
 import { type Key, useWords } from "@/words";
-import { useModel } from "./use-models";
+import { AnsweringModel } from "./use-models";
 
 const ADVICE: Record<string, Key> = {
   context_length_exceeded: "chat.fault.context",
   engine_unreachable: "chat.fault.engine",
-  engine_lost: "chat.fault.engine",
+  engine_failed_to_start: "chat.fault.engine",
   server_error: "chat.fault.engine",
   model_not_found: "chat.fault.model",
-  insufficient_memory: "chat.fault.memory",
+  model_unusable: "chat.fault.model",
+  model_too_large: "chat.fault.memory",
+  engine_unavailable: "chat.fault.memory",
 };
 
 interface Props {
@@ -24,7 +27,7 @@ interface Props {
 /** What went wrong with a message or kept it from its end, and what can be done about it. */
 export function MessageFault({ chat, message, isLast }: Props) {
   const t = useWords();
-  const model = useModel(chat);
+  const model = useContext(AnsweringModel);
   const unsent = useThreads((state) => state.threads[chat]?.unsent[message.id]);
   const isUnanswered = useThreads((state) => {
     const thread = state.threads[chat];
@@ -32,8 +35,8 @@ export function MessageFault({ chat, message, isLast }: Props) {
       message.role === "user" && isLast && thread !== undefined && !children(thread.messages).has(message.id)
     );
   });
-  const again = () => model && askAgain(chat, message.id, [model.id]);
-  const anew = () => void regenerate(chat, message.id, message.model ?? model?.id ?? "");
+  const again = () => model && askAgain(chat, message.id, [model]);
+  const anew = () => void regenerate(chat, message.id, message.model ?? model ?? "");
   const goOn = () => void continueAnswer(chat, message.id);
   if (unsent) {
     const said = unsent instanceof Error ? unsent.message : String(unsent);
@@ -77,7 +80,7 @@ function Told({
 }: {
   words: string;
   advice?: string | undefined;
-  children: React.ReactNode;
+  children: ReactNode;
 }) {
   return (
     <div

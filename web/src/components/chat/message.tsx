@@ -58,12 +58,14 @@ export const ChatMessage = memo(function ChatMessage({ chat, id, isLast, isEdite
         </div>
       )}
       <MessageFault chat={chat} message={message} isLast={isLast} />
-      <MessageActions
-        chat={chat}
-        message={message}
-        onEdit={() => onEdit(id)}
-        onPrompt={() => setPromptShown(true)}
-      />
+      {isEdited ? null : (
+        <MessageActions
+          chat={chat}
+          message={message}
+          onEdit={() => onEdit(id)}
+          onPrompt={() => setPromptShown(true)}
+        />
+      )}
       {isPromptShown ? (
         <Suspense>
           <Prompt message={message} onClose={() => setPromptShown(false)} />

@@ -29,7 +29,7 @@ export function ModelPicker({ chat, others, onOthers }: Props) {
     onOthers(isChosen ? [...others, id].slice(0, MOST - 1) : others.filter((one) => one !== id));
   const more = others.length > 0 ? ` + ${others.length}` : "";
   return (
-    <DropdownMenu.Root>
+    <DropdownMenu.Root modal={false}>
       <DropdownMenu.Trigger
         data-model-picker
         className="flex min-h-9 max-w-56 min-w-0 items-center gap-1 rounded-lg px-2 text-sm text-soft hover:bg-sunken hover:text-ink coarse:min-h-11"

@@ -2,9 +2,11 @@ import { useLocation } from "@tanstack/react-router";
 import { ArrowDown } from "lucide-react";
 import { type ReactNode, useEffect, useLayoutEffect, useMemo, useRef, useState } from "react";
 import { Button } from "@/components/ui/button";
+import { joined } from "@/components/ui/joined";
 import { shownBranch, useThreads } from "@/stores/chat";
 import { showBranch } from "@/stores/chat-tree-deeds";
 import { useWords } from "@/words";
+import { Comparison, useCompared } from "./comparison";
 import { ChatMessage } from "./message";
 import { usePinned } from "./use-pinned";
 
@@ -29,6 +31,7 @@ export function ThreadView({ chat, edited, onEdit, sent, children: foot }: Props
   const leaf = thread?.chat.leaf_id;
   // biome-ignore lint/correctness/useExhaustiveDependencies: a branch is made of these two alone
   const ids = useMemo(() => (thread ? shownBranch(thread) : []), [messages, leaf]);
+  const compared = useCompared(chat, ids.at(-1));
   const box = useRef<HTMLDivElement>(null);
   // Where the window ends; null is the newest message, however many come.
   const [until, setUntil] = useState<number | null>(null);
@@ -82,20 +85,38 @@ export function ThreadView({ chat, edited, onEdit, sent, children: foot }: Props
         aria-label={t("chat.thread")}
         className="h-full overflow-y-auto"
       >
-        <div className="mx-auto flex min-h-full w-full max-w-3xl flex-col px-4 pt-4 pb-6 sm:px-6">
+        <div
+          className={joined(
+            "mx-auto flex min-h-full w-full flex-col px-4 pt-4 pb-6 sm:px-6",
+            compared.length > 0 ? "max-w-6xl" : "max-w-3xl",
+          )}
+        >
           {start > 0 ? (
             <Edge box={box} key={`from-${start}`} label={t("chat.earlier")} onNear={() => move(end - STEP)} />
           ) : null}
-          {ids.slice(start, end).map((id, place) => (
-            <ChatMessage
-              key={id}
-              chat={chat}
-              id={id}
-              isLast={start + place === ids.length - 1}
-              isEdited={edited === id}
-              onEdit={onEdit}
-            />
-          ))}
+          {ids
+            .slice(start, end)
+            .map((id, place) =>
+              compared.includes(id) ? (
+                <Comparison
+                  key="compared"
+                  chat={chat}
+                  ids={compared}
+                  shown={id}
+                  edited={edited}
+                  onEdit={onEdit}
+                />
+              ) : (
+                <ChatMessage
+                  key={id}
+                  chat={chat}
+                  id={id}
+                  isLast={start + place === ids.length - 1}
+                  isEdited={edited === id}
+                  onEdit={onEdit}
+                />
+              ),
+            )}
           {end < ids.length ? (
             <Edge box={box} key={`to-${end}`} label={t("chat.later")} onNear={() => move(end + STEP)} />
           ) : null}

@@ -1,4 +1,5 @@
 import { useQuery } from "@tanstack/react-query";
+import { createContext } from "react";
 import { type ListedModel, listedModels } from "@/services/models";
 import { threadOf, useThreads } from "@/stores/chat";
 import { useChatPreferences } from "@/stores/chat-preferences";
@@ -13,12 +14,17 @@ export interface ChatModel extends ListedModel {
   remote?: { name: string };
 }
 
-/** The models that can be talked to. */
-export function useChatModels(): { models: ChatModel[]; isHere: boolean; fault: unknown; again: () => void } {
-  const { data, error, refetch } = useQuery({ ...listedModels, refetchInterval: 15_000 });
+const READ_EACH_MS = 15_000;
+
+/** The id of the model that answers next, for the messages of a chat: many ask, and one looks it up. */
+export const AnsweringModel = createContext<string | null>(null);
+
+/** The models that can be talked to. One place of the page keeps watching them: what is loaded changes. */
+export function useChatModels(isWatching = false): { models: ChatModel[]; isHere: boolean; fault: unknown } {
+  const { data, error } = useQuery({ ...listedModels, refetchInterval: isWatching ? READ_EACH_MS : false });
   const all = (data ?? []) as ChatModel[];
   const models = all.filter(({ capabilities }) => !capabilities || capabilities.includes("chat"));
-  return { models, isHere: data !== undefined, fault: error, again: () => void refetch() };
+  return { models, isHere: data !== undefined, fault: error };
 }
 
 /** The model that answers next in a chat: its own, else the one chosen last, else one that is loaded. */

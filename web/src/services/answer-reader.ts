@@ -1,0 +1,85 @@
+import type { Part } from "./chat-shapes";
+
+/** The items of a response, as an event brings them. */
+interface Item {
+  type: string;
+  call_id?: string;
+  name?: string;
+  arguments?: string;
+  duration_s?: number | null;
+  content?: { text?: string }[];
+}
+
+export interface ResponseEvent {
+  type: string;
+  sequence_number: number;
+  delta?: string;
+  item?: Item;
+  response?: {
+    id: string;
+    status: string;
+    error?: { code: string; message: string } | null;
+    usage?: {
+      input_tokens: number;
+      output_tokens: number;
+      total_tokens: number;
+      input_tokens_details?: { cached_tokens?: number };
+    } | null;
+    timings?: Record<string, number | null>;
+  };
+}
+
+export const ENDINGS = ["response.completed", "response.incomplete", "response.failed"];
+
+/** Builds the parts of a message from a response's events, after what stood there before. Replays do no harm. */
+export class AnswerReader {
+  readonly parts: Part[];
+  /** Whether the model is being loaded, or others come first. */
+  isQueued = false;
+  /** The number of the last event that was read. */
+  seen = -1;
+
+  constructor(base: readonly Part[]) {
+    this.parts = base.map((part) => ({ ...part }));
+  }
+
+  feed(event: ResponseEvent): void {
+    if (event.sequence_number <= this.seen) return;
+    this.seen = event.sequence_number;
+    if (event.type === "response.queued") this.isQueued = true;
+    if (event.type === "response.in_progress") this.isQueued = false;
+    if (event.type === "response.output_item.added" && event.item) this.begin(event.item);
+    if (event.type === "response.output_item.done" && event.item) this.close(event.item);
+    if (!event.type.endsWith(".delta") || event.delta === undefined) return;
+    const last = this.parts.at(-1);
+    if (!last) return;
+    if (last.type === "tool_call") this.replace({ ...last, arguments: last.arguments + event.delta });
+    else if (last.type === "text" || last.type === "reasoning")
+      this.replace({ ...last, text: last.text + event.delta });
+  }
+
+  private begin(item: Item): void {
+    if (item.type === "message") {
+      if (this.parts.at(-1)?.type !== "text") this.parts.push({ type: "text", text: "" });
+    } else if (item.type === "reasoning") this.parts.push({ type: "reasoning", text: "", duration_s: null });
+    else if (item.type.endsWith("_call"))
+      this.parts.push({
+        type: "tool_call",
+        call_id: item.call_id ?? "",
+        name: item.name ?? "",
+        arguments: "",
+      });
+  }
+
+  private close(item: Item): void {
+    const last = this.parts.at(-1);
+    if (item.type === "reasoning" && last?.type === "reasoning")
+      this.replace({ ...last, duration_s: item.duration_s ?? null });
+    if (item.type.endsWith("_call") && last?.type === "tool_call")
+      this.replace({ ...last, arguments: item.arguments ?? last.arguments });
+  }
+
+  private replace(part: Part): void {
+    this.parts[this.parts.length - 1] = part;
+  }
+}
