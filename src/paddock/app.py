@@ -177,8 +177,7 @@ async def _serving(settings: Settings, parts: _Parts) -> AsyncGenerator[Studio]:
                 HubProcess(settings.home, lends_token=settings.lend_hub_token),
                 most_at_once=settings.downloads_at_once,
             )
-            ended = anyio.Event()
-            builds = Jobs(settings, tasks, parts.builds_program)
+            ended, builds = anyio.Event(), Jobs(settings, tasks, parts.builds_program)
             responses = Responses(ResponseStore(database), Runs(tasks), keep_days=settings.response_days)
             chats = _chats(settings, database, responses, tasks)
             edge = Edge(

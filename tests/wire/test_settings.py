@@ -111,8 +111,7 @@ async def test_a_file_that_was_broken_meanwhile_is_told_and_kept(own: Rig, tmp_p
     assert text(tmp_path) == "slots = \n"
 
 
-async def test_a_file_that_cannot_be_written_is_told(own: Rig, tmp_path: Path) -> None:
-    # A folder in the file's place refuses everyone, the owner of all rights too.
+async def test_a_folder_in_the_place_of_the_file_is_told(own: Rig, tmp_path: Path) -> None:
     (tmp_path / "home" / "config.toml").unlink()
     (tmp_path / "home" / "config.toml").mkdir()
     answer = await own.http.patch(PATH, json={"slots": 4})
