@@ -50,7 +50,9 @@ export function JobCard({ job, active }: { job: Job; active: string }) {
           </p>
         ) : null}
         {job.state === "failed" || job.state === "cancelled" ? (
-          <p className="text-sm text-soft">{t("job.stays", { active })}</p>
+          <p className="text-sm text-soft">
+            {t("job.stays", { active })} {job.state === "cancelled" ? t("job.kept") : ""}
+          </p>
         ) : null}
         {job.error?.kind === "CanaryFailed" ? <Anyway job={job} /> : null}
         {job.lines.length > 0 ? <Said lines={job.lines} /> : null}

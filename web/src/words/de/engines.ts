@@ -194,8 +194,8 @@ export const engines: Area<typeof english> = {
   "job.left": "noch {time}",
   "job.took": "Dauer: {time}.",
   "job.said": "Meldungen",
-  "job.stays":
-    "Nichts hat sich geändert: {active} bleibt in Gebrauch. Was geholt wurde, bleibt und wird fortgesetzt.",
+  "job.stays": "Nichts hat sich geändert: {active} bleibt in Gebrauch.",
+  "job.kept": "Was geholt wurde, bleibt und wird beim nächsten Mal fortgesetzt.",
   "job.anyway": "Trotzdem verwenden",
   "job.anyway.title": "{build} trotzdem verwenden?",
   "job.anyway.about":

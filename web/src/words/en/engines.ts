@@ -189,7 +189,8 @@ export const engines = {
   "job.left": "{time} left",
   "job.took": "It took {time}.",
   "job.said": "What it said",
-  "job.stays": "Nothing changed: {active} stays in use. What was fetched is kept and gone on with.",
+  "job.stays": "Nothing changed: {active} stays in use.",
+  "job.kept": "What was fetched is kept, and gone on with next time.",
   "job.anyway": "Use it anyway",
   "job.anyway.title": "Use {build} anyway?",
   "job.anyway.about":
