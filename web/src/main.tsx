@@ -6,6 +6,8 @@ import { StrictMode } from "react";
 import { createRoot } from "react-dom/client";
 import { router } from "./router";
 import { Refused } from "./services/api";
+import { usePreferences } from "./stores/preferences";
+import { learn } from "./words";
 
 const queries = new QueryClient({
   defaultOptions: {
@@ -23,6 +25,7 @@ const queries = new QueryClient({
 
 const root = document.getElementById("root");
 if (root) {
+  await learn(usePreferences.getState().language);
   createRoot(root).render(
     <StrictMode>
       <QueryClientProvider client={queries}>
