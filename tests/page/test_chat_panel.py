@@ -14,7 +14,7 @@ import pytest
 from playwright.sync_api import Browser, Locator, expect
 
 from tests.page import rig
-from tests.page.chatting import LANE, LONG, answer, composer, content, say, says, script, settled
+from tests.page.chatting import LANE, LONG, answer, content, say, says, script, settled
 from tests.page.rig import PHONE, Served, Tab
 from tests.page.test_chat import Another
 
@@ -46,9 +46,9 @@ def test_settings_reach_the_engine_and_stay_with_the_chat(scripted: Served, tab:
     tab.open()
     side = panel(tab)
     side.get_by_label("Instructions").fill("Be brief.")
-    side.get_by_label("Boldness (temperature)").fill("3000")
+    side.get_by_role("textbox", name="Boldness (temperature)").fill("3000")
     expect(side).to_contain_text("A number from 0 to 100.")
-    side.get_by_label("Boldness (temperature)").fill("0.25")
+    side.get_by_role("textbox", name="Boldness (temperature)").fill("0.25")
     side.get_by_label("How much it thinks").select_option("Low")
     side.get_by_label("Think before answering").select_option("Off")
     side.get_by_label("Stop at these words").fill("END | STOP")
@@ -64,9 +64,9 @@ def test_settings_reach_the_engine_and_stay_with_the_chat(scripted: Served, tab:
     assert body["chat_template_kwargs"]["enable_thinking"] is False
     tab.page.reload()
     expect(side.get_by_label("Instructions")).to_have_value("Be brief.")
-    expect(side.get_by_label("Boldness (temperature)")).to_have_value("0.25")
+    expect(side.get_by_role("textbox", name="Boldness (temperature)")).to_have_value("0.25")
     side.get_by_role("button", name="Reset all").click()
-    expect(side.get_by_label("Boldness (temperature)")).to_have_value("")
+    expect(side.get_by_role("textbox", name="Boldness (temperature)")).to_have_value("")
     expect(side).to_contain_text("All as advised for this model.")
 
 
@@ -241,11 +241,8 @@ def test_two_models_answer_side_by_side(two_models: Served, chromium: Browser) -
         tab.shoot("chat-comparison")
         assert tab.axe() == []
         tab.page.get_by_role("button", name="Go on with this one").click()
-        composer(tab).fill("Go on")
-        picker.click()
-        tab.page.get_by_role("menuitemcheckbox", name="second").click()
-        tab.page.keyboard.press("Escape")
-        composer(tab).press("Enter")
+        # Side by side is for one message.
+        say(tab, "Go on")
         expect(tab.page.locator("[data-comparison]")).to_have_count(0)
         expect(tab.page.locator("[data-role=assistant]")).to_have_count(2)
         expect(tab.page.locator("[data-role=assistant]").first).to_contain_text("second")

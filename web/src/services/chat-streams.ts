@@ -29,25 +29,33 @@ export async function* respond(body: object, signal: AbortSignal): AsyncGenerato
   yield* read(await send(new URL("/v1/responses", location.origin).href, init));
 }
 
+/** How far a stream of changes was followed, over the times at which it was not. */
+export interface Followed {
+  last: string;
+  isBegun: boolean;
+}
+
 /** Follow what changes in all chats, over lost connections, until `signal`; `reset` means: read again what is shown. */
-export async function follow(tell: (change: Change) => void, signal: AbortSignal): Promise<void> {
-  let last = "";
-  for (let isFirst = true; !signal.aborted; isFirst = false) {
+export async function follow(
+  tell: (change: Change) => void,
+  signal: AbortSignal,
+  so: Followed,
+): Promise<void> {
+  while (!signal.aborted) {
     try {
-      const url = new URL(
-        `/api/chats/events${last ? `?after=${encodeURIComponent(last)}` : ""}`,
-        location.origin,
-      );
+      const url = new URL("/api/chats/events", location.origin);
+      if (so.last) url.searchParams.set("after", so.last);
       const response = await send(url.href, { signal });
       if (!response.ok) throw refusal(null, response.status);
-      if (!isFirst && !last) tell({ kind: "reset" });
+      if (so.isBegun && !so.last) tell({ kind: "reset" });
+      so.isBegun = true;
       for await (const { event, data, id } of events(response)) {
-        if (id) last = id;
+        if (id) so.last = id;
         tell({ kind: event, ...(JSON.parse(data) as object) } as Change);
       }
     } catch (error) {
       if (signal.aborted) return;
-      if (error instanceof Refused && error.status >= 400 && error.status !== 401) last = "";
+      if (error instanceof Refused && error.status >= 400 && error.status !== 401) so.last = "";
     }
     await pause(1_000, signal);
   }

@@ -87,7 +87,7 @@ async function ask(chat: string, said: Message, models: string[], isNewChat: boo
     if (said.revision < 0) {
       const { id, parent_id, role, content } = said;
       putMessage(await messages.create(chat, { id, parent_id, role, content }));
-      if (threadOf(chat).chat.title === null) void chats.head(chat).then(putChat, () => undefined);
+      if (!threadOf(chat).chat.title) void chats.head(chat).then(putChat, () => undefined);
     }
     for (const [place, answer] of answers.entries()) await answerWith(answer, {}, place === 0);
   } catch (fault) {

@@ -138,7 +138,7 @@ function Rows({ folder, isArchive, onGone }: { folder: string | null; isArchive:
     return () => watching.disconnect();
   }, [hasNextPage, fetchNextPage]);
   if (error && !data) return <Fault error={error} onRetry={() => void refetch()} />;
-  if (isPending) return <p className="animate-pulse px-3 py-2 text-sm text-soft">{t("state.loading")}</p>;
+  if (isPending) return <p className="px-3 py-2 text-sm text-soft">{t("state.loading")}</p>;
   const rows = unique(data?.pages.flatMap((page) => page.data) ?? []);
   if (rows.length === 0)
     return (

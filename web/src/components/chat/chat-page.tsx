@@ -4,7 +4,7 @@ import { isComposing } from "@/components/shell/shortcuts";
 import { Empty, Fault, Loading } from "@/components/ui/pieces";
 import { NEW, shownBranch, TEMPORARY, threadOf, useThreads } from "@/stores/chat";
 import { openThread } from "@/stores/chat-answers";
-import { recallDraft, type Typed, takeQueued, useDrafts } from "@/stores/chat-drafts";
+import { queue, recallDraft, type Typed, takeQueued, useDrafts } from "@/stores/chat-drafts";
 import { onChange } from "@/stores/chat-events";
 import { useChatPreferences } from "@/stores/chat-preferences";
 import { sendMessage, stopAnswers } from "@/stores/chat-send";
@@ -60,11 +60,13 @@ export function ChatPage({ chat, onTemporary }: { chat: string; onTemporary: (is
   }, [chat]);
 
   const send = ({ text, attached }: Typed) => {
-    if (!model) return;
+    // Whoever is faster than the list of models need not send again.
+    if (!model) return queue(chat, { text, attached });
     const files = attached.map(({ id, kind, name }) => ({ type: kind, attachment_id: id, name }) as const);
     const parts = [...files, ...(text.trim() ? [{ type: "text", text } as const] : [])];
     const made = sendMessage(chat, { parts, models: [model.id, ...others] });
     setSent((count) => count + 1);
+    setOthers([]);
     if (made !== chat) void navigate({ to: "/chat/$id", params: { id: made } });
   };
   useQueue(chat, isGenerating || model === null, send);
@@ -147,7 +149,7 @@ function useQueue(chat: string, isBusy: boolean, send: (typed: Typed) => void): 
     if (!isWaiting || isBusy || !isReady) return;
     const thread = threadOf(chat);
     const last = thread.messages[shownBranch(thread).at(-1) ?? ""];
-    if (!last || last.status === "failed" || thread.unsent[last.id]) return;
+    if (last && (last.status === "failed" || thread.unsent[last.id])) return;
     const waiting = takeQueued(chat);
     if (waiting) send(waiting);
   }, [isWaiting, isBusy, isReady]);

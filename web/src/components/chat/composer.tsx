@@ -191,7 +191,7 @@ function Files({ chat, attached }: { chat: string; attached: readonly Attached[]
           ) : (
             <FileText className="size-4 text-soft" aria-hidden />
           )}
-          <span className={joined("min-w-0 truncate", !one.isReady && "animate-pulse")}>{one.name}</span>
+          <span className={joined("min-w-0 truncate", !one.isReady && "text-soft italic")}>{one.name}</span>
           <IconButton label={t("chat.attached.remove", { name: one.name })} onClick={() => remove(one.id)}>
             <X />
           </IconButton>

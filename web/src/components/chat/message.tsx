@@ -77,5 +77,5 @@ export const ChatMessage = memo(function ChatMessage({ chat, id, isLast, isEdite
 
 function Waiting({ isQueued }: { isQueued: boolean }) {
   const t = useWords();
-  return <p className="animate-pulse text-soft">{t(isQueued ? "chat.waiting.load" : "chat.waiting")}</p>;
+  return <p className="text-soft">{t(isQueued ? "chat.waiting.load" : "chat.waiting")}</p>;
 }

@@ -28,16 +28,15 @@ export function ModelPicker({ chat, others, onOthers }: Props) {
   const beside = (id: string, isChosen: boolean) =>
     onOthers(isChosen ? [...others, id].slice(0, MOST - 1) : others.filter((one) => one !== id));
   const more = others.length > 0 ? ` + ${others.length}` : "";
+  const shown = (model?.id ?? t(isHere ? "chat.model.none" : "state.loading")) + more;
   return (
     <DropdownMenu.Root modal={false}>
       <DropdownMenu.Trigger
         data-model-picker
         className="flex min-h-9 max-w-56 min-w-0 items-center gap-1 rounded-lg px-2 text-sm text-soft hover:bg-sunken hover:text-ink coarse:min-h-11"
-        aria-label={t("chat.model", { model: model?.id ?? t("chat.model.none") })}
+        aria-label={t("chat.model", { model: shown })}
       >
-        <span className="min-w-0 truncate">
-          {(model?.id ?? t(isHere ? "chat.model.none" : "state.loading")) + more}
-        </span>
+        <span className="min-w-0 truncate">{shown}</span>
         <ChevronDown className="size-4 shrink-0" aria-hidden />
       </DropdownMenu.Trigger>
       <DropdownMenu.Portal>

@@ -9,7 +9,7 @@ import { Group } from "./panel-group";
 /** This chat as a file. */
 export function PanelFiles({ chat }: { chat: string }) {
   const t = useWords();
-  const name = () => (threadOf(chat).chat.title ?? chat).replace(/[^\p{L}\p{N} _-]/gu, "").trim() || chat;
+  const name = () => (threadOf(chat).chat.title || chat).replace(/[^\p{L}\p{N} _-]/gu, "").trim() || chat;
   const asJson = () => {
     const { chat: head, messages } = threadOf(chat);
     const whole = { ...head, messages: Object.values(messages) };
