@@ -6,8 +6,7 @@ import { StrictMode } from "react";
 import { createRoot } from "react-dom/client";
 import { router } from "./router";
 import { Refused } from "./services/api";
-import { usePreferences } from "./stores/preferences";
-import { learn } from "./words";
+import { prepareWords } from "./words";
 
 const queries = new QueryClient({
   defaultOptions: {
@@ -25,7 +24,7 @@ const queries = new QueryClient({
 
 const root = document.getElementById("root");
 if (root) {
-  await learn(usePreferences.getState().language);
+  await prepareWords();
   createRoot(root).render(
     <StrictMode>
       <QueryClientProvider client={queries}>

@@ -1,6 +1,8 @@
 import { createRootRoute, createRoute, createRouter, lazyRouteComponent } from "@tanstack/react-router";
+import type { ComponentType } from "react";
 import { Lost } from "./components/shell/lost";
 import { Shell } from "./components/shell/shell";
+import { type Area, prepareWords } from "./words";
 
 const root = createRootRoute({ component: Shell, notFoundComponent: Lost });
 
@@ -24,16 +26,26 @@ function openedIn({ id }: Record<string, unknown>): { id?: string } {
   return typeof id === "string" ? { id } : {};
 }
 
+/** A page with the sentences of its area, both loaded when it is gone to. */
+function place<M extends Record<N, ComponentType>, N extends string>(
+  area: Area,
+  load: () => Promise<M>,
+  name: N,
+) {
+  const both = () => Promise.all([load(), prepareWords(area)]).then(([module]) => ({ shown: module[name] }));
+  return lazyRouteComponent(both, "shown");
+}
+
 // biome-ignore format: one line a route
 const rest = [
-  createRoute({ getParentRoute: () => root, path: "/models", component: lazyRouteComponent(() => import("./routes/models"), "ModelsRoute") }),
-  createRoute({ getParentRoute: () => root, path: "/playground", component: lazyRouteComponent(() => import("./routes/playground"), "PlaygroundRoute") }),
-  createRoute({ getParentRoute: () => root, path: "/requests", validateSearch: openedIn, component: lazyRouteComponent(() => import("./routes/requests"), "RequestsRoute") }),
-  createRoute({ getParentRoute: () => root, path: "/keys", component: lazyRouteComponent(() => import("./routes/keys"), "KeysRoute") }),
-  createRoute({ getParentRoute: () => root, path: "/connect", component: lazyRouteComponent(() => import("./routes/connect"), "ConnectRoute") }),
-  createRoute({ getParentRoute: () => root, path: "/engines", component: lazyRouteComponent(() => import("./routes/engines"), "EnginesRoute") }),
-  createRoute({ getParentRoute: () => root, path: "/system", component: lazyRouteComponent(() => import("./routes/system"), "SystemRoute") }),
-  createRoute({ getParentRoute: () => root, path: "/settings", component: lazyRouteComponent(() => import("./routes/settings"), "SettingsRoute") }),
+  createRoute({ getParentRoute: () => root, path: "/models", component: place("models", () => import("./routes/models"), "ModelsRoute") }),
+  createRoute({ getParentRoute: () => root, path: "/playground", component: place("api", () => import("./routes/playground"), "PlaygroundRoute") }),
+  createRoute({ getParentRoute: () => root, path: "/requests", validateSearch: openedIn, component: place("api", () => import("./routes/requests"), "RequestsRoute") }),
+  createRoute({ getParentRoute: () => root, path: "/keys", component: place("api", () => import("./routes/keys"), "KeysRoute") }),
+  createRoute({ getParentRoute: () => root, path: "/connect", component: place("api", () => import("./routes/connect"), "ConnectRoute") }),
+  createRoute({ getParentRoute: () => root, path: "/engines", component: place("engines", () => import("./routes/engines"), "EnginesRoute") }),
+  createRoute({ getParentRoute: () => root, path: "/system", component: place("engines", () => import("./routes/system"), "SystemRoute") }),
+  createRoute({ getParentRoute: () => root, path: "/settings", component: place("engines", () => import("./routes/settings"), "SettingsRoute") }),
 ];
 
 export const router = createRouter({

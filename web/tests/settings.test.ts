@@ -2,10 +2,11 @@ import { expect, test } from "vitest";
 import { groupOf, labelOf, matches } from "@/components/settings/groups";
 import { shownValue, typed } from "@/components/settings/value";
 import type { Setting } from "@/services/settings";
+import type { Translate } from "@/words";
 import type { Amounts } from "@/words/amounts";
-import { words } from "@/words/en";
+import { engines } from "@/words/en/engines";
 
-const t = (key: keyof typeof words) => words[key];
+const t: Translate = (key) => (engines as Record<string, string>)[key] ?? key;
 const amounts = {
   bytes: (value: number) => `${value / 2 ** 20} MiB`,
   duration: (value: number) => `${value} seconds`,

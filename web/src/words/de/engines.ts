@@ -54,12 +54,6 @@ export const engines: Area<typeof english> = {
   "end.about":
     "Laufende Antworten enden, Modelle werden entladen, und diese Seite funktioniert nicht mehr. Ihre Daten bleiben. Für einen neuen Start brauchen Sie ein Terminal an diesem Rechner.",
   "end.do": "Beenden",
-  "ended.title": "paddock ist beendet",
-  "ended.about":
-    "Alles, was es ausführte, ist angehalten; Ihre Daten sind sicher. So starten Sie es in einem Terminal wieder:",
-  "ended.command": "Befehl, der paddock startet",
-  "ended.look": "Es läuft wieder",
-  "ended.still": "Es antwortet noch nicht.",
   "own.title": "Dieser Browser",
   "own.about": "In diesem Browser gespeichert und sofort gültig.",
   "own.enter": "Eingabetaste sendet die Nachricht",

@@ -34,6 +34,12 @@ export const shell: Area<typeof english> = {
   "shell.key.use": "Schlüssel verwenden",
   "shell.crashed": "Dieser Teil der Seite ist ausgefallen",
   "shell.crashed.retry": "Noch einmal versuchen",
+  "ended.title": "paddock ist beendet",
+  "ended.about":
+    "Alles, was es ausführte, ist angehalten; Ihre Daten sind sicher. So starten Sie es in einem Terminal wieder:",
+  "ended.command": "Befehl, der paddock startet",
+  "ended.look": "Es läuft wieder",
+  "ended.still": "Es antwortet noch nicht.",
   "shell.lost": "Diese Seite gibt es nicht.",
   "theme.label": "Farbschema",
   "theme.system": "System",

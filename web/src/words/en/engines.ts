@@ -50,12 +50,6 @@ export const engines = {
   "end.about":
     "Answers that are being written end, models are unloaded, and this page stops working. Your data stays. To start again, you need a terminal on this machine.",
   "end.do": "Shut down",
-  "ended.title": "paddock has ended",
-  "ended.about":
-    "Everything it ran is stopped, and your data is safe. To start it again, type in a terminal:",
-  "ended.command": "Command that starts paddock",
-  "ended.look": "It runs again",
-  "ended.still": "It does not answer yet.",
   "own.title": "This browser",
   "own.about": "Kept in this browser, and used at once.",
   "own.enter": "Enter sends the message",

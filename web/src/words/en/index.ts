@@ -1,7 +1,12 @@
-import { api } from "./api";
 import { chat } from "./chat";
-import { engines } from "./engines";
-import { models } from "./models";
 import { shell } from "./shell";
 
-export const words = { ...shell, ...chat, ...models, ...api, ...engines };
+/** What the first page needs. */
+export const words = { ...shell, ...chat };
+
+/** What is loaded with the pages that need it. */
+export const later = {
+  models: () => import("./models").then(({ models }) => models),
+  api: () => import("./api").then(({ api }) => api),
+  engines: () => import("./engines").then(({ engines }) => engines),
+};

@@ -31,6 +31,12 @@ export const shell = {
   "shell.key.use": "Use key",
   "shell.crashed": "This part of the page failed",
   "shell.crashed.retry": "Try again",
+  "ended.title": "paddock has ended",
+  "ended.about":
+    "Everything it ran is stopped, and your data is safe. To start it again, type in a terminal:",
+  "ended.command": "Command that starts paddock",
+  "ended.look": "It runs again",
+  "ended.still": "It does not answer yet.",
   "shell.lost": "There is no such page.",
   "theme.label": "Theme",
   "theme.system": "System",
