@@ -119,7 +119,7 @@ def _look(settings: Settings, names: tuple[str, ...], say: Callable[[str], None]
     say("Canary, 3 of 3: your models, beside the active build." if candidate.active else "Canary, 3 of 3: your models.")
     trials = _models(settings, names, say, candidate)
     if not trials:
-        notes.append("No model of yours that answers in text fits beside what is running, so none was tried.")
+        notes.append("No model of yours was tried: there is none that answers in text and fits beside what is running.")
         say(f"  {notes[-1]}")
     return found(expectations=expectations, clients=asked, models=trials, notes=notes)
 
