@@ -22,9 +22,13 @@ export function ChatHeader({ chat, isEmpty, onTemporary }: Props) {
   return (
     <header className={`flex min-h-12 shrink-0 items-center gap-2 px-3 ${isSidebarShown ? "" : "md:ps-14"}`}>
       {isTemporary ? <Badge tone="warn">{t("chat.temporary.on")}</Badge> : null}
-      <h1 data-title className="min-w-0 flex-1 truncate text-sm font-medium">
-        {isKept(chat) ? title || t("chat.untitled") : ""}
-      </h1>
+      {isKept(chat) ? (
+        <h1 data-title className="min-w-0 flex-1 truncate text-sm font-medium">
+          {title || t("chat.untitled")}
+        </h1>
+      ) : (
+        <span className="flex-1" />
+      )}
       <ContextMeter chat={chat} />
       {isKept(chat) || (isTemporary && !isEmpty) ? null : (
         <IconButton
