@@ -63,7 +63,7 @@ def test_a_build_is_installed_listed_probed_left_and_removed(env: dict[str, str]
     done = run(env, "install")
     assert done.returncode == 0, done.stderr
     assert f"{TAG}-{NAME}: It runs on the processor" in done.stderr
-    assert "No model of yours that answers in text fits" in done.stderr
+    assert "No model of yours was tried" in done.stderr
     assert f"{TAG}-{NAME} is used from the next start on" in done.stdout
     listed = told(env, "list", "--available")
     assert (listed["active"], listed["previous"]) == (f"{TAG}-{NAME}", "embedded")
