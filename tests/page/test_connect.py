@@ -80,8 +80,8 @@ def test_a_server_that_is_gone_is_told(tab: Tab) -> None:
     tab.open("/keys")
     link = tab.page.get_by_role("link", name="Connect").first
     # Pointing at it loads the page's part that shows it.
-    link.hover()
-    tab.page.wait_for_load_state("networkidle")
+    with tab.page.expect_event("requestfinished", lambda request: "/assets/connect-" in request.url):
+        link.hover()
     tab.context.set_offline(True)
     link.click()
     expect(tab.page.get_by_text("paddock does not answer").first).to_be_visible()
