@@ -64,6 +64,7 @@ def write() -> str:
 
 if __name__ == "__main__":
     try:
-        sys.exit((write if "--write" in sys.argv[1:] else check)())
+        # An empty sentence would count as a fault.
+        sys.exit((write if "--write" in sys.argv[1:] else check)() or None)
     except build_page.Unbuildable as error:
         sys.exit(str(error))

@@ -87,11 +87,12 @@ _TOLD = (chats, chat_messages, chat_folders, attachments, keys, clients, request
 def application(edge: Edge) -> ASGIApp:
     """The whole HTTP application, behind its guard."""
     health = doctor.Doctor(edge)
-    routes = _published(edge, health)
-    counted = metrics.Counted(known=frozenset(route.path for route in (*routes, *page.routes())))
+    routes, pages = _published(edge, health), page.routes()
+    counted = metrics.Counted(known=frozenset(route.path for route in (*routes, *pages)))
     routes.append(counted.route(edge))
-    routes.append(openapi.route(routes, _operations()))
-    routes += page.routes()
+    # A copy: the pages that follow are no part of what is described.
+    routes.append(openapi.route(tuple(routes), _operations()))
+    routes += pages
     lanes = {r.path: r.endpoint for r in routes if "POST" in (r.methods or ()) and "{" not in r.path}
     inner = Starlette(
         routes=routes, exception_handlers={HTTPException: _unrouted, PaddockError: _refused, Exception: _refused}
