@@ -41,6 +41,9 @@ PYTHON = BIN / ("python.exe" if WINDOWS else "python")
 SETS = ("run", "test")  # `test` holds all of `run`
 MAKERS = {step: ROOT / "tests" / "tiers" / f"{step}.py" for step in ("clients", "source")}
 EVERY_DAY = ("lint", "format", "types", "web", "unit", "wire", "journeys", "page", "fuzz")
+# How many of a tier's files run side by side, for each processor: most of them wait for engines and clients. The fuzz
+# counts as one.
+AT_ONCE = {"unit": 1.0, "wire": 2.0, "journeys": 1.5, "page": 1.0, "clients": 1.0}
 TIERS = (*EVERY_DAY, "clients", "kill", "leave", "debian13", "source", "soak", "all")
 
 
@@ -330,7 +333,9 @@ def perform(step: str, extra: Sequence[str], *, full: bool) -> Outcome:
         return pytest(step, extra, "tests/journeys")
     if step in {"kill", "leave"}:
         return pytest(step, extra, "tests", "-m", step, "--full")
-    return pytest(step, extra, f"tests/{step}", *rounds)
+    workers = round(AT_ONCE.get(step, 0) * min(4, os.cpu_count() or 1))
+    at_once = [f"--numprocesses={workers}", "--dist=loadfile"] if workers > 1 else []
+    return pytest(step, extra, f"tests/{step}", *at_once, *rounds)
 
 
 def test(tier: str | None, extra: Sequence[str]) -> int:

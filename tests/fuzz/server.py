@@ -101,7 +101,9 @@ def files() -> Counter[str]:
     return found
 
 
-_COUNTS, _RESIDENT = "paddock.serving.counting.Counts", "paddock.engine.resident.Resident"
+_RESIDENT, _COUNTS = "paddock.engine.resident.Resident", "paddock.serving.counting.Counts"
+_RECALL, _FLAGS = "paddock.engine.slots.SlotRecall", "paddock.engine.flags.EngineFlags"
+_LINE, _JOB = "paddock.log.Line", "paddock.install.jobs.Job"
 
 
 def objects() -> Counter[str]:
@@ -109,8 +111,13 @@ def objects() -> Counter[str]:
     # A few classes of the interpreter give something else than a name for their module.
     kinds = Counter((str(kind.__module__), kind.__name__) for kind in map(_kind_of, gc.get_objects()))
     ours = Counter({f"{room}.{name}": count for (room, name), count in kinds.items() if room.startswith(_OURS)})
-    # A model's counts are made by its first count and leave with it: which model is loaded at the end is chance.
-    ours[_COUNTS] = max(0, ours[_COUNTS] - ours[_RESIDENT])
+    # Kept by design: so many lines of the log, in a ring, and the last job.
+    del ours[_LINE]
+    ours[_JOB] = max(0, ours[_JOB] - 1)
+    # What comes with a loaded model and leaves with it, by its kind: which one is loaded at the end is chance.
+    models, recalls = ours[_RESIDENT], ours[_RECALL]
+    for kind, count in ((_COUNTS, models), (_RECALL, models), (_FLAGS, models + recalls)):
+        ours[kind] = max(0, ours[kind] - count)
     return ours
 
 

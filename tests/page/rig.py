@@ -153,7 +153,9 @@ class Tab:
     expected: list[str] = field(default_factory=list[str])
 
     def open(self, path: str = "/") -> None:
+        """Go to a place of the page, and wait until the page is there: what is pressed before that is nobody's."""
         self.page.goto(self.url + path)
+        self.page.locator("main").first.wait_for()
 
     def watch(self, page: Page) -> None:
         """Note console errors, exceptions and requests that leave the host, of one more page too."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from typing import Any
 
 import anyio.to_thread
@@ -14,7 +13,7 @@ from paddock.api.credentials import refuse_elsewhere
 from paddock.api.edge import Edge
 from paddock.errors import BadRequest, BuildBroken, FieldInvalid, OnlyHere, shown
 from paddock.install.builds import EMBEDDED_NAME, PREVIOUS, Build, Builds, Pointer
-from paddock.install.canary import kept
+from paddock.install.canary import entry
 from paddock.install.jobs import Job
 from paddock.install.manifest import checked_tag, shipped
 
@@ -145,18 +144,7 @@ def routes(edge: Edge) -> list[Route]:
 
 
 def _entry(builds: Builds, build: Build) -> dict[str, Any]:
-    record = kept(builds.folder / build.name)
-    return {
-        "name": build.name,
-        "origin": build.origin,
-        "accelerator": build.accelerator,
-        "tag": build.tag,
-        "version": build.version,
-        "devices": list(build.devices),
-        "installed_s": build.installed_s,
-        "is_whole": build.binary.is_file(),
-        "canary": asdict(record) if record else None,
-    }
+    return {**entry(build, builds.folder / build.name), "is_whole": build.binary.is_file()}
 
 
 def _told(job: Job, after: int) -> dict[str, Any]:

@@ -300,19 +300,6 @@ def _verdict(builds: Builds, build: Build) -> str:
 
 def _entry(build: Build, home: Home) -> dict[str, object]:
     """One build as `--json` prints it; the keys are stable."""
-    from dataclasses import asdict
+    from paddock.install.canary import entry
 
-    from paddock.install.canary import kept
-
-    record = kept(home.engines / build.name)
-    return {
-        "name": build.name,
-        "origin": build.origin,
-        "accelerator": build.accelerator,
-        "tag": build.tag,
-        "version": build.version,
-        "devices": list(build.devices),
-        "binary": str(build.binary),
-        "installed_s": build.installed_s,
-        "canary": asdict(record) if record else None,
-    }
+    return {**entry(build, home.engines / build.name), "binary": str(build.binary)}

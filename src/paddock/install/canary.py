@@ -15,6 +15,7 @@ from statistics import median
 from typing import Any, Literal
 
 from paddock.errors import CanaryFailed
+from paddock.install.builds import Build
 from paddock.paths import write_whole
 
 FILE = "canary.json"
@@ -219,6 +220,21 @@ def kept(folder: Path) -> Record | None:
         }
         return Record(**made)
     return None
+
+
+def entry(build: Build, folder: Path) -> dict[str, Any]:
+    """A build as lists tell it, with what was found of it in its `folder`; the keys are stable."""
+    record = kept(folder)
+    return {
+        "name": build.name,
+        "origin": build.origin,
+        "accelerator": build.accelerator,
+        "tag": build.tag,
+        "version": build.version,
+        "devices": list(build.devices),
+        "installed_s": build.installed_s,
+        "canary": asdict(record) if record else None,
+    }
 
 
 def _trial_of(said: dict[str, Any]) -> ModelTrial:

@@ -87,17 +87,6 @@ class AnswerStore:
 
         return await self._database.run(work)
 
-    async def note_response(self, message: Message, response_id: str) -> Message:
-        """Note which response makes the message from now on."""
-
-        def work(connection: Connection) -> Message:
-            there = find_message(connection, message.chat_id, message.id)
-            made = replace(there, response_id=response_id, revision=there.revision + 1)
-            _put(connection, made)
-            return made
-
-        return await self._database.run(work)
-
     async def write_down(
         self, contents: dict[str, list[dict[str, Any]] | None], *, worker: str, now_s: float, leaves: bool = False
     ) -> None:

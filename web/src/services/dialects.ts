@@ -95,8 +95,3 @@ const responses: Dialect = {
 
 export const DIALECTS: Record<DialectName, Dialect> = { chat, messages, responses };
 export const DIALECT_NAMES: DialectName[] = ["chat", "messages", "responses"];
-
-/** The dialect of a path; null where it is another route. */
-export function dialectOf(path: string): DialectName | null {
-  return DIALECT_NAMES.find((name) => DIALECTS[name].path === path) ?? null;
-}

@@ -1,7 +1,7 @@
 import type { Message, Part, Role, Settings } from "@/services/chat-shapes";
 import { chats, messages } from "@/services/chats";
 import { newId } from "@/services/ids";
-import { blank, isKept, NEW, putChat, putMessage, setThread, shownBranch, TEMPORARY, threadOf } from "./chat";
+import { blank, NEW, putChat, putMessage, setThread, shownBranch, TEMPORARY, threadOf } from "./chat";
 import { followAnswer } from "./chat-answers";
 import { respondTemporarily, stopTemporarily } from "./chat-temporary";
 import { without } from "./chat-tree";
@@ -155,9 +155,4 @@ async function stopMessage(message: Message): Promise<void> {
 export function stopAnswers(chat: string): void {
   for (const message of Object.values(threadOf(chat).messages))
     if (message.status === "generating") void stopMessage(message);
-}
-
-/** Whether a chat can be sent to: it is here, and whole. */
-export function isSendable(chat: string): boolean {
-  return !isKept(chat) || threadOf(chat).load === "ready";
 }

@@ -121,8 +121,3 @@ async function read(id: string): Promise<void> {
 export function shownBranch(thread: Thread): string[] {
   return branch(thread.messages, thread.chat.leaf_id);
 }
-
-/** The messages of the shown branch, and those beside them, that are being answered. */
-export function generatingIn(thread: Thread): Message[] {
-  return Object.values(thread.messages).filter(({ status }) => status === "generating");
-}

@@ -1,4 +1,4 @@
-import { useEffect, useRef } from "react";
+import { useEffect, useLayoutEffect, useRef } from "react";
 import { Dialog } from "@/components/ui/dialog";
 import { type Key, useWords } from "@/words";
 
@@ -36,7 +36,8 @@ export function useKeys(deeds: Record<string, () => void>): void {
   useEffect(() => {
     kept.current = deeds;
   });
-  useEffect(() => {
+  // With the page's first paint: a key that is pressed at once is heard.
+  useLayoutEffect(() => {
     const pressed = (event: KeyboardEvent) => {
       if (isComposing(event)) return;
       const isCommand = event.ctrlKey || event.metaKey;
