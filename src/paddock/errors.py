@@ -7,7 +7,6 @@
     │   ├── ContextOverflow       the prompt is longer than the context
     │   └── BodyTooLarge          more bytes than paddock reads
     ├── PageForbidden             a web page of another origin, or a foreign Host, asked
-    ├── OnlyHere                  asked from elsewhere for what only this machine's own user may do
     ├── NotPermitted              whoever asked is let in, but may not do that
     ├── KeyRefused                no key, or one that is unknown, expired or revoked
     ├── TooBusy                   more work is waiting than is accepted; later it may be
@@ -126,22 +125,19 @@ class PageForbidden(PaddockError):
     """The Host or Origin header is not one of this server's own."""
 
 
-class OnlyHere(PaddockError):
-    """What was asked for changes this machine, and who asked is not at it."""
-
-    def __init__(self, what: str) -> None:
-        super().__init__(
-            f"{what} can be asked for at the machine itself only, at a loopback address without a proxy between. From "
-            "elsewhere, `ssh -L 8642:127.0.0.1:8642 THE-MACHINE` makes its page yours at http://127.0.0.1:8642."
-        )
-
-
 class KeyRefused(PaddockError):
     """A key is asked for here, and none came, or one that is unknown, expired or revoked."""
 
 
 class NotPermitted(PaddockError):
-    """Whoever asked is let in, but may not do that; the message says where it can be done."""
+    """Whoever asked is let in, but may not do that: it is the owner's. `deed` is what, `how` it is done there."""
+
+    def __init__(self, deed: str, how: str) -> None:
+        super().__init__(
+            f"{deed} is done at the machine of paddock: {how}. Over HTTP it may be done where paddock listens on "
+            "loopback and asks for no key, from a loopback address without a proxy between, and not by a page of "
+            "another origin. From elsewhere, `ssh -L 8642:127.0.0.1:8642 THE-MACHINE` makes such a paddock yours."
+        )
 
 
 class TooBusy(PaddockError):

@@ -174,7 +174,7 @@ async def test_only_this_machine_changes_builds(tmp_path: Path) -> None:
     async with studio(tmp_path) as rig:
         for deed in ("look", "install", "use", "remove", "job/cancel"):
             answer = await rig.http.post(f"/api/engines/{deed}", json={}, headers=PASSED_ON)
-            assert (answer.status_code, answer.json()["error"]["code"]) == (403, "only_here")
+            assert (answer.status_code, answer.json()["error"]["code"]) == (403, "not_permitted")
         assert (await rig.http.get("/api/engines", headers=PASSED_ON)).json()["can_change"] is False
 
 

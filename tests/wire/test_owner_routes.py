@@ -98,6 +98,35 @@ async def test_a_page_of_an_allowed_origin_makes_no_keys(tmp_path: Path) -> None
         assert (await rig.http.get(KEYS)).json()["data"] == []
 
 
+@pytest.mark.parametrize("stranger", ["page", "proxied", "key"])
+async def test_what_is_the_owners_is_refused_to_everybody_else(tmp_path: Path, stranger: str) -> None:
+    keys = keys_in(tmp_path)
+    _, text = await anyio.to_thread.run_sync(keys.create, "guest")
+    headers = {
+        "page": {"Origin": "https://app.example"},
+        "proxied": {"X-Forwarded-For": "203.0.113.7"},
+        "key": {"Authorization": f"Bearer {text}"},
+    }[stranger]
+    asked: dict[str, Any] = {"allowed_origins": "https://app.example", "require_key": stranger == "key"}
+    async with scripted_studio(tmp_path, warm=False, **asked) as rig:
+        rig.http.headers.update(headers)
+        answers = [
+            await rig.post({}, KEYS),
+            await rig.post({"on": True}, RECORDING),
+            await rig.http.patch("/api/settings", json={"slots": 3}),
+            await rig.post({}, "/api/engines/look"),
+            await rig.post({}, "/api/shutdown"),
+        ]
+        told = [(answer.status_code, answer.json()["error"]["code"]) for answer in answers]
+        assert told == [(403, "not_permitted")] * 5
+        assert not rig.studio.ended.is_set()
+        assert [(await rig.http.get(path)).json()["can_change"] for path in ("/api/settings", "/api/engines")] == [
+            False
+        ] * 2
+        assert (await rig.http.get("/api/system")).json()["can_end"] is False
+    await keys.close()
+
+
 async def test_recording_is_turned_on_and_off_while_paddock_runs(rig: Rig) -> None:
     body = {"model": "pocket-v0", "messages": [USER]}
     await rig.http.delete("/api/requests")

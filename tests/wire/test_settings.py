@@ -95,7 +95,7 @@ async def test_what_cannot_or_may_not_be_set_changes_nothing(
 async def test_only_this_machine_changes_settings(own: Rig, tmp_path: Path) -> None:
     before = text(tmp_path)
     answer = await own.http.patch(PATH, json={"slots": 4}, headers=PASSED_ON)
-    assert (answer.status_code, answer.json()["error"]["code"]) == (403, "only_here")
+    assert (answer.status_code, answer.json()["error"]["code"]) == (403, "not_permitted")
     assert text(tmp_path) == before
     told = (await own.http.get(PATH, headers=PASSED_ON)).json()
     assert told["can_change"] is False

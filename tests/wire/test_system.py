@@ -87,7 +87,7 @@ async def test_an_engines_life_is_logged(rig: Rig) -> None:
 async def test_only_this_machine_ends_paddock(tmp_path: Path) -> None:
     async with scripted_studio(tmp_path, warm=False) as rig:
         refused = await rig.http.post("/api/shutdown", headers=PASSED_ON)
-        assert (refused.status_code, refused.json()["error"]["code"]) == (403, "only_here")
+        assert (refused.status_code, refused.json()["error"]["code"]) == (403, "not_permitted")
         foreign = await rig.http.post("/api/shutdown", headers={"Origin": "http://elsewhere.example"})
         assert (foreign.status_code, foreign.json()["error"]["code"]) == (403, "page_forbidden")
         assert not rig.studio.ended.is_set()

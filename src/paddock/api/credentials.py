@@ -9,7 +9,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from paddock.api.page import is_open
 from paddock.config import Settings
-from paddock.errors import KeyRefused, OnlyHere
+from paddock.errors import KeyRefused
 from paddock.store.keys import PREFIX, Keys
 
 _PROXIED = ("forwarded", "via", "x-forwarded-for", "x-forwarded-host", "x-real-ip")
@@ -25,14 +25,10 @@ def is_loopback(host: str) -> bool:
         return False
 
 
-def refuse_elsewhere(request: HTTPConnection, what: str) -> None:
-    """Let pass what comes from this machine itself. Raises OnlyHere.
-
-    A proxy makes strangers look local; those that are honest say so in a header.
-    """
+def is_here(request: HTTPConnection) -> bool:
+    """Whether a request comes from this machine. A proxy makes strangers look local; honest ones say so in a header."""
     address = request.client.host if request.client else ""
-    if not is_loopback(address.removeprefix("::ffff:")) or any(name in request.headers for name in _PROXIED):
-        raise OnlyHere(what)
+    return is_loopback(address.removeprefix("::ffff:")) and not any(name in request.headers for name in _PROXIED)
 
 
 def is_key_needed(settings: Settings) -> bool:

@@ -10,7 +10,7 @@ from typing import Any
 from starlette.requests import Request
 
 from paddock.api.body import read_bytes, read_object
-from paddock.api.credentials import is_key_needed, is_loopback
+from paddock.api.credentials import is_here, is_key_needed, is_loopback
 from paddock.api.dialects import OPENAI
 from paddock.config import Settings
 from paddock.engine.pool import Pool
@@ -84,16 +84,17 @@ class Edge:
 
     def is_owners(self, request: Request) -> bool:
         """Whether whoever asks sits at this machine: others do not reach paddock, and no page of elsewhere asks."""
-        is_private = is_loopback(self.settings.host) and not is_key_needed(self.settings)
+        is_private = is_loopback(self.settings.host) and not is_key_needed(self.settings) and is_here(request)
         return is_private and request.headers.get("origin", "").rstrip("/") not in self.allowed_origins
 
-    def own(self, request: Request, deed: str, command: str) -> None:
+    def own(self, request: Request, deed: str, how: str) -> None:
         """Let a deed pass that is the owner's alone. Raises NotPermitted."""
-        if not self.is_owners(request):
-            raise NotPermitted(
-                f"{deed} is done at the machine of paddock: `{command}`. Over HTTP it may be done where paddock "
-                "listens on loopback and asks for no key, and not by a page of another origin."
-            )
+        if why_not := self.why_not(request, deed, how):
+            raise why_not
+
+    def why_not(self, request: Request, deed: str, how: str) -> NotPermitted | None:
+        """Why a deed that is the owner's alone is refused; None where it is not."""
+        return None if self.is_owners(request) else NotPermitted(deed, how)
 
     @property
     def allowed_origins(self) -> frozenset[str]:

@@ -9,16 +9,15 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from paddock.api.credentials import refuse_elsewhere
 from paddock.api.edge import Edge
-from paddock.errors import BadRequest, BuildBroken, FieldInvalid, OnlyHere, shown
+from paddock.errors import BadRequest, BuildBroken, FieldInvalid, shown
 from paddock.install.builds import EMBEDDED_NAME, PREVIOUS, Build, Builds, Pointer
 from paddock.install.canary import entry
 from paddock.install.jobs import Job
 from paddock.install.manifest import checked_tag, shipped
 
 _ACCEPTED = 202
-_WHAT = "Changing the builds of llama.cpp"
+_DEED = ("Changing the builds of llama.cpp", "`paddock engine`")
 _DIGITS_MOST = 9
 
 
@@ -28,15 +27,16 @@ class _Engines:
 
     async def listed(self, request: Request) -> Response:
         """What is here, and which build is used now and from the next start on. Nothing is asked of anybody else."""
-        why_not = None
-        try:
-            refuse_elsewhere(request, _WHAT)
-        except OnlyHere as error:
-            why_not = error.message
+        why_not = self._edge.why_not(request, *_DEED)
         told = await anyio.to_thread.run_sync(self._here)
         job = self._edge.builds.job
         return JSONResponse(
-            {**told, "can_change": why_not is None, "why_not": why_not, "job": _told(job, 0) if job else None}
+            {
+                **told,
+                "can_change": why_not is None,
+                "why_not": why_not.message if why_not else None,
+                "job": _told(job, 0) if job else None,
+            }
         )
 
     async def look(self, request: Request) -> Response:
@@ -83,15 +83,15 @@ class _Engines:
 
     async def cancel(self, request: Request) -> Response:
         """End the running job; the active build stays as it is."""
-        refuse_elsewhere(request, _WHAT)
+        self._edge.own(request, *_DEED)
         return JSONResponse(_told(self._edge.builds.cancel(), 0))
 
     def _start(self, order: dict[str, Any]) -> Response:
         return JSONResponse(_told(self._edge.builds.start(order), 0), status_code=_ACCEPTED)
 
     async def _asked(self, request: Request, **kinds: tuple[type, ...]) -> dict[str, Any]:
-        """The body, whose fields must be of these kinds. Raises OnlyHere or FieldInvalid."""
-        refuse_elsewhere(request, _WHAT)
+        """The body, whose fields must be of these kinds. Raises NotPermitted or FieldInvalid."""
+        self._edge.own(request, *_DEED)
         body = await self._edge.body(request)
         for name, value in body.items():
             if name not in kinds:

@@ -35,9 +35,6 @@ TABLE: dict[type[PaddockError], Fault] = {
     errors.PageForbidden: Fault(
         status=403, openai_type="permission_error", openai_code="page_forbidden", anthropic_type="permission_error"
     ),
-    errors.OnlyHere: Fault(
-        status=403, openai_type="permission_error", openai_code="only_here", anthropic_type="permission_error"
-    ),
     errors.NotPermitted: Fault(
         status=403, openai_type="permission_error", openai_code="not_permitted", anthropic_type="permission_error"
     ),

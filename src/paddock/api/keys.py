@@ -84,7 +84,7 @@ def routes(edge: Edge) -> list[Route]:
         return JSONResponse({"object": "list", "data": entries, "can_change": is_owners})
 
     async def create(request: Request) -> Response:
-        edge.own(request, "Making a key", "paddock keys create")
+        edge.own(request, "Making a key", "`paddock keys create`")
         wanted = check(KeyRequest, await edge.body(request))
         expires_s = time.time() + wanted.expires_days * _DAY_S if wanted.expires_days else None
         key, text = await anyio.to_thread.run_sync(
@@ -94,7 +94,7 @@ def routes(edge: Edge) -> list[Route]:
 
     async def revoke(request: Request) -> Response:
         key_id = request.path_params["id"]
-        edge.own(request, "Revoking a key", f"paddock keys revoke {key_id[:40]}")
+        edge.own(request, "Revoking a key", f"`paddock keys revoke {key_id[:40]}`")
         await anyio.to_thread.run_sync(edge.keys.revoke, key_id)
         return JSONResponse({"id": key_id, "object": "key", "revoked": True})
 

@@ -101,7 +101,7 @@ def routes(edge: Edge) -> list[Route]:
         return JSONResponse({"object": "list", "data": found, **about})
 
     async def turn(request: Request) -> Response:
-        edge.own(request, "Recording what everybody asks", "paddock serve --record")
+        edge.own(request, "Recording what everybody asks", "`paddock serve --record`")
         edge.recorder.turn(on=check(RecordingRequest, await edge.body(request)).on)
         return JSONResponse({"recording": edge.recorder.is_on})
 

@@ -11,10 +11,9 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from paddock import config
-from paddock.api.credentials import refuse_elsewhere
 from paddock.api.edge import Edge
 from paddock.config import LOG_LEVELS, NAMES, Settings, Value, describe, is_by_hand, masked
-from paddock.errors import BadRequest, FieldInvalid, HomeUnusable, OnlyHere, SettingInvalid, StoreUnusable, shown
+from paddock.errors import BadRequest, FieldInvalid, HomeUnusable, SettingInvalid, StoreUnusable, shown
 
 _KINDS: dict[type, str] = {bool: "switch", int: "whole", float: "number", str: "text"}
 _TEXT_MOST = 4096
@@ -22,6 +21,9 @@ _WHY_BY_HAND = (
     "This opens the machine to others, leads to other programs or lends a secret, so it is changed by hand alone: with "
     "{flag}, {variable}, or in config.toml."
 )
+
+
+_DEED = ("Changing settings", "in config.toml of its data home")
 
 
 class _Shown:
@@ -35,7 +37,7 @@ class _Shown:
 
     async def change(self, request: Request) -> Response:
         """Write some settings into the file, for the next start; null takes one out."""
-        refuse_elsewhere(request, "Changing settings")
+        self._edge.own(request, *_DEED)
         body = await self._edge.body(request)
         changes = {name: _checked(name, raw) for name, raw in body.items()}
         async with self._turn:
@@ -53,15 +55,11 @@ class _Shown:
             written = await anyio.to_thread.run_sync(config.in_file, settings.home)
         except SettingInvalid as error:
             fault = error.message
-        why_not = None
-        try:
-            refuse_elsewhere(request, "Changing settings")
-        except OnlyHere as error:
-            why_not = error.message
+        why_not = self._edge.why_not(request, *_DEED)
         return {
             "file": str(settings.home.config_file),
             "can_change": why_not is None,
-            "why_not": why_not,
+            "why_not": why_not.message if why_not else None,
             "fault": fault,
             "settings": [_entry(settings, name, written) for name in NAMES],
         }

@@ -21,9 +21,8 @@ from starlette.routing import Route
 from starlette.types import ASGIApp
 
 from paddock import __version__, hardware
-from paddock.api.credentials import refuse_elsewhere
 from paddock.api.edge import Edge
-from paddock.errors import BadRequest, OnlyHere
+from paddock.errors import BadRequest
 from paddock.hardware.meters import Meters, Reading
 from paddock.log import LEVELS, LINES_MOST
 from paddock.serving.runs import Replay
@@ -46,7 +45,7 @@ class System:
     async def facts(self, request: Request) -> Response:
         """What this machine is, and what paddock is on it."""
         told = await anyio.to_thread.run_sync(self._facts)
-        return JSONResponse({**told, "can_end": _is_here(request)})
+        return JSONResponse({**told, "can_end": self._edge.is_owners(request)})
 
     async def meters(self, request: Request) -> ASGIApp:
         """What the machine is doing: once, or each second for as long as somebody watches."""
@@ -72,7 +71,7 @@ class System:
 
     async def shutdown(self, request: Request) -> Response:
         """End paddock, once this answer is out."""
-        refuse_elsewhere(request, "Ending paddock")
+        self._edge.own(request, "Ending paddock", "by Ctrl+C, or by whatever started it")
         return JSONResponse({"status": "ending"}, status_code=202, background=BackgroundTask(self._end))
 
     async def _end(self) -> None:
@@ -125,14 +124,6 @@ def routes(edge: Edge) -> list[Route]:
         Route("/api/system/log", own.log),
         Route("/api/shutdown", own.shutdown, methods=["POST"]),
     ]
-
-
-def _is_here(request: Request) -> bool:
-    try:
-        refuse_elsewhere(request, "")
-    except OnlyHere:
-        return False
-    return True
 
 
 def _told(reading: Reading) -> dict[str, Any]:
