@@ -16,6 +16,7 @@ from bench import (  # noqa: E402
     counting,
     dialects,
     fitting,
+    paging,
     recalling,
     relaying,
     report,
@@ -43,6 +44,7 @@ MEASUREMENTS: dict[str, Callable[[bool], list[Figure]]] = {
     "fit": fitting.fit,
     "rivals": rivals.rivals,
     "busy": busy.busy,
+    "page": paging.page,
     "clients": clients.compare,
 }
 # Takes the test set's packages and decides nothing anew; docs/adr/0002-http-client.md holds its outcome.

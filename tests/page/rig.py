@@ -77,16 +77,21 @@ class Served:
 
     def engine_port(self) -> int:
         """The port of the one engine that is loaded."""
+        (port,) = self.engine_ports()
+        return port
+
+    def engine_ports(self) -> list[int]:
+        """The ports of the engines that are loaded."""
         assert self.process.stdin
         assert self.process.stdout
         self.process.stdin.write("engine\n")
         self.process.stdin.flush()
-        (port,) = json.loads(self.process.stdout.readline())["ports"]
-        return port
+        return json.loads(self.process.stdout.readline())["ports"]
 
     def script(self, script: Any) -> None:
-        """Give the scripted engine a new script; its turns begin again."""
-        self._post(f"http://127.0.0.1:{self.engine_port()}/__script", script)
+        """Give the scripted engines a new script; its turns begin again."""
+        for port in self.engine_ports():
+            self._post(f"http://127.0.0.1:{port}/__script", script)
 
     def ask(self, path: str, body: Any) -> Any:
         """POST JSON to paddock, as another client would."""
