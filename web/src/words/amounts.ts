@@ -1,4 +1,3 @@
-import { useMemo } from "react";
 import { usePreferences } from "@/stores/preferences";
 import { tagOf } from "./index";
 
@@ -19,7 +18,16 @@ export interface Amounts {
 
 const UNITS = ["B", "KiB", "MiB", "GiB", "TiB"];
 
+const made = new Map<string, Amounts>();
+
+/** The amounts of a language; its formats are made once, as making them takes long. */
 export function amountsIn(tag: string): Amounts {
+  const known = made.get(tag) ?? amountsOf(tag);
+  made.set(tag, known);
+  return known;
+}
+
+function amountsOf(tag: string): Amounts {
   const plain = (digits: number) => new Intl.NumberFormat(tag, { maximumFractionDigits: digits });
   const formats = [plain(0), plain(1), plain(2)] as const;
   const percent = new Intl.NumberFormat(tag, { style: "percent", maximumFractionDigits: 1 });
@@ -47,5 +55,5 @@ export function amountsIn(tag: string): Amounts {
 /** Numbers, sizes, durations and dates in the reader's language. */
 export function useAmounts(): Amounts {
   const language = usePreferences((state) => state.language);
-  return useMemo(() => amountsIn(tagOf(language)), [language]);
+  return amountsIn(tagOf(language));
 }

@@ -4,7 +4,8 @@ type Rich = ComponentType<{ text: string; isLive: boolean }>;
 let loaded: Rich | null = null;
 let loading: Promise<void> | null = null;
 
-function load(): Promise<void> {
+/** Have the part of the page that shows Markdown here, as soon as can be. */
+export function loadText(): Promise<void> {
   loading ??= import("./rich-text").then(
     ({ RichText }) => {
       loaded = RichText;
@@ -17,10 +18,10 @@ function load(): Promise<void> {
   return loading;
 }
 
-/** Have the part of the page that shows Markdown here before it is needed. */
+/** Have it here before it is needed, when there is nothing else to do. */
 export function preloadText(): void {
   const soon = window.requestIdleCallback ?? ((run: () => void) => setTimeout(run, 200));
-  soon(() => void load());
+  soon(() => void loadText());
 }
 
 /** A text of a message, plain until the part that shows Markdown is here. */
@@ -28,7 +29,7 @@ export function Text({ text, isLive = false }: { text: string; isLive?: boolean 
   const [Loaded, setLoaded] = useState<Rich | null>(() => loaded);
   useEffect(() => {
     let isHere = true;
-    if (!Loaded) void load().then(() => isHere && setLoaded(() => loaded));
+    if (!Loaded) void loadText().then(() => isHere && setLoaded(() => loaded));
     return () => {
       isHere = false;
     };

@@ -10,6 +10,8 @@ import { Comparison, useCompared } from "./comparison";
 import { ChatMessage } from "./message";
 import { usePinned } from "./use-pinned";
 
+/** As many as fill a screen, for a chat that is opened; the window grows when its reader comes near its beginning. */
+const FIRST = 8;
 const MOUNTED = 40;
 const STEP = 20;
 const NEAR = "600px";
@@ -36,12 +38,17 @@ export function ThreadView({ chat, edited, onEdit, sent, children: foot }: Props
   // Where the window ends; null is the newest message, however many come.
   const [until, setUntil] = useState<number | null>(null);
   const end = until === null ? ids.length : Math.min(until, ids.length);
-  const start = Math.max(0, end - MOUNTED);
+  const [count, setCount] = useState(FIRST);
+  const start = Math.max(0, end - count);
   const { isAway, toEnd, letGo } = usePinned(box, until === null);
   const held = useRef<{ id: string; top: number } | null>(null);
 
   const move = (to: number) => {
     held.current = firstSeen(box.current);
+    if (count < MOUNTED) {
+      setCount(MOUNTED);
+      if (to < end) return;
+    }
     const next = Math.max(Math.min(MOUNTED, ids.length), to);
     setUntil(next >= ids.length ? null : next);
   };
@@ -57,6 +64,8 @@ export function ThreadView({ chat, edited, onEdit, sent, children: foot }: Props
     setUntil(null);
     toEnd();
   }, [sent, chat]);
+  // biome-ignore lint/correctness/useExhaustiveDependencies: each chat begins with its last screen
+  useLayoutEffect(() => setCount(FIRST), [chat]);
 
   const hash = useLocation().hash;
   const isThere = hash !== "" && messages?.[hash] !== undefined;
@@ -66,6 +75,7 @@ export function ThreadView({ chat, edited, onEdit, sent, children: foot }: Props
     const place = ids.indexOf(hash);
     if (place < 0) return showBranch(chat, hash);
     letGo();
+    setCount(MOUNTED);
     setUntil(Math.min(ids.length, Math.max(MOUNTED, place + STEP)));
     requestAnimationFrame(() => {
       const element = messageIn(box.current, hash);
