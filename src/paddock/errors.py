@@ -4,6 +4,7 @@
     ├── BadRequest                what the caller sent cannot be used (not JSON, an unsupported value)
     │   ├── FieldInvalid          one of the request's field rules is broken
     │   ├── ImageRefused          an image on a text model, or an image that cannot be read
+    │   ├── FileUnreadable        a file of chats or a document that cannot be read
     │   ├── ContextOverflow       the prompt is longer than the context
     │   └── BodyTooLarge          more bytes than paddock reads
     ├── PageForbidden             a web page of another origin, or a foreign Host, asked
@@ -96,6 +97,10 @@ class FieldInvalid(BadRequest):
 
 class ImageRefused(BadRequest):
     """The model has no eyes, or the image cannot be read."""
+
+
+class FileUnreadable(BadRequest):
+    """A file of chats or a document that cannot be read; the message says why, and what helps."""
 
 
 class ContextOverflow(BadRequest):

@@ -202,7 +202,7 @@ def test_a_chat_is_saved_as_a_file(scripted: Served, tab: Tab) -> None:
         side.get_by_role("button", name="Export as JSON").click()
     told = json.loads(Path(got.value.path()).read_text("utf-8"))
     assert got.value.suggested_filename == "Keep this.json"
-    assert [one["content"][0]["text"] for one in told["messages"]] == ["Keep this", "Saved."]
+    assert [one["content"][0]["text"] for one in told["chats"][0]["messages"]] == ["Keep this", "Saved."]
     with tab.page.expect_download() as got:
         side.get_by_role("button", name="Export as Markdown").click()
     assert "Saved." in Path(got.value.path()).read_text("utf-8")

@@ -34,6 +34,7 @@ SAMPLES: list[PaddockError] = [
     errors.ContextOverflow(prompt_tokens=10014, context_tokens=4096),
     errors.BodyTooLarge(limit_bytes=2**26),
     errors.PageForbidden("Host 'x' is not a name of this server."),
+    errors.FileUnreadable("It is no text."),
     errors.NotPermitted("Making a key", "`paddock keys create`"),
     errors.KeyRefused("A key is needed."),
     errors.TooBusy("256 responses are waiting; ask again later."),
@@ -73,7 +74,7 @@ NAMED = [error for error in SAMPLES if faults.fault_of(error) is not faults.TABL
 # The statuses of the conventions; 0 stands for the engine's own.
 STATUSES: dict[type[PaddockError], int] = {
     errors.BadRequest: 400, errors.FieldInvalid: 422, errors.ImageRefused: 400, errors.ContextOverflow: 400,
-    errors.BodyTooLarge: 413, errors.PageForbidden: 403, errors.ModelUnknown: 404,
+    errors.BodyTooLarge: 413, errors.FileUnreadable: 400, errors.PageForbidden: 403, errors.ModelUnknown: 404,
     errors.AdapterUnknown: 404,
     errors.NotPermitted: 403, errors.KeyUnknown: 404,
     errors.KeyRefused: 401, errors.TooBusy: 429, errors.ResponseUnknown: 404, errors.RequestUnknown: 404,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Annotated, Any, Literal
 
 from pydantic import (
@@ -15,6 +16,8 @@ from pydantic import (
     model_validator,
 )
 
+from paddock.store.chat_rows import MESSAGES_MOST
+
 _TITLE_MOST, _NAME_MOST, _TEXT_MOST, _SYSTEM_MOST = 200, 100, 1_000_000, 100_000
 _PARTS_MOST, _ATTACHMENTS_MOST, _STOPS_MOST = 200, 32, 16
 
@@ -24,6 +27,7 @@ def _storable(text: str) -> str:
     return text.replace("\x00", "").encode("utf-8", "replace").decode()
 
 
+ID_PATTERN = re.compile(r"[A-Za-z0-9_-]{8,64}\Z")
 Id = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{8,64}$", description="Chosen by the client, or made here.")]
 Title = Annotated[str, Field(max_length=_TITLE_MOST), AfterValidator(_storable)]
 Name = Annotated[str, Field(min_length=1, max_length=_NAME_MOST), AfterValidator(_storable)]
@@ -245,3 +249,78 @@ class PresetPatch(_Closed):
 
     name: Name | None = None
     settings: ChatSettings | None = None
+
+
+class Usage(_Closed):
+    """What an answer took, in tokens."""
+
+    input_tokens: int
+    cached_tokens: int
+    output_tokens: int
+    total_tokens: int
+
+
+class Timings(_Closed):
+    """How long an answer took, by the server's clock and by what its engine measured."""
+
+    wait_s: float | None = Field(description="Until the first piece: queue, loading, reading the prompt.")
+    total_s: float | None
+    reasoning_s: float | None
+    prompt_tokens: int | None
+    prompt_s: float | None
+    prompt_tokens_per_s: float | None
+    output_tokens: int | None
+    output_s: float | None
+    output_tokens_per_s: float | None
+
+
+class MessageError(_Closed):
+    """Why an answer failed."""
+
+    code: str
+    message: str
+
+
+class MessageBrought(_Closed):
+    """A message of a file. Those above it come before it."""
+
+    id: Id
+    parent_id: Id | None
+    role: Role
+    content: Content
+    model: ModelName | None = None
+    created_s: Number = 0.0
+    status: Literal["complete", "stopped", "failed", "cut"] = "complete"
+    usage: Usage | None = None
+    timings: Timings | None = None
+    error: MessageError | None = None
+
+
+class ChatBrought(_Closed):
+    """A chat of a file."""
+
+    id: Id
+    title: Title = ""
+    folder: Name | None = None
+    created_s: Number = 0.0
+    updated_s: Number = 0.0
+    pinned: StrictBool = False
+    archived: StrictBool = False
+    settings: ChatSettings = ChatSettings()
+    leaf_id: Id | None = None
+    messages: Annotated[list[MessageBrought], Field(max_length=MESSAGES_MOST)]
+
+    @model_validator(mode="after")
+    def _is_a_tree(self) -> ChatBrought:
+        above: set[str] = set()
+        for one in self.messages:
+            if one.parent_id is not None and one.parent_id not in above:
+                raise ValueError(f"'messages' has {one.id!r} under {one.parent_id!r}, which is not before it")
+            if one.id in above:
+                raise ValueError(f"'messages' has {one.id!r} twice")
+            above.add(one.id)
+        if self.leaf_id is None and self.messages:
+            self.leaf_id = self.messages[-1].id
+        if self.leaf_id is not None and self.leaf_id not in above:
+            raise ValueError(f"'leaf_id' is {self.leaf_id!r}, which is no message of it")
+        return self

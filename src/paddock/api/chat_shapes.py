@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from paddock.api.chat_schemas import ChatSettings, Draft, Part, Role, Status
+from paddock.api.chat_schemas import ChatSettings, Draft, MessageError, Part, Role, Status, Timings, Usage
 
 
 class _Told(BaseModel):
@@ -34,36 +34,6 @@ class Chat(_Told):
     draft_revision: int
     is_generating: bool
     message_count: int
-
-
-class Usage(_Told):
-    """What an answer took, in tokens."""
-
-    input_tokens: int
-    cached_tokens: int
-    output_tokens: int
-    total_tokens: int
-
-
-class Timings(_Told):
-    """How long an answer took, by the server's clock and by what its engine measured."""
-
-    wait_s: float | None = Field(description="Until the first piece: queue, loading, reading the prompt.")
-    total_s: float | None
-    reasoning_s: float | None
-    prompt_tokens: int | None
-    prompt_s: float | None
-    prompt_tokens_per_s: float | None
-    output_tokens: int | None
-    output_s: float | None
-    output_tokens_per_s: float | None
-
-
-class MessageError(_Told):
-    """Why an answer failed."""
-
-    code: str
-    message: str
 
 
 class ChatMessage(_Told):
@@ -203,3 +173,27 @@ class Attachment(_Told):
     width: int | None
     height: int | None
     characters: int | None
+
+
+class ImportedChat(_Told):
+    """What became of one chat of a file."""
+
+    place: int = Field(description="Within the file, from 0 on.")
+    id: str
+    title: str
+    created_s: float
+    updated_s: float
+    message_count: int
+    is_here: bool = Field(description="Whether it was here before: it is not brought again.")
+    is_brought: bool
+    left_out: list[str] = Field(description="What of it cannot be brought.")
+    fault: str | None = Field(description="Why nothing of it can be brought.")
+
+
+class Imported(_Told):
+    """What is in a file, and what was brought of it."""
+
+    object: Literal["import"]
+    format: Literal["paddock-chats", "chatgpt", "open-webui", "lm-studio", "sharegpt"]
+    dry_run: bool
+    chats: list[ImportedChat]

@@ -25,6 +25,9 @@ _INVALID = "invalid_request_error"
 TABLE: dict[type[PaddockError], Fault] = {
     errors.BadRequest: Fault(status=400, openai_type=_INVALID, openai_code=None, anthropic_type=_INVALID),
     errors.FieldInvalid: Fault(status=422, openai_type=_INVALID, openai_code=None, anthropic_type=_INVALID),
+    errors.FileUnreadable: Fault(
+        status=400, openai_type=_INVALID, openai_code="file_unreadable", anthropic_type=_INVALID
+    ),
     errors.ImageRefused: Fault(status=400, openai_type=_INVALID, openai_code="image_refused", anthropic_type=_INVALID),
     errors.ContextOverflow: Fault(
         status=400, openai_type=_INVALID, openai_code="context_length_exceeded", anthropic_type=_INVALID

@@ -20,6 +20,7 @@ from paddock.api import (
     chat,
     chat_folders,
     chat_messages,
+    chat_transfer,
     chats,
     clients,
     completions,
@@ -70,6 +71,7 @@ _ROOMS = (
     ollama,
     requests,
     downloads,
+    chat_transfer,
     chats,
     chat_messages,
     chat_folders,
@@ -81,7 +83,7 @@ _ROOMS = (
     clients,
     hub,
 )
-_TOLD = (chats, chat_messages, chat_folders, attachments, keys, clients, requests)
+_TOLD = (chat_transfer, chats, chat_messages, chat_folders, attachments, keys, clients, requests)
 
 
 def application(edge: Edge) -> ASGIApp:

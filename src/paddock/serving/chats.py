@@ -6,7 +6,7 @@ import json
 import re
 import secrets
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import anyio
@@ -118,6 +118,18 @@ class Chats:
         )
         self.tell(forked)
         return forked, is_new
+
+    async def bring(self, chat: Chat, messages: list[Message]) -> bool:
+        """Put a chat with all its messages in, or nothing; False where it is here. Raises Conflict or FieldInvalid."""
+        if not chat.title:
+            said = next((text_of(one.content) for one in messages if one.role == "user"), "")
+            chat = replace(chat, title=title_of(said))
+        words: dict[str | None, list[str]] = {None: list(rows_of(chat.title))}
+        words |= {one.id: list(rows_of(text_of(one.content))) for one in messages}
+        is_new = await self._messages.bring(chat, messages, words)
+        if is_new:
+            self.tell(chat)
+        return is_new
 
     async def find(self, query: str, *, limit: int, archived: str) -> list[Found]:
         """What has all words of a query, in titles and messages."""

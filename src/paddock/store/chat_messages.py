@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -25,7 +25,7 @@ from paddock.store.chat_rows import (
     refuse_older,
 )
 from paddock.store.chat_words import put_words
-from paddock.store.chats import hold_attachments
+from paddock.store.chats import hold_attachments, refuse_foreign_folder
 from paddock.store.db import Database
 
 if TYPE_CHECKING:
@@ -153,6 +153,10 @@ class MessageStore:
 
         return await self._database.run(work)
 
+    async def bring(self, chat: Chat, made: Sequence[Message], words: Mapping[str | None, Sequence[str]]) -> bool:
+        """Put a chat with all its messages in, as `bring` does."""
+        return await self._database.run(lambda connection: bring(connection, chat, made, words))
+
     async def fork(
         self,
         chat_id: str,
@@ -196,6 +200,38 @@ class MessageStore:
             return forked, True
 
         return await self._database.run(work)
+
+
+def bring(
+    connection: Connection, chat: Chat, messages: Sequence[Message], words: Mapping[str | None, Sequence[str]]
+) -> bool:
+    """Put a chat with all its messages in; False where it is there. `words` are by message, and of the title by None.
+
+    One that was deleted is put in anew. Raises Conflict where another chat has a message's id, FieldInvalid.
+    """
+    from sqlalchemy import delete, insert, select
+
+    from paddock.store.chat_tables import chats
+    from paddock.store.chat_tables import messages as table
+
+    there = connection.execute(select(chats.c.deleted_s).where(chats.c.id == chat.id)).first()
+    if there is not None and there[0] is None:
+        return False
+    if there is not None:
+        connection.execute(delete(chats).where(chats.c.id == chat.id))
+    refuse_foreign_folder(connection, chat.folder_id)
+    if taken := _read(connection, [one.id for one in messages]):
+        raise Conflict(
+            f"The message {shown(taken[0].id)} is in the chat {shown(taken[0].chat_id)} already.",
+            current=taken[0].told(),
+        )
+    connection.execute(insert(chats).values(chat_row(chat)))
+    for start in range(0, len(messages), IDS_AT_ONCE):
+        connection.execute(insert(table), [message_row(one) for one in messages[start : start + IDS_AT_ONCE]])
+    hold_attachments(connection, chat.id, [one for made in messages for one in attachments_in(made.content)])
+    for message_id, found_by in words.items():
+        put_words(connection, chat.id, message_id, found_by)
+    return True
 
 
 def attachments_in(content: Sequence[dict[str, Any]]) -> list[str]:

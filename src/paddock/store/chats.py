@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from paddock.errors import ChatUnknown, Conflict, FieldInvalid, shown
 from paddock.store.chat_rows import (
     GENERATING,
+    IDS_AT_ONCE,
     Chat,
     Message,
     branch_of,
@@ -63,6 +64,24 @@ class ChatStore:
     async def get(self, chat_id: str) -> Chat:
         """The chat of that id. Raises ChatUnknown."""
         return await self._database.run(lambda connection: find_chat(connection, chat_id))
+
+    async def known(self, ids: Sequence[str]) -> set[str]:
+        """Which of these chats are here."""
+
+        def work(connection: Connection) -> set[str]:
+            from sqlalchemy import select
+
+            from paddock.store.chat_tables import chats
+
+            found: set[str] = set()
+            for start in range(0, len(ids), IDS_AT_ONCE):
+                wanted = chats.c.id.in_(ids[start : start + IDS_AT_ONCE])
+                found |= {
+                    row[0] for row in connection.execute(select(chats.c.id).where(wanted, chats.c.deleted_s.is_(None)))
+                }
+            return found
+
+        return await self._database.run(work)
 
     async def page(
         self,

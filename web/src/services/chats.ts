@@ -1,5 +1,7 @@
 import { ask, refusal, send } from "./api";
 import type { Attachment, Chat, Folder, Hit, Message, Part, Preset, Role, Settings } from "./chat-shapes";
+import { saveFile } from "./files";
+import type { components } from "./schema";
 
 export type ChatPatch = Partial<
   Pick<Chat, "title" | "folder_id" | "pinned" | "archived" | "settings" | "draft" | "leaf_id">
@@ -65,6 +67,32 @@ interface NewAnswer {
   continues?: string;
   select?: boolean;
 }
+
+export type ExportForm = "json" | "markdown" | "sharegpt";
+export type Imported = components["schemas"]["Imported"];
+
+const ENDINGS: Record<ExportForm, string> = { json: "json", markdown: "md", sharegpt: "jsonl" };
+
+export const files = {
+  /** Chats as a file: all of them, or one. */
+  save: async (form: ExportForm, name: string, id?: string): Promise<void> => {
+    const response = await send(
+      new URL(`/api/chats/export${query({ format: form, id })}`, location.origin).href,
+    );
+    if (!response.ok) throw refusal(await response.json().catch(() => null), response.status);
+    saveFile(`${name}.${ENDINGS[form]}`, await response.blob());
+  },
+  /** What is in a file of chats; with `places`, those are brought in. */
+  bring: async (file: Blob, places: string | null, signal: AbortSignal): Promise<Imported> => {
+    const asked = places === null ? { dry_run: "true" } : { places };
+    const url = new URL(`/api/chats/import${query(asked)}`, location.origin).href;
+    const headers = { "Content-Type": "application/octet-stream" };
+    const response = await send(url, { method: "POST", body: file, headers, signal });
+    const said = (await response.json().catch(() => null)) as unknown;
+    if (!response.ok) throw refusal(said, response.status);
+    return said as Imported;
+  },
+};
 
 export const messages = {
   get: (chat: string, id: string) => ask<Message>("GET", `/api/chats/${chat}/messages/${id}`),

@@ -1,6 +1,6 @@
-/** Save a text as a file of that name; `kind` is its media type. */
-export function saveFile(name: string, text: string, kind = "text/plain"): void {
-  const url = URL.createObjectURL(new Blob([text], { type: kind }));
+/** Save what is given as a file of that name. */
+export function saveFile(name: string, content: Blob | string): void {
+  const url = URL.createObjectURL(content instanceof Blob ? content : new Blob([content]));
   const link = document.createElement("a");
   link.href = url;
   link.download = name;

@@ -156,6 +156,40 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/chats/export": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Chats as a file: all of them, or those of the ids. */
+        get: operations["get /api/chats/export"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/chats/import": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Bring chats in from a file, whose bytes are the body. */
+        post: operations["post /api/chats/import"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/chats/search": {
         parameters: {
             query?: never;
@@ -2646,6 +2680,64 @@ export interface components {
             type: "image";
         };
         /**
+         * Imported
+         * @description What is in a file, and what was brought of it.
+         */
+        Imported: {
+            /** Chats */
+            chats: components["schemas"]["ImportedChat"][];
+            /** Dry Run */
+            dry_run: boolean;
+            /**
+             * Format
+             * @enum {string}
+             */
+            format: "paddock-chats" | "chatgpt" | "open-webui" | "lm-studio" | "sharegpt";
+            /**
+             * Object
+             * @constant
+             */
+            object: "import";
+        };
+        /**
+         * ImportedChat
+         * @description What became of one chat of a file.
+         */
+        ImportedChat: {
+            /** Created S */
+            created_s: number;
+            /**
+             * Fault
+             * @description Why nothing of it can be brought.
+             */
+            fault: string | null;
+            /** Id */
+            id: string;
+            /** Is Brought */
+            is_brought: boolean;
+            /**
+             * Is Here
+             * @description Whether it was here before: it is not brought again.
+             */
+            is_here: boolean;
+            /**
+             * Left Out
+             * @description What of it cannot be brought.
+             */
+            left_out: string[];
+            /** Message Count */
+            message_count: number;
+            /**
+             * Place
+             * @description Within the file, from 0 on.
+             */
+            place: number;
+            /** Title */
+            title: string;
+            /** Updated S */
+            updated_s: number;
+        };
+        /**
          * KeyList
          * @description `GET /api/keys`. `can_change` tells whether whoever asks may make and revoke keys.
          */
@@ -3592,6 +3684,74 @@ export interface operations {
                 };
                 content: {
                     "text/event-stream": string;
+                };
+            };
+            /** @description An error. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    "get /api/chats/export": {
+        parameters: {
+            query?: {
+                format?: "json" | "markdown" | "sharegpt";
+                id?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Chats as a file: all of them, or those of the ids. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": string;
+                };
+            };
+            /** @description An error. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    "post /api/chats/import": {
+        parameters: {
+            query?: {
+                dry_run?: "false" | "true";
+                places?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/octet-stream": string;
+            };
+        };
+        responses: {
+            /** @description Bring chats in from a file, whose bytes are the body. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Imported"];
                 };
             };
             /** @description An error. */

@@ -5,9 +5,15 @@ import { words as english, later as laterEnglish } from "./en";
 import type { api } from "./en/api";
 import type { engines } from "./en/engines";
 import type { models } from "./en/models";
+import type { transfer } from "./en/transfer";
 import { pseudo } from "./pseudo";
 
-export type Key = keyof typeof english | keyof typeof models | keyof typeof api | keyof typeof engines;
+export type Key =
+  | keyof typeof english
+  | keyof typeof models
+  | keyof typeof api
+  | keyof typeof engines
+  | keyof typeof transfer;
 export type Values = Record<string, string | number>;
 export type Translate = (key: Key, values?: Values) => string;
 /** The areas of the page whose sentences come with their pages. */

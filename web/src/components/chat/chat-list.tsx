@@ -1,6 +1,6 @@
 import { useInfiniteQuery, useQuery, useQueryClient } from "@tanstack/react-query";
-import { Archive, ChevronDown, FolderPlus } from "lucide-react";
-import { useEffect, useRef, useState } from "react";
+import { Archive, ArrowDownUp, ChevronDown, FolderPlus } from "lucide-react";
+import { lazy, Suspense, useEffect, useRef, useState } from "react";
 import { IconButton } from "@/components/ui/button";
 import { joined } from "@/components/ui/joined";
 import { Fault } from "@/components/ui/pieces";
@@ -8,11 +8,18 @@ import type { Chat } from "@/services/chat-shapes";
 import { chats, folders } from "@/services/chats";
 import { onChange } from "@/stores/chat-events";
 import { tellFailure } from "@/stores/notices";
-import { useWords } from "@/words";
+import { prepareWords, useWords } from "@/words";
 import { ChatRow } from "./chat-row";
 import { FolderMenu } from "./folder-menu";
 import { NameField } from "./name-field";
 
+const Transfer = lazy(async () => {
+  const [{ Transfer }] = await Promise.all([
+    import("@/components/transfer/transfer"),
+    prepareWords("transfer"),
+  ]);
+  return { default: Transfer };
+});
 export const LISTED = ["api", "chats"] as const;
 const RENEWED_AFTER_MS = 150;
 
@@ -26,6 +33,7 @@ export function ChatList({ onGone }: Props) {
   const queries = useQueryClient();
   const [isArchive, setArchive] = useState(false);
   const [isNaming, setNaming] = useState(false);
+  const [isTransferring, setTransferring] = useState(false);
   const groups = useQuery({ queryKey: ["api", "folders"], queryFn: folders.list });
   useEffect(() => {
     let timer = 0;
@@ -54,6 +62,9 @@ export function ChatList({ onGone }: Props) {
         <h2 className="flex-1 text-xs font-medium text-soft">
           {t(isArchive ? "chat.list.archive" : "chat.list")}
         </h2>
+        <IconButton label={t("chat.transfer")} onClick={() => setTransferring(true)}>
+          <ArrowDownUp />
+        </IconButton>
         <IconButton label={t("chat.folder.new")} onClick={() => setNaming(true)}>
           <FolderPlus />
         </IconButton>
@@ -74,6 +85,11 @@ export function ChatList({ onGone }: Props) {
             ))}
         <Rows folder={isArchive ? null : "none"} isArchive={isArchive} onGone={onGone} />
       </div>
+      {isTransferring ? (
+        <Suspense>
+          <Transfer onClose={() => setTransferring(false)} />
+        </Suspense>
+      ) : null}
     </nav>
   );
 }

@@ -64,6 +64,7 @@ export const chat: Area<typeof english> = {
   "chat.folder.delete.about": "Seine Chats bleiben, in keinem Ordner.",
   "chat.folder.more": "Mehr zum Ordner {name}",
   "chat.folder.name": "Name des Ordners",
+  "chat.transfer": "Import und Export",
   "chat.folder.new": "Neuer Ordner",
   "chat.folder.none": "Keine Chats in diesem Ordner.",
   "chat.following": "Der Antwort folgen",

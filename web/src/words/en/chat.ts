@@ -58,6 +58,7 @@ export const chat = {
   "chat.folder.delete.about": "Its chats stay, in no folder.",
   "chat.folder.more": "More about the folder {name}",
   "chat.folder.name": "Name of the folder",
+  "chat.transfer": "Import and export",
   "chat.folder.new": "New folder",
   "chat.folder.none": "No chats in this folder.",
   "chat.following": "Follow the answer",

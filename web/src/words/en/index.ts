@@ -9,4 +9,5 @@ export const later = {
   models: () => import("./models").then(({ models }) => models),
   api: () => import("./api").then(({ api }) => api),
   engines: () => import("./engines").then(({ engines }) => engines),
+  transfer: () => import("./transfer").then(({ transfer }) => transfer),
 };

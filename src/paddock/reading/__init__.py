@@ -1,0 +1,1 @@
+"""Owns what is in files that others made: chats of other programs, documents; each is read in a process of its own."""

@@ -1,0 +1,60 @@
+"""The process in which one file is read: `python -m paddock.reading chats|document SOURCE MADE`.
+
+Prints one line of JSON: what there is to know of the file, or the sentence that says why it cannot be read (`fault`).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+from paddock.reading.faults import Unreadable
+
+_MEMORY_MOST_BYTES = 6 * 2**30
+_PROCESSOR_MOST_S = 300
+
+
+def _bound() -> None:
+    """Take what a file that means harm would use up. Where the system has no such bounds, time is the only one."""
+    if sys.platform == "win32":
+        return
+    import resource
+
+    for kind, most in ((resource.RLIMIT_AS, _MEMORY_MOST_BYTES), (resource.RLIMIT_CPU, _PROCESSOR_MOST_S)):
+        with contextlib.suppress(ValueError, OSError):
+            resource.setrlimit(kind, (most, most))
+
+
+def _read(kind: str, source: Path, made: Path) -> dict[str, Any]:
+    if kind == "document":
+        from paddock.reading.documents import text_of
+
+        document = text_of(source)
+        made.write_text(document.text, "utf-8", errors="replace")
+        return {"pages": document.pages, "media_type": document.media_type}
+    from paddock.reading.chats import chats_in
+
+    form, chats = chats_in(source)
+    with made.open("w", encoding="ascii") as lines:
+        for chat in chats:
+            lines.write(json.dumps(chat) + "\n")
+    return {"format": form}
+
+
+def main() -> None:
+    """Read one file."""
+    _bound()
+    try:
+        told = _read(sys.argv[1], Path(sys.argv[2]), Path(sys.argv[3]))
+    except Unreadable as error:
+        told = {"fault": str(error)}
+    except (MemoryError, RecursionError):
+        told = {"fault": "It needs more memory than reading a file may take. Send a smaller part of it."}
+    print(json.dumps(told))  # noqa: T201 (its answer)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,123 @@
+"""Owns the text in documents of PDF and Word (docx); refuses to know what it is for. Run in a process of its own alone.
+
+Not covered: pictures of text, which need a program that recognises letters; older Word files (doc).
+"""
+
+from __future__ import annotations
+
+import zipfile
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from paddock.reading.faults import Unreadable
+
+if TYPE_CHECKING:
+    from docx.document import Document as Word
+    from docx.table import Table
+
+PDF = "application/pdf"
+DOCX = "application/vnd.openxmlformats-officedocument.wordprocessingml.document"
+CHARACTERS_MOST = 2_000_000
+_PAGES_MOST = 5_000
+_UNZIPPED_MOST_BYTES = 256 * 2**20
+_BODY = "word/document.xml"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Document:
+    """What a document says. `pages` is None where the form has none."""
+
+    text: str
+    media_type: str
+    pages: int | None = None
+
+
+def text_of(source: Path) -> Document:
+    """The text of a document, recognised by its first bytes. Raises Unreadable."""
+    with source.open("rb") as opened:
+        head = opened.read(1024)
+    found = _of_pdf(source) if b"%PDF-" in head else _of_word(source)
+    if not found.text.strip():
+        raise Unreadable(
+            "There is no text in it, as in one that holds pictures of its pages. Attach the pages as images to a model "
+            "that sees, or a file with text."
+        )
+    return found
+
+
+def _joined(pieces: Iterator[str], between: str) -> str:
+    made: list[str] = []
+    size = 0
+    for piece in pieces:
+        made.append(piece)
+        size += len(piece) + len(between)
+        if size > CHARACTERS_MOST:
+            raise Unreadable(f"It has more than {CHARACTERS_MOST} characters of text. Attach a part of it.")
+    return between.join(made)
+
+
+def _of_pdf(source: Path) -> Document:
+    import logging
+
+    from pypdf import PasswordType, PdfReader
+    from pypdf.errors import PyPdfError
+
+    # It tells of each oddity of a file, and there is nobody to read that.
+    logging.getLogger("pypdf").setLevel(logging.CRITICAL)
+    try:
+        reader = PdfReader(source)
+        if reader.is_encrypted and reader.decrypt("") == PasswordType.NOT_DECRYPTED:
+            raise Unreadable("It is locked with a password. Save a copy without one, and attach that.")
+        pages = len(reader.pages)
+        if pages > _PAGES_MOST:
+            raise Unreadable(f"It has {pages} pages, and {_PAGES_MOST} can be read. Attach a part of it.")
+        text = _joined((page.extract_text().strip() for page in reader.pages), "\n\n")
+    except (Unreadable, MemoryError):
+        raise
+    except (PyPdfError, ValueError, TypeError, KeyError, IndexError, AttributeError, ArithmeticError, OSError,
+            AssertionError, NotImplementedError, RecursionError, zlib.error) as error:  # fmt: skip
+        raise Unreadable(f"This PDF cannot be read: {str(error)[:200] or type(error).__name__}.") from error
+    return Document(text=text, media_type=PDF, pages=pages)
+
+
+def _of_word(source: Path) -> Document:
+    import docx
+    from docx.opc.exceptions import OpcError
+
+    try:
+        with zipfile.ZipFile(source) as packed:
+            if _BODY not in packed.namelist():
+                raise Unreadable("It is a zip, and no Word document. Unpack it, and attach what is in it.")
+            size_bytes = sum(one.file_size for one in packed.infolist())
+        if size_bytes > _UNZIPPED_MOST_BYTES:
+            most = _UNZIPPED_MOST_BYTES // 2**20
+            raise Unreadable(f"Unpacked it has {size_bytes // 2**20} MiB, and may have {most}. Attach a smaller one.")
+        text = _joined(_lines(docx.Document(str(source))), "\n")
+    except (zipfile.BadZipFile, OpcError, SyntaxError, zlib.error, KeyError, ValueError, TypeError, AttributeError,
+            IndexError, OSError, EOFError, NotImplementedError, RuntimeError) as error:  # fmt: skip
+        raise Unreadable(f"This Word document cannot be read: {str(error)[:200] or type(error).__name__}.") from error
+    return Document(text=text, media_type=DOCX)
+
+
+def _lines(word: Word) -> Iterator[str]:
+    """Paragraphs and tables in their order; headings as Markdown has them, cells with bars between."""
+    from docx.table import Table
+
+    for block in word.iter_inner_content():
+        if isinstance(block, Table):
+            yield from _rows(block)
+            continue
+        style = str(block.style.name) if block.style else ""
+        level = style.removeprefix("Heading ")
+        is_heading = style.startswith("Heading ") and level.isdecimal() and block.text
+        yield f"{'#' * min(6, int(level))} {block.text}" if is_heading else block.text
+
+
+def _rows(table: Table) -> Iterator[str]:
+    for row in table.rows:
+        # A cell over several columns comes once for each.
+        cells = [" ".join(cell.text.split()) for cell in dict.fromkeys(row.cells)]
+        yield "| " + " | ".join(cells) + " |"
