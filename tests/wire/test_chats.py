@@ -158,7 +158,8 @@ async def test_a_conflict_tells_what_is_there(rig: Rig) -> None:
     ("name", "kind", "content", "status"),
     [
         ("a.png", "image/png", b"\x89PNG\r\n\x1a\n broken", 400),
-        ("a.pdf", "application/pdf", b"%PDF-1.7\x00\xff", 422),
+        ("a.pdf", "application/pdf", b"%PDF-1.7\x00\xff", 400),
+        ("a.bin", "application/octet-stream", b"\x7fELF\x00\xff", 422),
         ("a.png", "image/png", b"words", 400),
         ("a.txt", "text/plain", b"  \n", 422),
         ("a.txt", "text/plain", b"a\x00b", 422),
@@ -166,7 +167,7 @@ async def test_a_conflict_tells_what_is_there(rig: Rig) -> None:
         ("a.txt", "text/plain", b"x" * (20 * 2**20 + 1), 413),
     ],
 )
-async def test_what_is_neither_an_image_nor_text_is_not_attached(
+async def test_what_is_no_image_and_has_no_text_is_not_attached(
     rig: Rig, name: str, kind: str, content: bytes, status: int
 ) -> None:
     answer = await rig.http.post(f"/api/attachments?name={name}", content=content, headers={"content-type": kind})
