@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import base64
 import json
+from collections.abc import AsyncGenerator
 from pathlib import Path
 from typing import Any
 
+import anyio
 import pytest
 
 from paddock.api.chat_shapes import Imported
@@ -170,7 +172,8 @@ async def test_own_files_that_were_tampered_with_bring_nothing_wrong(tmp_path: P
         bad = [
             {**good, "messages": [{**message, "parent_id": "nobody-there"}]}, {**good, "leaf_id": "nobody-there"},
             {**good, "messages": [message, message]}, {**good, "id": "../etc"}, {**good, "title": 1},
-            {**good, "messages": [{**message, "role": "root"}]}, {**good, "more": 1}, {"id": "x"},
+            {**good, "messages": [{**message, "role": "root"}]}, {"id": "x"}, {**good, "created_s": 1e308},
+            {**good, "messages": [{**message, "timings": {"total_s": 1}}]},
             {**good, "messages": [{**message, "content": [{"type": "image", "attachment_id": "missing-one"}]}],
              "leaf_id": None},
             {**good, "settings": {"temperature": "hot"}},
@@ -197,3 +200,72 @@ async def test_a_document_becomes_text_for_the_model(tmp_path: Path, form: str) 
         broken = await rig.http.post("/api/attachments?name=b.pdf", content=data[: len(data) // 4])
         assert (broken.status_code, broken.json()["error"]["code"]) == (400, "file_unreadable")
         assert "'b.pdf'" in broken.json()["error"]["message"]
+
+
+async def test_a_field_that_is_not_known_is_left_out_and_told(tmp_path: Path) -> None:
+    async with scripted_studio(tmp_path, warm=False) as rig:
+        chat = await filled(rig)
+        file = json.loads((await rig.http.get(f"{EXPORT}?id={chat}")).content)
+        await rig.http.delete(f"{CHATS}/{chat}")
+        changed: Json = {**file, "chats": [{**file["chats"][0], "id": "another-chat", "more": [1]}]}
+        for one in changed["chats"][0]["messages"]:
+            one["id"] = f"another-{one['id']}"
+            one["parent_id"] = one["parent_id"] and f"another-{one['parent_id']}"
+        changed["chats"][0]["leaf_id"] = changed["chats"][0]["messages"][0]["id"]
+        (told,) = (await bring(rig, json.dumps(changed).encode()))["chats"]
+        assert (told["is_brought"], told["left_out"], told["fault"]) == (True, ["the field 'more'"], None)
+
+
+@pytest.mark.parametrize(
+    "declared", ["text/x\r\nSet-Cookie: a=b", "text/\x00", "text/€", "text/html; charset=utf-8", "\ud800"]
+)
+async def test_what_a_file_says_an_attachment_is_reaches_no_header(tmp_path: Path, declared: str) -> None:
+    note = {
+        "id": "note-0001",
+        "name": "a\ud800.txt",
+        "media_type": declared,
+        "data": base64.b64encode(b"words").decode(),
+    }
+    content = [{"type": "document", "attachment_id": "note-0001", "name": "a.txt"}]
+    message = {"id": "message-1", "parent_id": None, "role": "user", "content": content}
+    chats = [{"id": f"chat-000{n}", "messages": [{**message, "id": f"message-{n}"}]} for n in range(2)]
+    file = {"format": "paddock-chats", "version": 1, "chats": chats, "attachments": [note]}
+    async with scripted_studio(tmp_path, warm=False) as rig:
+        told = await bring(rig, json.dumps(file).encode())
+        assert [one["is_brought"] for one in told["chats"]] == [True, True], told
+        answer = await rig.http.get("/api/attachments/note-0001/content")
+        assert answer.status_code == 200
+        assert answer.headers["content-type"].split(";")[0] == "text/plain"
+        assert answer.content == b"words"
+
+
+async def test_many_chats_are_chosen_one_by_one(tmp_path: Path) -> None:
+    turns = [{"from": "human", "value": "Hi"}]
+    file = [{"title": f"chat {n}", "conversations": [*turns, {"from": "gpt", "value": str(n)}]} for n in range(900)]
+    places = ",".join(str(n) for n in range(0, 900, 2))
+    async with scripted_studio(tmp_path, warm=False) as rig:
+        told = await bring(rig, json.dumps(file).encode(), f"?places={places},0-3")
+        brought = {one["place"] for one in told["chats"] if one["is_brought"]}
+        assert brought == {*range(0, 900, 2), 1, 3}
+        # Ranges beyond all sense cost nothing.
+        wide = ",".join(["0-99999"] * 1900)
+        assert len((await bring(rig, json.dumps(file).encode(), f"?places={wide}&dry_run=true"))["chats"]) == 900
+
+
+async def test_whoever_sends_slowly_keeps_nobody_waiting(tmp_path: Path) -> None:
+    async with scripted_studio(tmp_path, warm=False) as rig:
+        sent, done = anyio.Event(), anyio.Event()
+
+        async def slow() -> AsyncGenerator[bytes]:
+            yield b"["
+            sent.set()
+            await done.wait()
+            yield b"]"
+
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(lambda: rig.http.post(IMPORT, content=slow()))
+            await sent.wait()
+            with anyio.fail_after(60):
+                told = await bring(rig, json.dumps(SHAREGPT).encode(), "?dry_run=true")
+            assert told["chats"]
+            done.set()

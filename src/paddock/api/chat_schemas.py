@@ -34,6 +34,8 @@ Name = Annotated[str, Field(min_length=1, max_length=_NAME_MOST), AfterValidator
 ModelName = Annotated[str, Field(min_length=1, max_length=400), AfterValidator(_storable)]
 Text = Annotated[str, Field(max_length=_TEXT_MOST)]
 Number = Annotated[float, Field(strict=True, allow_inf_nan=False)]
+# Seconds since 1970, up to the year 5138.
+Moment = Annotated[Number, Field(ge=0, le=1e11)]
 Role = Literal["user", "assistant", "system", "tool"]
 Status = Literal["complete", "generating", "stopped", "failed", "cut"]
 
@@ -41,7 +43,7 @@ Status = Literal["complete", "generating", "stopped", "failed", "cut"]
 class _Closed(BaseModel):
     """A body with no other fields than these."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
 
 
 class TextPart(_Closed):
@@ -289,7 +291,7 @@ class MessageBrought(_Closed):
     role: Role
     content: Content
     model: ModelName | None = None
-    created_s: Number = 0.0
+    created_s: Moment = 0.0
     status: Literal["complete", "stopped", "failed", "cut"] = "complete"
     usage: Usage | None = None
     timings: Timings | None = None
@@ -302,8 +304,8 @@ class ChatBrought(_Closed):
     id: Id
     title: Title = ""
     folder: Name | None = None
-    created_s: Number = 0.0
-    updated_s: Number = 0.0
+    created_s: Moment = 0.0
+    updated_s: Moment = 0.0
     pinned: StrictBool = False
     archived: StrictBool = False
     settings: ChatSettings = ChatSettings()

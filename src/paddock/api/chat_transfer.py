@@ -7,10 +7,12 @@ import binascii
 import json
 import tempfile
 import time
-from collections.abc import AsyncGenerator, AsyncIterator, Mapping
+from bisect import bisect_right
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +23,7 @@ from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 
 from paddock.api import chat_shapes
+from paddock.api.attending import attended
 from paddock.api.chat_asking import choice, new_id, told
 from paddock.api.chat_schemas import ID_PATTERN, ChatBrought
 from paddock.api.described import Operation, text
@@ -29,15 +32,16 @@ from paddock.api.schemas import check
 from paddock.errors import BadRequest, BodyTooLarge, ChatUnknown, Conflict, FieldInvalid, shown
 from paddock.protocol import chat_exports
 from paddock.reading import apart
+from paddock.reading.values import words
 from paddock.store.chat_rows import Chat, Message
 
 _FORMS = ("json", "markdown", "sharegpt")
 _ENDINGS = {"json": ("json", "application/json"), "markdown": ("md", "text/markdown; charset=utf-8"),
             "sharegpt": ("jsonl", "application/jsonl")}  # fmt: skip
-_FILE_MOST_BYTES = 256 * 2**20
+_FILE_MOST_BYTES = 2**30
 _READ_S = 300.0
 _PAGE = 200
-_PLACES_MOST = 4000
+_PLACES_MOST = 16_000
 _CHATS_MOST = 50_000
 
 
@@ -51,7 +55,8 @@ def routes(edge: Edge) -> list[Route]:
         if unknown := [one for one in ids if not ID_PATTERN.match(one)]:
             raise ChatUnknown("chat", unknown[0])
         store = await edge.chats.store()
-        if missing := [one for one in ids if one not in await store.known(ids)]:
+        known = await store.known(ids)
+        if missing := [one for one in ids if one not in known]:
             raise ChatUnknown("chat", missing[0])
         ending, media_type = _ENDINGS[form]
         name = f"paddock-chats-{datetime.now(UTC):%Y-%m-%d}.{ending}"
@@ -88,13 +93,20 @@ async def _exported(edge: Edge, form: str, ids: list[str] | None) -> AsyncGenera
         is_first = False
     if form == "json":
         yield b'\n], "attachments": ['
-        for place, attachment_id in enumerate(enclosed):
-            yield (b",\n" if place else b"\n") + await _enclosed(edge, attachment_id)
+        is_first = True
+        for attachment_id in enclosed:
+            if line_of := await _enclosed(edge, attachment_id):
+                yield (b"\n" if is_first else b",\n") + line_of
+                is_first = False
         yield b"\n]}\n"
 
 
-async def _enclosed(edge: Edge, attachment_id: str) -> bytes:
-    found, data, _ = await edge.chats.attachments.store.content(attachment_id)
+async def _enclosed(edge: Edge, attachment_id: str) -> bytes | None:
+    """An attachment as JSON; None for one that is gone meanwhile."""
+    try:
+        found, data, _ = await edge.chats.attachments.store.content(attachment_id)
+    except ChatUnknown:
+        return None
     about = {"id": found.id, "name": found.name, "media_type": found.media_type}
     return json.dumps({**about, "data": base64.b64encode(data).decode("ascii")}).encode()
 
@@ -144,21 +156,28 @@ class _Import:
         """What is in a file of chats, and those chats of it that are chosen, each whole or not at all."""
         is_dry = choice(request, "dry_run", ("false", "true"), "false") == "true"
         places = _places(request.query_params.get("places"))
-        async with self._turn, _folder() as folder:
-            source, made = folder / "source", folder / "chats"
-            await _received(request, source)
-            read = await apart.read("chats", source, made, timeout_s=_READ_S)
-            entries: list[_Entry] = []
+        async with _folder() as folder:
+            # Whoever sends slowly keeps nobody else waiting.
+            await _received(request, folder / "source")
+            return await attended(request, lambda: self._brought(folder, is_dry, places))
+
+    async def _brought(self, folder: Path, is_dry: bool, places: Callable[[int], bool]) -> Response:
+        entries: list[_Entry] = []
+        async with self._turn:
+            made = folder / "chats"
+            read = await apart.read("chats", folder / "source", made, timeout_s=_READ_S)
             async for place, one in _lines(made):
                 entry = _Entry(place=place)
                 entries.append(entry)
                 if len(entries) > _CHATS_MOST:
                     raise BadRequest(f"It holds more than {_CHATS_MOST} chats. Send a part of it.")
-                await self._one(one, entry, is_dry=is_dry or (places is not None and place not in places))
+                # A chat that is begun comes in whole, also when its client leaves.
+                with anyio.CancelScope(shield=True):
+                    await self._one(one, entry, folder, is_dry=is_dry or not places(place))
         told_of = [entry.__dict__ for entry in entries]
         return told({"object": "import", "format": read["format"], "dry_run": is_dry, "chats": told_of})
 
-    async def _one(self, one: dict[str, Any], entry: _Entry, *, is_dry: bool) -> None:
+    async def _one(self, one: dict[str, Any], entry: _Entry, folder: Path, *, is_dry: bool) -> None:
         attachments, left_out = one.pop("attachments", []), one.pop("left_out", [])
         try:
             wanted = check(ChatBrought, one)
@@ -168,26 +187,26 @@ class _Import:
             return
         entry.id, entry.title, entry.message_count = wanted.id, wanted.title, len(wanted.messages)
         entry.created_s, entry.updated_s = wanted.created_s, wanted.updated_s
-        entry.left_out = [str(words)[:200] for words in left_out[:20]]
+        entry.left_out = [str(what)[:200] for what in left_out[:20]]
         entry.is_here = bool(await (await self._edge.chats.store()).known([wanted.id]))
         if is_dry or entry.is_here:
             return
         try:
-            for enclosed in attachments:
-                await self._enclose(enclosed)
+            for name in attachments:
+                await self._enclose(json.loads(await anyio.Path(folder, name).read_text("ascii")))
             entry.is_brought = await self._edge.chats.bring(*await self._rows(wanted))
         except (BadRequest, FieldInvalid, Conflict, BodyTooLarge, ChatUnknown) as error:
             entry.fault = error.message
 
     async def _enclose(self, enclosed: dict[str, Any]) -> None:
-        name, attachment_id = str(enclosed.get("name"))[:300] or "file", str(enclosed.get("id"))
+        name, attachment_id = words(enclosed.get("name"))[:300] or "file", str(enclosed.get("id"))
         if not ID_PATTERN.match(attachment_id):
             raise FieldInvalid(f"attachments: {shown(attachment_id)} is no id.", param="attachments")
         try:
             data = base64.b64decode("".join(str(enclosed.get("data")).split()), validate=True)
         except (binascii.Error, ValueError) as error:
             raise FieldInvalid(f"attachments: {shown(name)} is no base64: {error}.", param="attachments") from error
-        declared = str(enclosed.get("media_type"))[:100]
+        declared = words(enclosed.get("media_type"))[:100]
         await self._edge.chats.attachments.put(attachment_id, name, declared, data)
 
     async def _rows(self, wanted: ChatBrought) -> tuple[Chat, list[Message]]:
@@ -255,18 +274,26 @@ async def _lines(made: Path) -> AsyncIterator[tuple[int, dict[str, Any]]]:
             place += 1
 
 
-def _places(written: str | None) -> frozenset[int] | None:
-    """The places that are chosen, as `0-4,7`; None where all are. Raises BadRequest."""
+def _places(written: str | None) -> Callable[[int], bool]:
+    """Whether a place is chosen, of places such as `0-4,7`; each is where none are named. Raises BadRequest."""
     if written is None:
-        return None
-    found: set[int] = set()
+        return lambda place: True
+    found: list[tuple[int, int]] = []
     for piece in filter(None, written.split(",")):
         first, dash, last = piece.partition("-")
         ends = [first, last if dash else first]
         if not all(end.isascii() and end.isdecimal() and len(end) <= 5 for end in ends) or len(written) > _PLACES_MOST:
             raise BadRequest(f"places is {shown(written)}; send places in the file, such as 0-4,7.", param="places")
-        found |= set(range(int(ends[0]), int(ends[1]) + 1))
-    return frozenset(found)
+        found.append((int(ends[0]), int(ends[1])))
+    found.sort()
+    firsts = [first for first, _ in found]
+    lasts = list(accumulate((last for _, last in found), max))
+
+    def holds(place: int) -> bool:
+        at = bisect_right(firsts, place)
+        return at > 0 and place <= lasts[at - 1]
+
+    return holds
 
 
 OPERATIONS: Mapping[str, Operation] = {

@@ -6,12 +6,14 @@ Paddock's own form keeps everything: the tree, settings, times. The others are o
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Sequence
 from typing import Any
 
 Json = dict[str, Any]
 _FROM = {"user": "human", "assistant": "gpt", "system": "system", "tool": "observation"}
 _HEADS = {"user": "User", "assistant": "Assistant", "system": "System", "tool": "Tool"}
+_FENCE = re.compile(r" {0,3}(`{3,}|~{3,})")
 _CHAT = ("id", "title", "created_s", "updated_s", "pinned", "archived", "settings", "leaf_id")
 _MESSAGE = ("id", "parent_id", "role", "model", "content", "created_s", "usage", "timings", "error")
 
@@ -78,7 +80,7 @@ def _parsed(text: str) -> Any:
 
 def markdown(chat: Json, messages: Sequence[Json]) -> str:
     """A chat to be read by people."""
-    told = [f"# {chat['title'] or chat['id']}\n"]
+    told = [f"# {' '.join((chat['title'] or chat['id']).split())}\n"]
     for one in branch(chat, messages):
         by = f" ({one['model']})" if one["model"] else ""
         told.append(f"## {_HEADS[one['role']]}{by}\n")
@@ -89,7 +91,7 @@ def markdown(chat: Json, messages: Sequence[Json]) -> str:
 def _told(part: Json) -> str:
     match part["type"]:
         case "text":
-            return part["text"]
+            return _closed(part["text"])
         case "reasoning":
             return "\n".join(f"> {line}".rstrip() for line in part["text"].splitlines())
         case "tool_call":
@@ -98,6 +100,18 @@ def _told(part: Json) -> str:
             return _fenced(part["output"], "")
         case kind:
             return f"[{kind}: {part.get('name') or part['attachment_id']}]"
+
+
+def _closed(text: str) -> str:
+    """A text whose code has an end: one that was stopped within it would make code of all that follows."""
+    fence = ""
+    for line in text.splitlines():
+        mark = _FENCE.match(line)
+        if mark and not fence:
+            fence = mark[1]
+        elif mark and mark[1][0] == fence[0] and len(mark[1]) >= len(fence) and not line.strip(fence[0] + " "):
+            fence = ""
+    return f"{text}\n{fence}" if fence else text
 
 
 def _fenced(text: str, language: str) -> str:

@@ -13,17 +13,18 @@ from typing import Any
 
 from paddock.reading.faults import Unreadable
 
-_MEMORY_MOST_BYTES = 6 * 2**30
+# A file of chats is read as a whole, and may be large itself; a document is not.
+_MEMORY_MOST_BYTES = {"chats": 6 * 2**30, "document": 2**30}
 _PROCESSOR_MOST_S = 300
 
 
-def _bound() -> None:
+def _bound(kind_read: str) -> None:
     """Take what a file that means harm would use up. Where the system has no such bounds, time is the only one."""
     if sys.platform == "win32":
         return
     import resource
 
-    for kind, most in ((resource.RLIMIT_AS, _MEMORY_MOST_BYTES), (resource.RLIMIT_CPU, _PROCESSOR_MOST_S)):
+    for kind, most in ((resource.RLIMIT_AS, _MEMORY_MOST_BYTES[kind_read]), (resource.RLIMIT_CPU, _PROCESSOR_MOST_S)):
         with contextlib.suppress(ValueError, OSError):
             resource.setrlimit(kind, (most, most))
 
@@ -40,13 +41,24 @@ def _read(kind: str, source: Path, made: Path) -> dict[str, Any]:
     form, chats = chats_in(source)
     with made.open("w", encoding="ascii") as lines:
         for chat in chats:
-            lines.write(json.dumps(chat) + "\n")
+            names = [_kept(made.parent, attachment) for attachment in chat["attachments"]]
+            lines.write(json.dumps({**chat, "attachments": names}, allow_nan=False) + "\n")
     return {"format": form}
+
+
+def _kept(folder: Path, attachment: dict[str, Any]) -> str:
+    """The name of the file that an attachment lies in, beside the chats: once, however many of them name it."""
+    from paddock.reading.values import id_of
+
+    name = f"attachment-{id_of(attachment.get('id'))}"
+    if not (folder / name).exists():
+        (folder / name).write_text(json.dumps(attachment), "ascii")
+    return name
 
 
 def main() -> None:
     """Read one file."""
-    _bound()
+    _bound(sys.argv[1])
     try:
         told = _read(sys.argv[1], Path(sys.argv[2]), Path(sys.argv[3]))
     except Unreadable as error:

@@ -7,6 +7,7 @@ LM Studio, see `foreign.py`. Whatever a file holds, reading it raises Unreadable
 from __future__ import annotations
 
 import json
+import math
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator
@@ -15,7 +16,19 @@ from typing import Any, NoReturn
 
 from paddock.reading import foreign
 from paddock.reading.faults import Unreadable
-from paddock.reading.values import Json, chat, id_of, message, text_part, thing, things, time_s, title_of, words
+from paddock.reading.values import (
+    Json,
+    chat,
+    id_of,
+    message,
+    text_part,
+    thing,
+    things,
+    time_s,
+    title_of,
+    with_thoughts,
+    words,
+)
 
 FORM, VERSION = "paddock-chats", 1
 _UNZIPPED_MOST_BYTES = 512 * 2**20
@@ -61,7 +74,7 @@ def _json_of(source: Path) -> Any:
     except UnicodeDecodeError as error:
         raise Unreadable(f"It is no text in UTF-8: byte {error.start} is not. {_UNKNOWN}") from error
     try:
-        return json.loads(text, parse_constant=_refused)
+        return json.loads(text, parse_constant=_refused, parse_float=_number)
     except ValueError as error:
         if "\n" not in text.strip():
             raise Unreadable(f"It is no JSON: {error}. {_UNKNOWN}") from error
@@ -69,7 +82,7 @@ def _json_of(source: Path) -> Any:
     for number, line in enumerate(text.splitlines(), 1):
         if line.strip():
             try:
-                found.append(json.loads(line, parse_constant=_refused))
+                found.append(json.loads(line, parse_constant=_refused, parse_float=_number))
             except ValueError as error:
                 raise Unreadable(f"It is neither JSON nor JSON lines: line {number}: {error}.") from error
     return found
@@ -77,6 +90,13 @@ def _json_of(source: Path) -> Any:
 
 def _refused(name: str) -> NoReturn:
     raise ValueError(f"{name} is no JSON")
+
+
+def _number(written: str) -> float:
+    value = float(written)
+    if not math.isfinite(value):
+        raise ValueError(f"the number {written[:40]} is too large")
+    return value
 
 
 def _unzipped(source: Path) -> bytes:
@@ -102,8 +122,11 @@ def _own(value: Json) -> Iterator[Json]:
     for one in map(thing, things(value.get("chats"))):
         parts = [part for made in things(one.get("messages")) for part in things(thing(made).get("content"))]
         wanted = dict.fromkeys(str(thing(part)["attachment_id"]) for part in parts if "attachment_id" in thing(part))
-        known = {name: part for name, part in one.items() if name not in ("attachments", "left_out")}
-        yield {**chat(""), **known, "attachments": [enclosed[key] for key in wanted if key in enclosed]}
+        usual = chat("")
+        known = {name: part for name, part in one.items() if name in usual}
+        held = [enclosed[key] for key in wanted if key in enclosed]
+        left_out = [f"the field {words(name)[:40]!r}" for name in one if name not in usual]
+        yield {**usual, **known, "attachments": held, "left_out": left_out}
 
 
 def _is_sharegpt(one: Json) -> bool:
@@ -151,7 +174,8 @@ def _turn(said: str, role: str, turn: Json, left_out: list[str]) -> list[Json]:
     if role == "tool":
         call_id = words(turn.get("tool_call_id"))[:200] or "call"
         return [{"type": "tool_result", "call_id": call_id, "output": words(value)}]
-    content = [text_part(words(value))] if isinstance(value, str) else []
+    said_all = words(value)
+    content = (with_thoughts(said_all) if role == "assistant" else [text_part(said_all)]) if said_all else []
     for part in map(thing, things(value)):
         if isinstance(part.get("text"), str):
             content.append(text_part(words(part["text"])))

@@ -10,13 +10,12 @@ import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, cast
 
 from paddock.reading.faults import Unreadable
 
 if TYPE_CHECKING:
     from docx.document import Document as Word
-    from docx.table import Table
 
 PDF = "application/pdf"
 DOCX = "application/vnd.openxmlformats-officedocument.wordprocessingml.document"
@@ -24,6 +23,11 @@ CHARACTERS_MOST = 2_000_000
 _PAGES_MOST = 5_000
 _UNZIPPED_MOST_BYTES = 256 * 2**20
 _BODY = "word/document.xml"
+# Of the elements in a Word document: those that stand around others, those that say nothing of their own, and blanks.
+_AROUND = {"sdt", "sdtContent", "ins", "moveTo", "customXml", "smartTag", "AlternateContent", "Choice"}
+_SILENT = {"pPr", "rPr", "sdtPr", "sdtEndPr", "tblPr", "tblGrid", "trPr", "tcPr", "del", "moveFrom", "instrText",
+           "delText", "Fallback"}  # fmt: skip
+_BLANKS = {"tab": "\t", "br": "\n", "cr": "\n", "noBreakHyphen": "-"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -104,20 +108,44 @@ def _of_word(source: Path) -> Document:
 
 def _lines(word: Word) -> Iterator[str]:
     """Paragraphs and tables in their order; headings as Markdown has them, cells with bars between."""
-    from docx.table import Table
-
-    for block in word.iter_inner_content():
-        if isinstance(block, Table):
-            yield from _rows(block)
+    names = {str(style.style_id): str(style.name) for style in word.styles}
+    root = cast("Any", word.element)
+    for block in _within(root.find("{*}body"), {"p", "tbl"}):
+        if _name(block) == "tbl":
+            for row in _within(block, {"tr"}):
+                yield "| " + " | ".join(" ".join(_said(cell).split()) for cell in _within(row, {"tc"})) + " |"
             continue
-        style = str(block.style.name) if block.style else ""
-        level = style.removeprefix("Heading ")
-        is_heading = style.startswith("Heading ") and level.isdecimal() and block.text
-        yield f"{'#' * min(6, int(level))} {block.text}" if is_heading else block.text
+        said = _said(block)
+        style = block.find("{*}pPr/{*}pStyle")
+        named = names.get(next(iter(style.attrib.values()), ""), "") if style is not None else ""
+        level = named.removeprefix("Heading ")
+        is_heading = named.startswith("Heading ") and level.isdecimal() and said
+        yield f"{'#' * min(6, int(level))} {said}" if is_heading else said
 
 
-def _rows(table: Table) -> Iterator[str]:
-    for row in table.rows:
-        # A cell over several columns comes once for each.
-        cells = [" ".join(cell.text.split()) for cell in dict.fromkeys(row.cells)]
-        yield "| " + " | ".join(cells) + " |"
+def _name(element: Any) -> str:
+    """An element's name without its namespace; comments and the like have none."""
+    return element.tag.rpartition("}")[2] if isinstance(element.tag, str) else ""
+
+
+def _within(element: Any, names: set[str]) -> Iterator[Any]:
+    """The elements of these names in another, those that are wrapped in changes and controls among them."""
+    for child in element.iterchildren():
+        if _name(child) in names:
+            yield child
+        elif _name(child) in _AROUND:
+            yield from _within(child, names)
+
+
+def _said(element: Any) -> str:
+    """All the words in an element, paragraphs and tables within it each on lines of their own."""
+    made: list[str] = []
+    for child in element.iterchildren():
+        name = _name(child)
+        if name == "t":
+            made.append(child.text or "")
+        elif name in _BLANKS:
+            made.append(_BLANKS[name])
+        elif name and name not in _SILENT:
+            made.append(_said(child) + ("\n" if name in ("p", "tc") else ""))
+    return "".join(made)

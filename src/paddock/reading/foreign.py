@@ -5,14 +5,27 @@ Each reader gives the chats of one entry of a file. What it cannot bring is told
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator
 from typing import Any
 
-from paddock.reading.values import Json, chat, id_of, message, text_part, thing, things, time_s, title_of, words
+from paddock.reading.values import (
+    Json,
+    chat,
+    id_of,
+    message,
+    text_part,
+    thing,
+    things,
+    time_s,
+    title_of,
+    with_thoughts,
+    words,
+)
 
 _ROLES = ("user", "assistant", "system", "tool")
-_THOUGHTS = re.compile(r"<details type=\"reasoning\"[^>]*>\s*<summary>[^<]*</summary>(.*?)</details>\s*", re.DOTALL)
+_THOUGHTS, _THOUGHTS_END = '<details type="reasoning"', "</details>"
 _DURATION = re.compile(r"duration=\"(\d{1,6})\"")
 _DATA_URL = re.compile(r"data:(image/[a-z]+);base64,([A-Za-z0-9+/=\s]+)\Z")
 _MESSAGES_MOST = 100_000
@@ -25,7 +38,7 @@ def is_chatgpt(one: Json) -> bool:
 
 def chatgpt(place: int, one: Json) -> Iterator[Json]:
     """A conversation of ChatGPT: nodes by id, each with its parent; some hold no message, and some are not shown."""
-    key = id_of("chatgpt", one.get("conversation_id") or one.get("id") or place)
+    key = id_of("chatgpt", one.get("conversation_id") or one.get("id") or json.dumps(one.get("mapping")))
     nodes = {name: thing(node) for name, node in thing(one.get("mapping")).items()}
     left_out: dict[str, None] = {}
     told: dict[str, Json] = {}
@@ -65,10 +78,14 @@ def _chatgpt_content(content: Json, left_out: dict[str, None]) -> list[Json]:
         return [text_part(f"```\n{words(content['text'])}\n```")]
     made: list[Json] = []
     for part in things(content.get("parts")):
-        if isinstance(part, str):
-            made += [text_part(words(part))] if part.strip() else []
+        # What was spoken has its words beside the sound.
+        said = part if isinstance(part, str) else thing(part).get("text")
+        if isinstance(said, str):
+            made += [text_part(words(said))] if said.strip() else []
         else:
             left_out["images and files"] = None
+    if not made and kind not in (None, "text", "multimodal_text", "user_editable_context", "model_editable_context"):
+        left_out[f"parts of the kind {words(kind)[:40]!r}"] = None
     return made
 
 
@@ -81,7 +98,7 @@ def open_webui(place: int, one: Json) -> Iterator[Json]:
     """A chat of Open WebUI: messages by id under `chat.history`, with `currentId` for the end of what is shown."""
     held = thing(one.get("chat"))
     history = thing(held.get("history"))
-    key = id_of("open-webui", one.get("id") or held.get("id") or place)
+    key = id_of("open-webui", one.get("id") or held.get("id") or json.dumps(history))
     left_out: dict[str, None] = {}
     told: dict[str, Json] = {}
     attachments: list[Json] = []
@@ -90,7 +107,7 @@ def open_webui(place: int, one: Json) -> Iterator[Json]:
         role = str(node.get("role"))
         if role not in _ROLES:
             continue
-        content = _with_thoughts(words(node.get("content")))
+        content = _open_webui_content(node.get("content"), left_out)
         for file in map(thing, things(node.get("files"))):
             if part := _image(key, file, attachments):
                 content.append(part)
@@ -116,19 +133,34 @@ def open_webui(place: int, one: Json) -> Iterator[Json]:
     )
 
 
+def _open_webui_content(content: object, left_out: dict[str, None]) -> list[Json]:
+    if isinstance(content, str):
+        return _with_thoughts(words(content))
+    made: list[Json] = []
+    for part in map(thing, things(content)):
+        if isinstance(part.get("text"), str):
+            made += _with_thoughts(words(part["text"]))
+        else:
+            left_out["files"] = None
+    return made
+
+
 def _with_thoughts(text: str) -> list[Json]:
     """Thoughts stand in the text there, as a folded block of quoted lines."""
     made: list[Json] = []
     end = 0
-    for found in _THOUGHTS.finditer(text):
-        before = text[end : found.start()].strip()
+    while (start := text.find(_THOUGHTS, end)) >= 0 and (close := text.find(_THOUGHTS_END, start)) >= 0:
+        before = text[end:start].strip()
         made += [text_part(before)] if before else []
-        thoughts = "\n".join(line.removeprefix(">").removeprefix(" ") for line in found[1].strip().splitlines())
-        took = _DURATION.search(found[0].partition(">")[0])
+        head, _, inner = text[start:close].partition("</summary>")
+        thoughts = "\n".join(line.removeprefix(">").removeprefix(" ") for line in inner.strip().splitlines())
+        took = _DURATION.search(head.partition(">")[0])
         made.append({"type": "reasoning", "text": thoughts, **({"duration_s": float(took[1])} if took else {})})
-        end = found.end()
-    rest = text[end:].strip() if made else text
-    return [*made, text_part(rest)] if rest or not made else made
+        end = close + len(_THOUGHTS_END)
+    if not made:
+        return with_thoughts(text)
+    rest = text[end:].strip()
+    return [*made, text_part(rest)] if rest else made
 
 
 def _image(key: str, file: Json, attachments: list[Json]) -> Json | None:
@@ -150,7 +182,7 @@ def is_lm_studio(one: Json) -> bool:
 
 def lm_studio(place: int, one: Json) -> Iterator[Json]:
     """A conversation of LM Studio: messages in a row, each with its versions and the one that is shown."""
-    key = id_of("lm-studio", one.get("createdAt") or place, one.get("name"))
+    key = id_of("lm-studio", one.get("createdAt") or json.dumps(one.get("messages")), one.get("name"))
     left_out: dict[str, None] = {}
     made: list[Json] = []
     parent_id: str | None = None
@@ -201,19 +233,35 @@ def _lm_studio_content(held: Json, left_out: dict[str, None]) -> list[Json]:
 def _tree(key: str, told: dict[str, Json], parents: dict[str, str]) -> tuple[list[Json], dict[str, str]]:
     """The messages, parents before their children, and the new id of each; a ring of parents is cut."""
     ids = {name: id_of(key, name) for name in list(told)[:_MESSAGES_MOST]}
+    above_of = _shortened(parents, ids)
     made: dict[str, Json] = {}
     for first in ids:
         path: dict[str, None] = {}
         name: str | None = first
         while name is not None and name not in made and name not in path:
             path[name] = None
-            name = _kept(parents.get(name, ""), ids, parents)
+            name = above_of.get(name)
         for one in reversed(path):
-            above = _kept(parents.get(one, ""), ids, parents)
+            above = above_of.get(one)
             parent_id = ids[above] if above in made else None
             fields: dict[str, Any] = told[one]
             made[one] = message(ids[one], parent_id, fields["role"], fields["content"], **_rest(fields))
     return list(made.values()), ids
+
+
+def _shortened(parents: dict[str, str], ids: dict[str, str]) -> dict[str, str | None]:
+    """Of each node that became a message, the one above it; chains of others between are gone through once."""
+    ends: dict[str, str] = {}
+    found: dict[str, str | None] = {}
+    for name in ids:
+        at, passed = parents.get(name, ""), dict[str, None]()
+        while at and at not in ids and at not in ends and at not in passed:
+            passed[at] = None
+            at = parents.get(at, "")
+        end = "" if at in passed else ends.get(at, at)
+        ends |= dict.fromkeys(passed, end)
+        found[name] = end or None
+    return found
 
 
 def _rest(fields: Json) -> Json:

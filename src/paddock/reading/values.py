@@ -53,6 +53,16 @@ def text_part(text: str) -> Json:
     return {"type": "text", "text": text}
 
 
+def with_thoughts(text: str) -> list[Json]:
+    """The parts of an answer whose thoughts stand before it between <think> tags, as data sets have them."""
+    before, opened, after = text.partition("<think>")
+    thoughts, closed, rest = after.partition("</think>")
+    if before.strip() or not opened or not closed:
+        return [text_part(text)]
+    made: list[Json] = [{"type": "reasoning", "text": thoughts.strip()}] if thoughts.strip() else []
+    return [*made, text_part(rest.lstrip())] if rest.strip() else made
+
+
 def chat(key: str, **more: Any) -> Json:
     """A chat as it is brought: these fields, and the usual value of every other one."""
     usual: Json = {

@@ -6,6 +6,7 @@ Covered: images that pages show, text in UTF-8 or marked UTF-16, PDF and Word (d
 from __future__ import annotations
 
 import hashlib
+import re
 import tempfile
 import time
 from dataclasses import replace
@@ -20,6 +21,7 @@ from paddock.serving.images import look
 from paddock.store.attachments import Attachment, AttachmentStore
 
 _CHARACTERS_MOST = 2_000_000
+_MEDIA_TYPE = re.compile(r"text/[a-z0-9.+-]+")
 _TYPE_CHARACTERS_MOST = 100
 _IMAGES = (b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"GIF87a", b"GIF89a")
 _PDF, _ZIP = b"%PDF-", b"PK\x03\x04"
@@ -92,7 +94,8 @@ def _looked_at(attachment_id: str, name: str, declared: str, data: bytes) -> tup
         raise FieldInvalid(
             f"{shown(name)} has {len(text)} characters of text, and may have {_CHARACTERS_MOST}. Attach a part of it."
         )
-    is_text = declared.startswith("text/") or declared in ("application/json", "application/xml")
+    declared = declared.partition(";")[0].strip().lower()
+    is_text = _MEDIA_TYPE.fullmatch(declared) or declared in ("application/json", "application/xml")
     is_told = is_text and declared != "text/html" and len(declared) <= _TYPE_CHARACTERS_MOST
     return replace(made, media_type=declared if is_told else made.media_type, characters=len(text)), text
 

@@ -16,28 +16,40 @@ export interface Amounts {
   moment: (seconds: number) => string;
 }
 
+/** Beyond it there are no dates. */
+const LATEST_S = 8.64e12;
 const UNITS = ["B", "KiB", "MiB", "GiB", "TiB"];
 
 const made = new Map<string, Amounts>();
 
-/** The amounts of a language; its formats are made once, as making them takes long. */
+/** The amounts of a language; each of its formats is made once and when it is needed, as making one takes long. */
 export function amountsIn(tag: string): Amounts {
   const known = made.get(tag) ?? amountsOf(tag);
   made.set(tag, known);
   return known;
 }
 
+function once<T>(make: () => T): () => T {
+  let made: T | undefined;
+  return () => {
+    made ??= make();
+    return made;
+  };
+}
+
 function amountsOf(tag: string): Amounts {
-  const plain = (digits: number) => new Intl.NumberFormat(tag, { maximumFractionDigits: digits });
-  const formats = [plain(0), plain(1), plain(2)] as const;
-  const percent = new Intl.NumberFormat(tag, { style: "percent", maximumFractionDigits: 1 });
-  const when = new Intl.DateTimeFormat(tag, { dateStyle: "medium", timeStyle: "short" });
-  const number = (value: number, digits = 1) => (formats[digits] ?? plain(digits)).format(value);
+  const formats: Record<number, Intl.NumberFormat> = {};
+  const number = (value: number, digits = 1) => {
+    formats[digits] ??= new Intl.NumberFormat(tag, { maximumFractionDigits: digits });
+    return formats[digits].format(value);
+  };
+  const percent = once(() => new Intl.NumberFormat(tag, { style: "percent", maximumFractionDigits: 1 }));
+  const when = once(() => new Intl.DateTimeFormat(tag, { dateStyle: "medium", timeStyle: "short" }));
   return {
-    count: (value) => formats[0].format(value),
+    count: (value) => number(value, 0),
     number,
-    share: (value) => percent.format(value),
-    moment: (seconds) => when.format(seconds * 1000),
+    share: (value) => percent().format(value),
+    moment: (seconds) => (Math.abs(seconds) < LATEST_S ? when().format(seconds * 1000) : "–"),
     bytes: (value) => {
       const power = value < 1 ? 0 : Math.min(UNITS.length - 1, Math.floor(Math.log2(value) / 10));
       return `${number(value / 1024 ** power, power < 2 ? 0 : 1)} ${UNITS[power]}`;

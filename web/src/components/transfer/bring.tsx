@@ -21,18 +21,20 @@ export function Bring() {
   useEffect(() => () => under.current?.abort(), []);
 
   const work = async (from: File, places: string | null) => {
+    under.current?.abort();
     const stop = new AbortController();
     under.current = stop;
     setWorking(stop);
     setFault(null);
     try {
       const told = await files.bring(from, places, stop.signal);
+      if (under.current !== stop) return;
       setFound(told);
       setChosen(new Set(told.chats.filter(isFree).map(({ place }) => place)));
     } catch (error) {
       if (!stop.signal.aborted) setFault(error);
     }
-    setWorking(null);
+    if (under.current === stop) setWorking(null);
   };
   const look = (given: File | undefined) => {
     if (!given) return;
