@@ -132,6 +132,9 @@ def test_every_setting_has_a_name_in_words(tab: Tab) -> None:
 def test_a_phone_shows_and_edits_settings(another: Another) -> None:
     with another(viewport=PHONE, has_touch=True, is_mobile=True, locale="de-DE") as tab:
         tab.open("/settings")
+        # The help is in the reader's language too, and is searched.
+        tab.page.get_by_role("searchbox").fill("zusammen belegen")
+        expect(tab.page.get_by_text("Speicher, den geladene Modelle zusammen belegen dürfen")).to_be_visible()
         row = tab.page.get_by_role("button", name=re.compile("Speicher für Modelle"))
         row.tap()
         tab.shoot("phone-setting")

@@ -7,6 +7,7 @@ import { useWords } from "@/words";
 import { useAmounts } from "@/words/amounts";
 import { Editor } from "./editor";
 import { GROUPS, type Group, groupOf, labelOf, matches } from "./groups";
+import { useHelp } from "./help";
 import { isPending, shownValue } from "./value";
 
 const ORDER: Group[] = [...(Object.keys(GROUPS) as (keyof typeof GROUPS)[]), "other"];
@@ -20,8 +21,9 @@ export function SettingsList({ all }: { all: Settings }) {
     const key = labelOf(name);
     return key ? t(key) : name;
   };
-  const found = all.settings.filter((one) => matches(one, label(one.name), asked));
-  const editing = all.settings.find(({ name }) => name === opened);
+  const settings = useHelp(all.settings);
+  const found = settings.filter((one) => matches(one, label(one.name), asked));
+  const editing = settings.find(({ name }) => name === opened);
   return (
     <>
       <div className="flex flex-col gap-3">
