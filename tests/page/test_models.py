@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import re
+import subprocess
+import sys
 from collections.abc import Callable, Generator
 from contextlib import AbstractContextManager
 from pathlib import Path
@@ -16,9 +19,11 @@ from paddock.models.catalog import BUNDLED
 from tests.fakes.adapter_files import adapter
 from tests.fakes.gguf_files import gguf
 from tests.page import rig
+from tests.page.chatting import frame
 from tests.page.rig import PHONE, Served, Tab
 from tests.wire.rig import CHAT
 
+_HELLO = frame({"content": "Hello from elsewhere"}) + frame({}, "stop") + "data: [DONE]\n\n"
 Another = Callable[..., AbstractContextManager[Tab]]
 POCKET = BUNDLED["pocket-v0"]
 
@@ -69,6 +74,51 @@ def test_a_model_is_loaded_as_planned_changed_and_unloaded(quiet: Tab) -> None:
     row(quiet).get_by_role("button", name="Unload").click()
     expect(quiet.page.get_by_text("pocket-v0 is unloaded.")).to_be_visible()
     expect(row(quiet)).to_contain_text("Not loaded")
+
+
+def test_a_load_is_stopped(wheel: Path, scripted_engine: list[str], chromium: Browser, tmp_path: Path) -> None:
+    slow = json.dumps({"starts": [{"delay_s": 120}, {}]})
+    (tmp_path / "script.json").write_text(slow)
+    environ = {"SCRIPTED_ENGINE_SCRIPT": str(tmp_path / "script.json")}
+    (tmp_path / "home").mkdir()
+    with (
+        rig.served(wheel, tmp_path / "home", scripted_engine, environ) as studio,
+        rig.tab(chromium, studio.url) as tab,
+    ):
+        tab.open("/models")
+        row(tab).get_by_role("button", name="Load…").click()
+        window(tab).get_by_role("button", name="Load", exact=True).click()
+        tab.shoot("models-loading")
+        window(tab).get_by_role("button", name="Stop loading").click()
+        expect(window(tab).get_by_role("button", name="Load", exact=True)).to_be_visible()
+        window(tab).get_by_role("button", name="Cancel").click()
+        expect(row(tab)).to_contain_text("Not loaded")
+        assert studio.engine_ports() == []
+
+
+def test_models_elsewhere_are_told_and_answer(
+    wheel: Path, scripted_engine: list[str], scripted: Served, chromium: Browser, tmp_path: Path
+) -> None:
+    scripted.ask("/api/models/pocket-v0/load", {})
+    scripted.script({"routes": {CHAT: [{"chunks": [{"text": _HELLO}]}]}})
+    home = tmp_path / "home"
+    home.mkdir()
+    named = [sys.executable, "-m", "paddock", "remotes", "add", "lab", f"{scripted.url}/v1"]
+    environment = {**os.environ, "PYTHONPATH": str(wheel), "PADDOCK_HOME": str(home)}
+    subprocess.run(named, env=environment, check=True, cwd=home, capture_output=True)
+    with rig.served(wheel, home, scripted_engine) as studio, rig.tab(chromium, studio.url) as tab:
+        tab.open()
+        tab.page.locator("[data-model-picker]").click()
+        entry = tab.page.get_by_role("menuitemradio", name="lab/pocket-v0")
+        expect(entry).to_contain_text("on lab")
+        tab.shoot("chat-remote")
+        entry.click()
+        tab.page.locator("[data-composer]").fill("Who answers?")
+        tab.page.locator("[data-composer]").press("Enter")
+        answer = tab.page.locator("[data-role=assistant]")
+        expect(answer).to_have_attribute("data-status", "complete")
+        expect(answer).to_contain_text("Hello from elsewhere")
+        expect(answer.locator("[data-meta]")).to_contain_text("lab/pocket-v0")
 
 
 def test_what_is_loaded_is_told_as_it_happens(quiet: Tab, scripted: Served) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import re
+import sys
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from pathlib import Path
@@ -35,6 +37,41 @@ def test_meters_move_and_facts_are_told(tab: Tab, theme: str) -> None:
     expect(tab.page.get_by_text("free on its disk")).to_be_visible()
     tab.shoot(f"system-live-{theme}")
     assert tab.axe() == []
+
+
+_NVIDIA_SMI = """#!{python}
+import sys
+fields = next((word for word in sys.argv if word.startswith("--query-gpu=")), "")
+if "utilization.gpu" not in fields:
+    sys.exit(1)
+print("0, NVIDIA RTX 5090, 42, 8192, 32768, 61")
+print("1, NVIDIA T4, [N/A], 1024, 16384, [N/A]")
+"""
+
+
+def test_the_cards_of_a_machine_have_meters(
+    wheel: Path, scripted_engine: list[str], chromium: Browser, tmp_path: Path
+) -> None:
+    tool = tmp_path / "bin" / "nvidia-smi"
+    tool.parent.mkdir()
+    tool.write_text(_NVIDIA_SMI.format(python=sys.executable))
+    tool.chmod(0o755)
+    path = f"{tool.parent}{os.pathsep}{os.environ['PATH']}"
+    (tmp_path / "home").mkdir()
+    with (
+        rig.served(wheel, tmp_path / "home", scripted_engine, {"PATH": path}) as studio,
+        rig.tab(chromium, studio.url) as tab,
+    ):
+        tab.open("/system")
+        first = tab.page.get_by_role("region", name="NVIDIA RTX 5090", exact=True)
+        expect(first).to_contain_text("42%")
+        expect(first).to_contain_text("61 °C")
+        expect(tab.page.get_by_role("region", name="Memory of NVIDIA RTX 5090")).to_contain_text("8 GiB of 32 GiB")
+        # A card that does not say how busy it is still has its memory.
+        expect(tab.page.get_by_role("region", name="NVIDIA T4", exact=True)).not_to_contain_text("%")
+        expect(tab.page.get_by_role("region", name="Memory of NVIDIA T4")).to_contain_text("1 GiB of 16 GiB")
+        tab.shoot("system-cards")
+        assert tab.axe() == []
 
 
 def test_meters_rest_while_nobody_looks(tab: Tab) -> None:
