@@ -43,6 +43,37 @@ def test_the_real_engine_answers(real_tab: Tab) -> None:
     expect(answer(real_tab)).to_have_attribute("data-status", re.compile("stopped|complete"))
 
 
+def test_what_was_kept_of_a_prompt_stands_out(real_tab: Tab) -> None:
+    real_tab.open()
+    for text in ("Say one word.", "Say another one."):
+        say(real_tab, text)
+        expect(answer(real_tab)).to_have_attribute("data-status", "complete", timeout=60_000)
+    expect(real_tab.page.locator("[data-role=assistant]")).to_have_count(2)
+    answer(real_tab).get_by_role("button", name="More").click()
+    real_tab.page.get_by_role("menuitem", name="What the model read").click()
+    shown = real_tab.page.get_by_role("dialog")
+    told = re.search(r"(\d+) of (\d+) tokens", shown.locator("[data-kept-tokens]").inner_text())
+    assert told
+    assert 0 < int(told[1]) < int(told[2])
+    # What was read anew is the end of the prompt: the second question.
+    kept, whole = shown.locator("mark").inner_text(), shown.locator("pre").inner_text()
+    assert whole.startswith(kept.rstrip())
+    assert "Say one word." in kept
+    assert "Say another one." not in kept
+    real_tab.shoot("chat-prompt-kept")
+    assert real_tab.axe() == []
+
+
+def test_an_answer_is_written_where_nothing_is_drawn(scripted: Served, tab: Tab) -> None:
+    # A page in a tab that nobody looks at has no frames.
+    tab.page.add_init_script("window.requestAnimationFrame = () => 0")
+    script(scripted, says(*(f"w{n} " for n in range(40)), every_s=0.02))
+    tab.open()
+    say(tab, "Talk while I am away")
+    expect(content(answer(tab))).to_contain_text("w5 ")
+    expect(content(settled(tab))).to_contain_text("w39")
+
+
 def test_an_answer_is_stopped_by_its_button_and_by_a_key(scripted: Served, tab: Tab) -> None:
     script(scripted, LONG)
     tab.open()

@@ -56,6 +56,23 @@ def test_what_does_not_reach_paddock_stays_until_it_does(scripted: Served, tab: 
     expect(tab.page.locator("[data-message]")).to_have_count(4)
 
 
+def test_a_first_message_that_did_not_arrive_outlives_the_page(scripted: Served, tab: Tab) -> None:
+    script(scripted, says("Here."))
+    tab.expected.append("ERR_FAILED|404")
+    tab.page.route("**/api/chats", lambda route: route.abort())
+    tab.open()
+    say(tab, "A long first thought")
+    expect(tab.page.locator("[data-role=user]").get_by_role("alert")).to_contain_text("did not reach paddock")
+    tab.page.unroute("**/api/chats")
+    tab.open()
+    expect(composer(tab)).to_have_value("A long first thought")
+    composer(tab).press("Enter")
+    expect(content(settled(tab))).to_have_text("Here.")
+    tab.open()
+    expect(tab.page.locator("[data-chat]").first).to_contain_text("A long first thought")
+    expect(composer(tab)).to_have_value("")
+
+
 @pytest.fixture
 def mortal(wheel: Path, scripted_engine: list[str], tmp_path: Path) -> Generator[Served]:
     """A paddock that may be killed."""

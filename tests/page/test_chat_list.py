@@ -7,6 +7,7 @@ import re
 import pytest
 from playwright.sync_api import Locator, expect
 
+from tests.page.chatting import content, says, script, settled
 from tests.page.rig import Served, Tab
 
 Json = dict[str, object]
@@ -105,7 +106,19 @@ def test_a_word_is_found_and_gone_to(scripted: Served, tab: Tab) -> None:
     assert tab.axe() == []
     found.click()
     expect(tab.page).to_have_url(re.compile(f"/chat/{chat}#{ids[3]}$"))
-    expect(tab.page.locator(f"[data-message='{ids[3]}']")).to_be_in_viewport()
+    found_one = tab.page.locator(f"[data-message='{ids[3]}']")
+    expect(found_one).to_be_in_viewport()
+    # The same one is gone to again; and who answers it anew is not called back.
+    tab.page.get_by_role("button", name="Jump to latest").click()
+    expect(found_one).not_to_be_in_viewport()
+    tab.page.keyboard.press("Control+k")
+    tab.page.get_by_placeholder("Type a command").fill("xylophone")
+    found.click()
+    expect(found_one).to_be_in_viewport()
+    script(scripted, says("A new answer."))
+    found_one.get_by_role("button", name="Answer again").click()
+    expect(content(settled(tab))).to_have_text("A new answer.")
+    expect(found_one).to_have_count(0)
 
 
 def test_a_long_list_is_read_as_it_is_scrolled(scripted: Served, tab: Tab) -> None:

@@ -14,7 +14,7 @@ import pytest
 from playwright.sync_api import Browser, Locator, expect
 
 from tests.page import rig
-from tests.page.chatting import LANE, LONG, answer, content, say, says, script, settled
+from tests.page.chatting import LANE, LONG, answer, composer, content, say, says, script, settled
 from tests.page.rig import PHONE, Served, Tab
 from tests.page.test_chat import Another
 
@@ -175,6 +175,22 @@ def test_a_temporary_chat_is_kept_nowhere(scripted: Served, tab: Tab) -> None:
     expect(tab.page.locator("[data-chat]").filter(has_text="A secret")).to_have_count(0)
     with urlopen(f"{scripted.url}/api/chats/search?q=secret", timeout=20) as found:
         assert json.load(found)["data"] == []
+    # Leaving it, or asking for a new chat, forgets it; so does a reload.
+    tab.page.get_by_role("button", name="Leave the temporary chat").click()
+    expect(tab.page.locator("[data-message]")).to_have_count(0)
+    tab.page.get_by_role("button", name="Temporary chat").click()
+    expect(tab.page.locator("[data-message]")).to_have_count(0)
+    say(tab, "Another secret")
+    expect(content(answer(tab))).to_contain_text("w2 ")
+    composer(tab).fill("half a word")
+    tab.page.keyboard.press("Control+Shift+O")
+    expect(tab.page.locator("[data-message]")).to_have_count(0)
+    expect(composer(tab)).to_have_value("")
+    expect(tab.page.get_by_text("nothing of it is kept")).to_have_count(0)
+    tab.page.get_by_role("button", name="Temporary chat").click()
+    expect(tab.page.locator("[data-message]")).to_have_count(0)
+    say(tab, "A last one")
+    expect(content(answer(tab))).to_contain_text("w2 ")
     tab.page.reload()
     expect(tab.page.locator("[data-message]")).to_have_count(0)
 
@@ -247,6 +263,51 @@ def test_two_models_answer_side_by_side(two_models: Served, chromium: Browser) -
         expect(tab.page.locator("[data-role=assistant]")).to_have_count(2)
         expect(tab.page.locator("[data-role=assistant]").first).to_contain_text("second")
         settled(tab)
+
+
+def test_answers_without_names_are_chosen_between_and_counted(two_models: Served, chromium: Browser) -> None:
+    with rig.tab(chromium, two_models.url) as tab:
+        script(two_models, says("An answer."))
+        tab.open()
+        picker = tab.page.locator("[data-model-picker]")
+        picker.click()
+        tab.page.get_by_role("menuitemradio", name="pocket-v0").click()
+        picker.click()
+        tab.page.get_by_role("menuitemcheckbox", name="Hide their names").click()
+        tab.page.get_by_role("menuitemcheckbox", name="second").click()
+        tab.page.keyboard.press("Escape")
+        say(tab, "Who is better?")
+        compared = tab.page.locator("[data-comparison]")
+        columns = compared.locator("[data-role=assistant]")
+        expect(columns).to_have_count(2)
+        for place, name in enumerate(("Answer A", "Answer B")):
+            expect(columns.nth(place)).to_have_attribute("data-status", "complete", timeout=30_000)
+            expect(columns.nth(place).locator("[data-meta]")).to_have_text(name)
+        tab.shoot("chat-blind")
+        assert tab.axe() == []
+        # Nothing that tells which is which is offered before.
+        for name in ("More", "Answer again"):
+            expect(compared.get_by_role("button", name=name)).to_have_count(0)
+        # A page that is loaded anew gives nothing away.
+        tab.page.reload()
+        expect(columns.first.locator("[data-meta]")).to_have_text("Answer A")
+        assert "second" not in compared.inner_text()
+        tab.page.get_by_role("button", name="This one is better").nth(1).click()
+        tally = tab.page.locator("[data-tally]")
+        chosen = columns.nth(1).locator("[data-meta] span").first.inner_text()
+        assert chosen in {"pocket-v0", "second"}
+        expect(tally).to_contain_text(f"{chosen} 1×")
+        expect(tab.page.get_by_role("button", name="The chat goes on with this one")).to_have_count(1)
+        tab.shoot("chat-blind-told")
+        assert tab.axe() == []
+        # Once more, and neither is better.
+        picker.click()
+        tab.page.get_by_role("menuitemcheckbox", name="second").click()
+        tab.page.keyboard.press("Escape")
+        say(tab, "And now?")
+        tab.page.get_by_role("button", name="Neither is better").click()
+        expect(tally).to_contain_text("neither 1×")
+        expect(tally).to_contain_text(f"{chosen} 1×")
 
 
 def test_the_model_that_was_chosen_is_remembered(two_models: Served, chromium: Browser) -> None:

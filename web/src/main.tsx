@@ -1,9 +1,10 @@
+import "./early";
 import "./app.css";
 import { QueryClient, QueryClientProvider } from "@tanstack/react-query";
 import { RouterProvider } from "@tanstack/react-router";
-import { Tooltip } from "radix-ui";
 import { StrictMode } from "react";
 import { createRoot } from "react-dom/client";
+import { Tip } from "./components/ui/tip";
 import { router } from "./router";
 import { Refused } from "./services/api";
 import { prepareWords } from "./words";
@@ -23,15 +24,14 @@ const queries = new QueryClient({
 });
 
 const root = document.getElementById("root");
-if (root) {
-  await prepareWords();
-  createRoot(root).render(
-    <StrictMode>
-      <QueryClientProvider client={queries}>
-        <Tooltip.Provider delayDuration={400}>
+if (root)
+  void prepareWords().then(() =>
+    createRoot(root).render(
+      <StrictMode>
+        <QueryClientProvider client={queries}>
           <RouterProvider router={router} />
-        </Tooltip.Provider>
-      </QueryClientProvider>
-    </StrictMode>,
+          <Tip />
+        </QueryClientProvider>
+      </StrictMode>,
+    ),
   );
-}

@@ -2,25 +2,20 @@ import { createRootRoute, createRoute, createRouter, lazyRouteComponent } from "
 import type { ComponentType } from "react";
 import { Lost } from "./components/shell/lost";
 import { Shell } from "./components/shell/shell";
+import { chatting } from "./early";
 import { type Area, prepareWords } from "./words";
 
 const root = createRootRoute({ component: Shell, notFoundComponent: Lost });
 
-const chatting = () => import("./routes/chat");
-// Most come for the chat: it is under way before the rest has run.
-if (location.pathname === "/" || location.pathname.startsWith("/chat/"))
-  void chatting().catch(() => undefined);
-
-const chat = createRoute({
+const chats = createRoute({
   getParentRoute: () => root,
-  path: "/",
-  component: lazyRouteComponent(chatting, "NewChatRoute"),
-});
-const thread = createRoute({
-  getParentRoute: () => root,
-  path: "/chat/$id",
+  id: "chats",
   component: lazyRouteComponent(chatting, "ChatRoute"),
 });
+// Both are shown by what is above them: a chat that begins here is not drawn anew when it gets its address.
+const chat = createRoute({ getParentRoute: () => chats, path: "/" });
+const thread = createRoute({ getParentRoute: () => chats, path: "/chat/$id" });
+
 /** The recording that is looked at. */
 function openedIn({ id }: Record<string, unknown>): { id?: string } {
   return typeof id === "string" ? { id } : {};
@@ -49,7 +44,7 @@ const rest = [
 ];
 
 export const router = createRouter({
-  routeTree: root.addChildren([chat, thread, ...rest]),
+  routeTree: root.addChildren([chats.addChildren([chat, thread]), ...rest]),
   defaultPreload: "intent",
 });
 

@@ -27,20 +27,33 @@ const LOST_MOST_MS = 4_000;
 const pending = new Map<string, () => Live>();
 let scheduled: { frame: number; timer: number } | null = null;
 
-/** Show what an answer says now, with the next frame; a hidden page has no frames, and is written four times a second. */
+/**
+ * Show what an answer says now, with the next frame. Of several answers each frame takes one, in turn, so that no frame is
+ * late. A hidden page has no frames, and is written four times a second.
+ */
 export function show(message: string, live: () => Live): void {
   pending.set(message, live);
-  scheduled ??= { frame: requestAnimationFrame(flush), timer: window.setTimeout(flush, HIDDEN_MS) };
+  schedule();
 }
 
-function flush(): void {
+function schedule(): void {
+  scheduled ??= {
+    frame: requestAnimationFrame(() => flush(1)),
+    timer: window.setTimeout(() => flush(pending.size), HIDDEN_MS),
+  };
+}
+
+function flush(most: number): void {
   if (!scheduled) return;
   cancelAnimationFrame(scheduled.frame);
   clearTimeout(scheduled.timer);
   scheduled = null;
-  const told = Object.fromEntries([...pending].map(([id, live]) => [id, live()]));
-  pending.clear();
+  // What has waited longest is first.
+  const due = [...pending].slice(0, most);
+  for (const [id] of due) pending.delete(id);
+  const told = Object.fromEntries(due.map(([id, live]) => [id, live()]));
   useAnswers.setState(({ live }) => ({ live: { ...live, ...told } }));
+  if (pending.size > 0) schedule();
 }
 
 /** An answer is over: what its message holds is shown from now on. */

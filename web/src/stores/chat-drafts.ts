@@ -1,9 +1,10 @@
 import { create } from "zustand";
-import type { Attachment, Settings } from "@/services/chat-shapes";
+import type { Attachment, Message, Settings } from "@/services/chat-shapes";
 import { attachments, chats } from "@/services/chats";
 import { newId } from "@/services/ids";
 import { forget, keep, readKept } from "@/services/storage";
 import { isKept, NEW, putChat, setThread, TEMPORARY, threadOf, unsettled } from "./chat";
+import { textOf } from "./chat-tree";
 import { tellFailure } from "./notices";
 
 export interface Attached {
@@ -28,6 +29,7 @@ export const EMPTY: Typed = { text: "", attached: [] };
 const SAVED_AFTER_MS = 500;
 const KEPT = "paddock.draft";
 const QUEUED = "paddock.queued.";
+const SENT = "paddock.sent";
 
 /** What is typed and not sent, by chat. The server keeps it; that of a chat which is not there yet, this browser. */
 export const useDrafts = create<Drafts>()(() => ({ drafts: {}, queued: {} }));
@@ -75,14 +77,36 @@ addEventListener("pagehide", () => {
   for (const chat of dirty.keys()) void save(chat, true).catch(() => undefined);
 });
 
+/** The first message of a new chat is kept here until the server has it: a page that is loaded anew brings it back. */
+export function keepSent({ id, content }: Message): void {
+  const attached = content.flatMap((part): Attached[] =>
+    part.type === "image" || part.type === "document"
+      ? [{ id: part.attachment_id, name: part.name ?? part.type, kind: part.type, isReady: true }]
+      : [],
+  );
+  keep(SENT, JSON.stringify({ id, text: textOf(content), attached }));
+}
+
+/** The server has a message: what was kept of it goes. */
+export function forgetSent({ id }: Message): void {
+  if (sentIn(readKept(SENT))?.id === id) forget(SENT);
+}
+
+function sentIn(kept: string | null): (Typed & { id: string }) | null {
+  return kept ? JSON.parse(kept) : null;
+}
+
 /** Bring back what was typed before, unless something is typed here already. */
 export async function recallDraft(chat: string): Promise<void> {
   recallQueued(chat);
   if (useDrafts.getState().drafts[chat] || chat === TEMPORARY) return;
   if (chat === NEW) {
-    const kept = readKept(KEPT);
-    if (kept)
-      useDrafts.setState(({ drafts }) => ({ drafts: { ...drafts, [NEW]: JSON.parse(kept) as Typed } }));
+    const typedOnly = readKept(KEPT);
+    const kept = typedOnly ? (JSON.parse(typedOnly) as Typed) : sentIn(readKept(SENT));
+    if (kept) {
+      const { text, attached } = kept;
+      useDrafts.setState(({ drafts }) => ({ drafts: { ...drafts, [NEW]: { text, attached } } }));
+    }
     return;
   }
   const { draft } = threadOf(chat).chat;

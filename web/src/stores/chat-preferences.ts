@@ -7,6 +7,8 @@ interface ChatPreferences {
   model: string | null;
   isThoughtOpen: boolean;
   isPanelShown: boolean;
+  /** Whether answers side by side have no names until one is chosen. */
+  isBlind: boolean;
   /** Whether a screen reader is told each answer, once, sentence by sentence. */
   isReadOut: boolean;
   set: (values: Partial<Omit<ChatPreferences, "set">>) => void;
@@ -19,6 +21,7 @@ export const useChatPreferences = create<ChatPreferences>()(
       model: null,
       isThoughtOpen: false,
       isPanelShown: false,
+      isBlind: false,
       isReadOut: false,
       set: (values) => set(values),
     }),

@@ -1,10 +1,28 @@
 import type { Message } from "@/services/chat-shapes";
-import type { PromptMessage } from "@/services/prompt";
+import type { PromptAsked, PromptMessage } from "@/services/prompt";
 import { threadOf } from "./chat";
 import { textOf } from "./chat-tree";
 
+/** What the model was asked for an answer, by the chat's settings, as a chat completion writes it. */
+export function promptAsked(answer: Message): PromptAsked {
+  const { thinking, extra } = threadOf(answer.chat_id).chat.settings;
+  const tools = Array.isArray(extra?.tools) ? extra.tools.map(asTool) : [];
+  return {
+    model: answer.model ?? "",
+    messages: promptMessages(answer),
+    ...(tools.length > 0 ? { tools } : {}),
+    ...(typeof thinking === "boolean" ? { chat_template_kwargs: { enable_thinking: thinking } } : {}),
+  };
+}
+
+/** A tool as a chat completion has it; a response has its parts side by side. */
+function asTool(tool: Record<string, unknown>): Record<string, unknown> {
+  const { type, function: held, ...parts } = tool;
+  return { type, function: held ?? parts };
+}
+
 /** The messages that stood before an answer, as a chat completion writes them; of files, their names alone. */
-export function promptMessages(answer: Message): PromptMessage[] {
+function promptMessages(answer: Message): PromptMessage[] {
   const { chat, messages } = threadOf(answer.chat_id);
   const told: PromptMessage[] = [];
   let at = answer.parent_id === null ? undefined : messages[answer.parent_id];

@@ -1,8 +1,10 @@
 import type { Message, Part, Role, Settings } from "@/services/chat-shapes";
 import { chats, messages } from "@/services/chats";
 import { newId } from "@/services/ids";
+import { hideNames, showNames, shuffled } from "./blind";
 import { blank, NEW, putChat, putMessage, setThread, shownBranch, TEMPORARY, threadOf } from "./chat";
 import { followAnswer } from "./chat-answers";
+import { forgetSent, keepSent } from "./chat-drafts";
 import { respondTemporarily, stopTemporarily } from "./chat-temporary";
 import { without } from "./chat-tree";
 import { tellFailure } from "./notices";
@@ -46,10 +48,12 @@ interface Said {
   parent?: string | null;
   /** The models that answer; several are a comparison. */
   models: string[];
+  /** Whether a comparison has no names until one is chosen. */
+  isBlind?: boolean;
 }
 
 /** Show what the user says at once, and have it answered. Returns the id of the chat, which is new for a new one. */
-export function sendMessage(id: string, { parts, parent, models }: Said): string {
+export function sendMessage(id: string, { parts, parent, models, isBlind = false }: Said): string {
   let chat = id;
   if (id === NEW) {
     chat = newId("chat");
@@ -58,8 +62,12 @@ export function sendMessage(id: string, { parts, parent, models }: Said): string
   }
   const under = parent === undefined ? (shownBranch(threadOf(chat)).at(-1) ?? null) : parent;
   const said = blankMessage(chat, under, "user", parts);
+  const before = under === null ? null : threadOf(chat).messages[under]?.parent_id;
+  if (before) showNames(before);
   place(said);
-  void ask(chat, said, models, id === NEW);
+  const isHidden = isBlind && models.length > 1;
+  if (isHidden) hideNames(said.id);
+  void ask(chat, said, isHidden ? shuffled(models) : models, id === NEW);
   return chat;
 }
 
@@ -70,7 +78,11 @@ export function askAgain(chat: string, id: string, models: string[]): void {
 }
 
 async function ask(chat: string, said: Message, models: string[], isNewChat: boolean): Promise<void> {
-  const answers = models.map((model) => ({ ...blankMessage(chat, said.id, "assistant", []), model }));
+  // Until the server tells when each began, they stand in the order in which they are asked.
+  const answers = models.map((model, order) => {
+    const answer = blankMessage(chat, said.id, "assistant", []);
+    return { ...answer, model, created_s: answer.created_s + 60 * order };
+  });
   for (const answer of answers) place(answer);
   if (answers[0]) place(answers[0]);
   setThread(chat, ({ unsent: { [said.id]: _, ...unsent }, ...thread }) => ({ ...thread, unsent }));
@@ -81,17 +93,20 @@ async function ask(chat: string, said: Message, models: string[], isNewChat: boo
   }
   try {
     if (isNewChat) {
+      keepSent(said);
       const { settings } = threadOf(chat).chat;
       putChat(await chats.create({ id: chat, settings }));
     }
     if (said.revision < 0) {
       const { id, parent_id, role, content } = said;
       putMessage(await messages.create(chat, { id, parent_id, role, content }));
+      forgetSent(said);
       if (!threadOf(chat).chat.title) void chats.head(chat).then(putChat, () => undefined);
     }
     for (const [place, answer] of answers.entries()) await answerWith(answer, {}, place === 0);
   } catch (fault) {
     for (const answer of answers) takeBack(answer);
+    showNames(said.id);
     setThread(chat, (thread) => ({ ...thread, unsent: { ...thread.unsent, [said.id]: fault } }));
   }
 }

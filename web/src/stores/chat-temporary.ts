@@ -3,13 +3,21 @@ import { Refused } from "@/services/api";
 import type { Message, Settings } from "@/services/chat-shapes";
 import { respond } from "@/services/chat-streams";
 import { attachments } from "@/services/chats";
-import { putMessage, TEMPORARY, threadOf } from "./chat";
+import { blank, putMessage, setThread, TEMPORARY, threadOf } from "./chat";
 import { hide, liveOf, show } from "./chat-answers";
+import { EMPTY, type } from "./chat-drafts";
 
 const running = new Map<string, AbortController>();
 
 export function stopTemporarily(id: string): void {
   running.get(id)?.abort();
+}
+
+/** Forget the chat that nobody keeps, with what is being answered and what is typed in it. */
+export function forgetTemporary(): void {
+  for (const id of running.keys()) stopTemporarily(id);
+  setThread(TEMPORARY, () => blank(TEMPORARY));
+  type(TEMPORARY, EMPTY);
 }
 
 /** Answer in a chat that nobody keeps: the whole history goes with each request, and nothing of it stays there. */
@@ -33,7 +41,8 @@ export async function respondTemporarily(answer: Message): Promise<void> {
     told.error = leaving.signal.aborted ? null : { code, message: said };
   }
   running.delete(answer.id);
-  putMessage({ ...told, content: reader.parts.slice() });
+  // A chat that was left meanwhile stays forgotten.
+  if (threadOf(TEMPORARY).messages[answer.id]) putMessage({ ...told, content: reader.parts.slice() });
   hide(answer.id);
 }
 

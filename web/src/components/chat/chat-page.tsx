@@ -1,4 +1,3 @@
-import { useNavigate } from "@tanstack/react-router";
 import { lazy, Suspense, useEffect, useState } from "react";
 import { isComposing } from "@/components/shell/shortcuts";
 import { Empty, Fault, Loading } from "@/components/ui/pieces";
@@ -14,18 +13,25 @@ import { ContextWarning } from "./context-meter";
 import { ChatHeader } from "./header";
 import { LiveRegion } from "./live-region";
 import { ModelPicker } from "./model-picker";
-import { preloadText } from "./text";
+import { preloadText, useTextHere } from "./text";
 import { ThreadView } from "./thread";
 import { AnsweringModel, useChatModels, useModel } from "./use-models";
 
 const Panel = lazy(() => import("./panel").then(({ Panel }) => ({ default: Panel })));
 
+interface Props {
+  chat: string;
+  onTemporary: (isOn: boolean) => void;
+  /** The chat that was not there yet has its id. */
+  onBegun: (id: string) => void;
+}
+
 /** A chat: its messages, the field to write in, and beside it how answers are made. */
-export function ChatPage({ chat, onTemporary }: { chat: string; onTemporary: (isOn: boolean) => void }) {
+export function ChatPage({ chat, onTemporary, onBegun }: Props) {
   const t = useWords();
-  const navigate = useNavigate();
   const load = useThreads((state) => state.threads[chat]?.load ?? "loading");
   const fault = useThreads((state) => state.threads[chat]?.fault);
+  const isTextHere = useTextHere(load === "loading");
   const isEmpty = useThreads((state) => Object.keys(state.threads[chat]?.messages ?? {}).length === 0);
   const isGenerating = useThreads((state) =>
     Object.values(state.threads[chat]?.messages ?? {}).some(({ status }) => status === "generating"),
@@ -64,10 +70,11 @@ export function ChatPage({ chat, onTemporary }: { chat: string; onTemporary: (is
     if (!model) return queue(chat, { text, attached });
     const files = attached.map(({ id, kind, name }) => ({ type: kind, attachment_id: id, name }) as const);
     const parts = [...files, ...(text.trim() ? [{ type: "text", text } as const] : [])];
-    const made = sendMessage(chat, { parts, models: [model.id, ...others] });
+    const { isBlind } = useChatPreferences.getState();
+    const made = sendMessage(chat, { parts, models: [model.id, ...others], isBlind });
     setSent((count) => count + 1);
     setOthers([]);
-    if (made !== chat) void navigate({ to: "/chat/$id", params: { id: made } });
+    if (made !== chat) onBegun(made);
   };
   useQueue(chat, isGenerating || model === null, send);
   const editLast = () => {
@@ -86,7 +93,7 @@ export function ChatPage({ chat, onTemporary }: { chat: string; onTemporary: (is
   return (
     <div className="flex h-full min-h-0">
       <div className="flex min-w-0 flex-1 flex-col">
-        <ChatHeader chat={chat} isEmpty={isEmpty} onTemporary={onTemporary} />
+        <ChatHeader chat={chat} onTemporary={onTemporary} />
         {load === "failed" ? (
           <div className="flex-1 p-6">
             <Fault error={fault} onRetry={() => void openThread(chat, true)} />
@@ -95,7 +102,7 @@ export function ChatPage({ chat, onTemporary }: { chat: string; onTemporary: (is
           <div className="flex-1 p-6">
             <Empty>{t("chat.missing")}</Empty>
           </div>
-        ) : load === "loading" ? (
+        ) : load === "loading" || !isTextHere ? (
           <div className="flex-1">
             <Loading />
           </div>
@@ -103,7 +110,7 @@ export function ChatPage({ chat, onTemporary }: { chat: string; onTemporary: (is
           <Welcome isTemporary={chat === TEMPORARY} />
         ) : (
           <AnsweringModel value={model?.id ?? null}>
-            <ThreadView chat={chat} edited={edited} onEdit={setEdited} sent={sent} />
+            <ThreadView key={chat} chat={chat} edited={edited} onEdit={setEdited} sent={sent} />
           </AnsweringModel>
         )}
         <ContextWarning chat={chat} />

@@ -4,6 +4,7 @@ import { Command } from "cmdk";
 import { useEffect, useState } from "react";
 import type { Hit } from "@/services/chat-shapes";
 import { chats } from "@/services/chats";
+import { visit } from "@/services/visit";
 import { useWords } from "@/words";
 import { marked } from "./snippet";
 
@@ -28,7 +29,7 @@ export function FoundChats({ asked, onGone }: { asked: string; onGone: () => voi
   if (words === "") return null;
   const go = ({ chat_id, message_id }: Hit) => {
     onGone();
-    void navigate({ to: "/chat/$id", params: { id: chat_id }, hash: message_id ?? "" });
+    void navigate({ to: "/chat/$id", params: { id: chat_id }, hash: message_id ?? "", state: visit() });
   };
   const hits = data?.data ?? [];
   if (error || hits.length === 0)

@@ -9,11 +9,10 @@ import { ContextMeter } from "./context-meter";
 
 interface Props {
   chat: string;
-  isEmpty: boolean;
   onTemporary: (isOn: boolean) => void;
 }
 
-export function ChatHeader({ chat, isEmpty, onTemporary }: Props) {
+export function ChatHeader({ chat, onTemporary }: Props) {
   const t = useWords();
   const title = useThreads((state) => state.threads[chat]?.chat.title ?? null);
   const isSidebarShown = usePreferences((state) => state.isSidebarShown);
@@ -30,7 +29,7 @@ export function ChatHeader({ chat, isEmpty, onTemporary }: Props) {
         <span className="flex-1" />
       )}
       <ContextMeter chat={chat} />
-      {isKept(chat) || (isTemporary && !isEmpty) ? null : (
+      {isKept(chat) ? null : (
         <IconButton
           label={t(isTemporary ? "chat.temporary.leave" : "chat.temporary.enter")}
           aria-pressed={isTemporary}

@@ -10,11 +10,12 @@ import {
   RefreshCw,
   Trash2,
 } from "lucide-react";
-import { useContext } from "react";
+import { startTransition, useContext, useEffect, useState } from "react";
 import { IconButton } from "@/components/ui/button";
 import { Menu, type MenuEntry } from "@/components/ui/menu";
 import { CopyButton } from "@/components/ui/pieces";
 import type { Message } from "@/services/chat-shapes";
+import { useIsHidden } from "@/stores/blind";
 import { isKept, TEMPORARY, useThreads } from "@/stores/chat";
 import { continueAnswer, regenerate } from "@/stores/chat-send";
 import { siblings, textOf } from "@/stores/chat-tree";
@@ -29,8 +30,21 @@ interface Props {
   onPrompt: () => void;
 }
 
-/** What can be done about a message. Always in view: a finger cannot hover. */
-export function MessageActions({ chat, message, onEdit, onPrompt }: Props) {
+/** What can be done about a message. Always in view: a finger cannot hover. The message itself is painted before it. */
+export function MessageActions(props: Props) {
+  const [isPainted, setPainted] = useState(false);
+  useEffect(() => {
+    const frame = requestAnimationFrame(() => startTransition(() => setPainted(true)));
+    return () => cancelAnimationFrame(frame);
+  }, []);
+  return (
+    <div className="mt-1 -mx-2 flex min-h-9 flex-wrap items-center text-soft coarse:min-h-11">
+      {isPainted ? <Deeds {...props} /> : null}
+    </div>
+  );
+}
+
+function Deeds({ chat, message, onEdit, onPrompt }: Props) {
   const t = useWords();
   const navigate = useNavigate();
   const model = useContext(AnsweringModel);
@@ -38,6 +52,7 @@ export function MessageActions({ chat, message, onEdit, onPrompt }: Props) {
   const isMaking = message.status === "generating";
   const isUser = message.role === "user";
   const kept = isKept(chat);
+  const isHidden = useIsHidden(message.parent_id) && !isUser;
   const fork = () =>
     void forkChat(chat, message.id).then((id) => (id ? navigate({ to: "/chat/$id", params: { id } }) : null));
   const remove = () =>
@@ -54,7 +69,7 @@ export function MessageActions({ chat, message, onEdit, onPrompt }: Props) {
   if (entries.length > 0) entries.push(null);
   entries.push({ label: t("act.delete"), icon: <Trash2 />, run: remove, isDangerous: true });
   return (
-    <div className="mt-1 -mx-2 flex min-h-9 flex-wrap items-center text-soft">
+    <>
       <Beside chat={chat} id={message.id} ids={beside.split(" ")} />
       {isMaking ? null : (
         <>
@@ -64,7 +79,7 @@ export function MessageActions({ chat, message, onEdit, onPrompt }: Props) {
               <Pencil />
             </IconButton>
           )}
-          {isUser ? null : (
+          {isUser || isHidden ? null : (
             <IconButton
               label={t("chat.regenerate")}
               onClick={() => void regenerate(chat, message.id, model ?? message.model ?? "")}
@@ -72,17 +87,19 @@ export function MessageActions({ chat, message, onEdit, onPrompt }: Props) {
               <RefreshCw />
             </IconButton>
           )}
-          <Menu
-            trigger={
-              <IconButton label={t("act.more")}>
-                <Ellipsis />
-              </IconButton>
-            }
-            entries={entries}
-          />
+          {isHidden ? null : (
+            <Menu
+              trigger={
+                <IconButton label={t("act.more")}>
+                  <Ellipsis />
+                </IconButton>
+              }
+              entries={entries}
+            />
+          )}
         </>
       )}
-    </div>
+    </>
   );
 }
 

@@ -1,6 +1,7 @@
 import { type ReactNode, useContext } from "react";
 import { Button } from "@/components/ui/button";
 import type { Message } from "@/services/chat-shapes";
+import { useIsHidden } from "@/stores/blind";
 import { TEMPORARY, useThreads } from "@/stores/chat";
 import { askAgain, continueAnswer, regenerate } from "@/stores/chat-send";
 import { children } from "@/stores/chat-tree";
@@ -28,6 +29,7 @@ interface Props {
 export function MessageFault({ chat, message, isLast }: Props) {
   const t = useWords();
   const model = useContext(AnsweringModel);
+  const isHidden = useIsHidden(message.parent_id);
   const unsent = useThreads((state) => state.threads[chat]?.unsent[message.id]);
   const isUnanswered = useThreads((state) => {
     const thread = state.threads[chat];
@@ -56,6 +58,8 @@ export function MessageFault({ chat, message, isLast }: Props) {
   if (message.role !== "assistant") return null;
   const canGoOn = chat !== TEMPORARY && message.content.length > 0;
   if (message.status === "failed") {
+    // Why it failed may tell which model it was.
+    if (isHidden) return <Told words={t("chat.failed")}>{null}</Told>;
     const advice = ADVICE[message.error?.code ?? ""];
     return (
       <Told words={message.error?.message ?? t("chat.failed")} advice={advice ? t(advice) : undefined}>

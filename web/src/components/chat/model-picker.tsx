@@ -20,6 +20,7 @@ export function ModelPicker({ chat, others, onOthers }: Props) {
   const t = useWords();
   const { models, isHere } = useChatModels();
   const model = useModel(chat);
+  const isBlind = useChatPreferences((state) => state.isBlind);
   const choose = (id: string) => {
     useChatPreferences.getState().set({ model: id });
     changeSettings(chat, { model: id });
@@ -79,6 +80,18 @@ export function ModelPicker({ chat, others, onOthers }: Props) {
                     </DropdownMenu.ItemIndicator>
                   </DropdownMenu.CheckboxItem>
                 ))}
+              <DropdownMenu.Separator className="my-1 h-px bg-line" />
+              <DropdownMenu.CheckboxItem
+                checked={isBlind}
+                onCheckedChange={(isOn) => useChatPreferences.getState().set({ isBlind: isOn })}
+                onSelect={(event) => event.preventDefault()}
+                className={ITEM}
+              >
+                <span className="min-w-0 flex-1">{t("chat.blind")}</span>
+                <DropdownMenu.ItemIndicator>
+                  <Check className="size-4" aria-hidden />
+                </DropdownMenu.ItemIndicator>
+              </DropdownMenu.CheckboxItem>
             </>
           ) : null}
         </DropdownMenu.Content>

@@ -2,8 +2,8 @@ import { useQuery } from "@tanstack/react-query";
 import { Dialog } from "@/components/ui/dialog";
 import { Fault, Loading, Snippet } from "@/components/ui/pieces";
 import type { Message } from "@/services/chat-shapes";
-import { renderedPrompt } from "@/services/prompt";
-import { promptMessages } from "@/stores/chat-prompt";
+import { lengthOfTokens, renderedPrompt } from "@/services/prompt";
+import { promptAsked } from "@/stores/chat-prompt";
 import { useWords } from "@/words";
 
 /** What the model read before this answer, as its template wrote it. */
@@ -11,7 +11,15 @@ export function Prompt({ message, onClose }: { message: Message; onClose: () => 
   const t = useWords();
   const { data, error, refetch } = useQuery({
     queryKey: ["chat-prompt", message.id, message.revision],
-    queryFn: ({ signal }) => renderedPrompt(message.model ?? "", promptMessages(message), signal),
+    queryFn: async ({ signal }) => {
+      const model = message.model ?? "";
+      const text = await renderedPrompt(promptAsked(message), signal);
+      const kept = message.usage?.cached_tokens ?? 0;
+      return {
+        text,
+        kept: kept > 0 ? await lengthOfTokens(model, text, kept, signal).catch(() => null) : null,
+      };
+    },
     retry: false,
   });
   return (
@@ -22,7 +30,18 @@ export function Prompt({ message, onClose }: { message: Message; onClose: () => 
         ) : data === undefined ? (
           <Loading />
         ) : (
-          <Snippet text={data} label={t("chat.prompt")} />
+          <>
+            {data.kept === null || !message.usage ? null : (
+              <p data-kept-tokens className="pb-2 text-sm text-soft">
+                <span className="rounded bg-tint px-1 text-ink">{t("chat.prompt.kept")}</span>{" "}
+                {t("chat.prompt.kept.about", {
+                  kept: message.usage.cached_tokens,
+                  all: message.usage.input_tokens,
+                })}
+              </p>
+            )}
+            <Snippet text={data.text} marked={data.kept ?? 0} label={t("chat.prompt")} />
+          </>
         )}
       </div>
     </Dialog>

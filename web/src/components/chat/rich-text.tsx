@@ -6,6 +6,7 @@ import rehypeHighlight from "rehype-highlight";
 import rehypeKatex from "rehype-katex";
 import remarkGfm from "remark-gfm";
 import remarkMath from "remark-math";
+import remend from "remend";
 import { CopyButton } from "@/components/ui/pieces";
 import { useWords } from "@/words";
 import { type Block, BlockSplitter, withMath } from "./blocks";
@@ -13,11 +14,15 @@ import { type Block, BlockSplitter, withMath } from "./blocks";
 /** Longer code that is still being written is coloured when it is complete. */
 const COLOURED_LIVE_CHARACTERS = 3_000;
 const remarkPlugins: Options["remarkPlugins"] = [remarkGfm, remarkMath];
+/** Made once: it reads the grammars of all its languages. */
+const highlight = rehypeHighlight({ detect: false });
 const coloured: Options["rehypePlugins"] = [
   [rehypeKatex, { strict: false, throwOnError: false, trust: false }],
-  [rehypeHighlight, { detect: false }],
+  () => highlight,
 ];
 const plain: Options["rehypePlugins"] = [];
+/** What is half written looks as it will: an address that is not at its end yet would take lines and give them back. */
+const HALF_WRITTEN = { linkMode: "text-only", katex: false } as const;
 
 const components: Components = {
   a: ({ href, children }) => (
@@ -52,7 +57,10 @@ export function RichText({ text, isLive }: { text: string; isLive: boolean }) {
 }
 
 const OneBlock = memo(function OneBlock({ text, isCode, isLive }: Block & { isLive: boolean }) {
-  const source = useMemo(() => (isCode ? text : withMath(text)), [text, isCode]);
+  const source = useMemo(
+    () => (isCode ? text : withMath(isLive ? remend(text, HALF_WRITTEN) : text)),
+    [text, isCode, isLive],
+  );
   const isPlain = isCode && isLive && text.length > COLOURED_LIVE_CHARACTERS;
   return (
     <Markdown

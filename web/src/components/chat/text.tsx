@@ -24,6 +24,15 @@ export function preloadText(): void {
   soon(() => void loadText());
 }
 
+/** Whether what shows Markdown is here, or cannot come. Who does not wait has plain words until it is. */
+export function useTextHere(isWaiting: boolean): boolean {
+  const [isHere, setHere] = useState(() => !isWaiting || loaded !== null);
+  useEffect(() => {
+    if (!isHere) void loadText().finally(() => setHere(true));
+  }, [isHere]);
+  return isHere;
+}
+
 /** A text of a message, plain until the part that shows Markdown is here. */
 export function Text({ text, isLive = false }: { text: string; isLive?: boolean }) {
   const [Loaded, setLoaded] = useState<Rich | null>(() => loaded);

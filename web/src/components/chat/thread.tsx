@@ -4,16 +4,19 @@ import { type ReactNode, useEffect, useLayoutEffect, useMemo, useRef, useState }
 import { Button } from "@/components/ui/button";
 import { joined } from "@/components/ui/joined";
 import { shownBranch, useThreads } from "@/stores/chat";
+import { type Messages, textOf } from "@/stores/chat-tree";
 import { showBranch } from "@/stores/chat-tree-deeds";
 import { useWords } from "@/words";
 import { Comparison, useCompared } from "./comparison";
 import { ChatMessage } from "./message";
 import { usePinned } from "./use-pinned";
 
-/** As many as fill a screen, for a chat that is opened; the window grows when its reader comes near its beginning. */
-const FIRST = 8;
+/** As much as fills a screen, for a chat that is opened; the window grows when its reader comes near its beginning. */
+const FIRST_CHARACTERS = 3_500;
+/** What a message takes beside its text, in characters. */
+const FRAME_CHARACTERS = 150;
 const MOUNTED = 40;
-const STEP = 20;
+const STEP = 6;
 const NEAR = "600px";
 
 interface Props {
@@ -35,54 +38,74 @@ export function ThreadView({ chat, edited, onEdit, sent, children: foot }: Props
   const ids = useMemo(() => (thread ? shownBranch(thread) : []), [messages, leaf]);
   const compared = useCompared(chat, ids.at(-1));
   const box = useRef<HTMLDivElement>(null);
-  // Where the window ends; null is the newest message, however many come.
-  const [until, setUntil] = useState<number | null>(null);
-  const end = until === null ? ids.length : Math.min(until, ids.length);
-  const [count, setCount] = useState(FIRST);
-  const start = Math.max(0, end - count);
+  // Where the window begins at most, and where it ends; null is the newest message, however many come.
+  const [from, setFrom] = useState(() => Math.max(0, ids.length - filling(ids, messages)));
+  const [wanted, setUntil] = useState<number | null>(null);
+  const until = wanted !== null && wanted < ids.length ? wanted : null;
+  const end = until ?? ids.length;
+  const start = Math.max(0, Math.min(from, end - 1), end - MOUNTED);
   const { isAway, toEnd, letGo } = usePinned(box, until === null);
   const held = useRef<{ id: string; top: number } | null>(null);
-
-  const move = (to: number) => {
-    held.current = firstSeen(box.current);
-    if (count < MOUNTED) {
-      setCount(MOUNTED);
-      if (to < end) return;
-    }
-    const next = Math.max(Math.min(MOUNTED, ids.length), to);
-    setUntil(next >= ids.length ? null : next);
+  const reach = () => {
+    const element = goal.current === null ? null : messageIn(box.current, goal.current);
+    if (!element) return;
+    goal.current = null;
+    element.scrollIntoView({ block: "center" });
+    element.setAttribute("data-found", "");
   };
+  // The message that is gone to, until it is there.
+  const goal = useRef<string | null>(null);
+  // Where the last address led: the reader who goes on from there is not called back.
+  const gone = useRef("");
+  const seen = useRef(sent);
+
+  const show = (begin: number, close: number) => {
+    // What is gone to decides; the edge that is near now will not be there.
+    if (goal.current !== null) return;
+    held.current = firstSeen(box.current);
+    setFrom(begin);
+    setUntil(close >= ids.length ? null : close);
+  };
+  const earlier = () => {
+    const begin = Math.max(0, start - STEP);
+    show(begin, Math.min(end, begin + MOUNTED));
+  };
+  const later = () => show(Math.max(start, end + STEP - MOUNTED), end + STEP);
   // biome-ignore lint/correctness/useExhaustiveDependencies: what is held stays in place when the window moves
   useLayoutEffect(() => {
     const before = held.current;
     held.current = null;
     const element = before && messageIn(box.current, before.id);
     if (element && box.current) box.current.scrollTop += element.getBoundingClientRect().top - before.top;
+    reach();
   }, [start, end]);
   // biome-ignore lint/correctness/useExhaustiveDependencies: each message that is sent is shown
   useLayoutEffect(() => {
     setUntil(null);
     toEnd();
-  }, [sent, chat]);
-  // biome-ignore lint/correctness/useExhaustiveDependencies: each chat begins with its last screen
-  useLayoutEffect(() => setCount(FIRST), [chat]);
+    if (seen.current === sent) return;
+    seen.current = sent;
+    // Once more when the window has come to its end.
+    const frame = requestAnimationFrame(toEnd);
+    return () => cancelAnimationFrame(frame);
+  }, [sent]);
 
-  const hash = useLocation().hash;
+  const { hash, state } = useLocation();
   const isThere = hash !== "" && messages?.[hash] !== undefined;
   // biome-ignore lint/correctness/useExhaustiveDependencies: going to a message is done once for each address
   useEffect(() => {
-    if (!isThere) return;
+    const going = `${hash} ${state.__TSR_key}`;
+    if (!isThere || gone.current === going) return;
     const place = ids.indexOf(hash);
     if (place < 0) return showBranch(chat, hash);
     letGo();
-    setCount(MOUNTED);
-    setUntil(Math.min(ids.length, Math.max(MOUNTED, place + STEP)));
-    requestAnimationFrame(() => {
-      const element = messageIn(box.current, hash);
-      element?.scrollIntoView({ block: "center" });
-      element?.setAttribute("data-found", "");
-    });
-  }, [hash, isThere, ids.includes(hash)]);
+    const begin = Math.max(0, Math.min(place - MOUNTED / 2, ids.length - MOUNTED));
+    setFrom(begin);
+    setUntil(begin + MOUNTED >= ids.length ? null : begin + MOUNTED);
+    gone.current = going;
+    goal.current = hash;
+    reach();
+  }, [hash, state.__TSR_key, isThere, ids.includes(hash)]);
 
   return (
     <div className="relative min-h-0 flex-1">
@@ -102,7 +125,7 @@ export function ThreadView({ chat, edited, onEdit, sent, children: foot }: Props
           )}
         >
           {start > 0 ? (
-            <Edge box={box} key={`from-${start}`} label={t("chat.earlier")} onNear={() => move(end - STEP)} />
+            <Edge box={box} key={`from-${start}`} label={t("chat.earlier")} onNear={earlier} />
           ) : null}
           {ids
             .slice(start, end)
@@ -128,7 +151,7 @@ export function ThreadView({ chat, edited, onEdit, sent, children: foot }: Props
               ),
             )}
           {end < ids.length ? (
-            <Edge box={box} key={`to-${end}`} label={t("chat.later")} onNear={() => move(end + STEP)} />
+            <Edge box={box} key={`to-${end}`} label={t("chat.later")} onNear={later} />
           ) : null}
           {foot}
         </div>
@@ -149,6 +172,16 @@ export function ThreadView({ chat, edited, onEdit, sent, children: foot }: Props
       ) : null}
     </div>
   );
+}
+
+/** How many of the last messages fill a screen; the whole window for a chat that does not. */
+function filling(ids: readonly string[], messages: Messages = {}): number {
+  let left = FIRST_CHARACTERS;
+  for (let count = 1; count < Math.min(MOUNTED, ids.length); count += 1) {
+    left -= FRAME_CHARACTERS + textOf(messages[ids.at(-count) ?? ""]?.content ?? []).length;
+    if (left <= 0) return count;
+  }
+  return MOUNTED;
 }
 
 /** The end of the window: coming near moves it, and so does the button, by keyboard. */

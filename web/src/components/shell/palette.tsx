@@ -3,6 +3,7 @@ import { Command } from "cmdk";
 import { Dialog } from "radix-ui";
 import { useState } from "react";
 import { FoundChats } from "@/components/chat/found-chats";
+import { visit } from "@/services/visit";
 import { usePreferences } from "@/stores/preferences";
 import { useWords } from "@/words";
 import { PLACES } from "./places";
@@ -20,7 +21,7 @@ export function Palette({ onClose, onKeys }: { onClose: () => void; onKeys: () =
   const { theme, set } = usePreferences();
   const [asked, setAsked] = useState("");
   const deeds = [
-    { words: t("shortcut.new"), run: () => void navigate({ to: "/" }) },
+    { words: t("shortcut.new"), run: () => void navigate({ to: "/", state: visit() }) },
     { words: `${t("theme.label")}: ${t("theme.light")}`, run: () => set({ theme: "light" }) },
     { words: `${t("theme.label")}: ${t("theme.dark")}`, run: () => set({ theme: "dark" }) },
     { words: `${t("theme.label")}: ${t("theme.system")}`, run: () => set({ theme: "system" }) },

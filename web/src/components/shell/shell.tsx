@@ -4,6 +4,7 @@ import { Dialog } from "radix-ui";
 import { lazy, Suspense, useState } from "react";
 import { IconButton } from "@/components/ui/button";
 import { Loading } from "@/components/ui/pieces";
+import { visit } from "@/services/visit";
 import { useConnection } from "@/stores/connection";
 import { usePreferences } from "@/stores/preferences";
 import { useWords } from "@/words";
@@ -35,7 +36,7 @@ export function Shell() {
     if (isNarrow()) setOpened(opened === "sheet" ? null : "sheet");
     else set({ isSidebarShown: !isSidebarShown });
   };
-  const startChat = () => void navigate({ to: "/" });
+  const startChat = () => void navigate({ to: "/", state: visit() });
   useKeys({
     "ctrl+k": () => setOpened(opened === "palette" ? null : "palette"),
     "ctrl+b": toggleSidebar,

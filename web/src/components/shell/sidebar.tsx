@@ -2,6 +2,7 @@ import { Link, useLocation, useNavigate } from "@tanstack/react-router";
 import { PanelLeftClose, Search, SquarePen } from "lucide-react";
 import { ChatList } from "@/components/chat/chat-list";
 import { Button, IconButton } from "@/components/ui/button";
+import { visit } from "@/services/visit";
 import { useWords } from "@/words";
 import { AREAS, type Area } from "./places";
 
@@ -23,7 +24,7 @@ export function Sidebar({ onHide, onSearch, onGone }: Props) {
   const path = useLocation().pathname;
   const navigate = useNavigate();
   const startChat = () => {
-    void navigate({ to: "/" });
+    void navigate({ to: "/", state: visit() });
     onGone?.();
   };
   return (

@@ -1,4 +1,3 @@
-import { Tooltip } from "radix-ui";
 import type { ComponentProps, ReactNode } from "react";
 import { joined } from "./joined";
 
@@ -31,7 +30,7 @@ type IconButtonProps = Omit<ButtonProps, "children"> & {
   shortcut?: string;
 };
 
-/** A button that shows an icon alone; its label is its name, and what hovering and focus show. */
+/** A button that shows an icon alone; its label is its name, and what the page's tip shows. */
 export function IconButton({
   label,
   shortcut,
@@ -41,21 +40,12 @@ export function IconButton({
   ...rest
 }: IconButtonProps) {
   return (
-    <Tooltip.Root>
-      <Tooltip.Trigger asChild>
-        <button
-          type={type}
-          aria-label={label}
-          className={joined(SHAPE, "size-9 coarse:size-11 [&_svg]:size-4.5", KINDS[kind], className)}
-          {...rest}
-        />
-      </Tooltip.Trigger>
-      <Tooltip.Portal>
-        <Tooltip.Content sideOffset={4} className="z-50 rounded-md bg-ink px-2 py-1 text-xs text-ground">
-          {label}
-          {shortcut ? <kbd className="ms-2 font-mono">{shortcut}</kbd> : null}
-        </Tooltip.Content>
-      </Tooltip.Portal>
-    </Tooltip.Root>
+    <button
+      type={type}
+      aria-label={label}
+      data-tip={shortcut ?? ""}
+      className={joined(SHAPE, "size-9 coarse:size-11 [&_svg]:size-4.5", KINDS[kind], className)}
+      {...rest}
+    />
   );
 }

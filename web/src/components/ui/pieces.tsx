@@ -165,12 +165,15 @@ export function CopyButton({ text, label }: { text: string | (() => string); lab
   );
 }
 
-/** A piece of code or a command, to be read and copied. */
-export function Snippet({ text, label }: { text: string; label: string }) {
+/** A piece of code or a command, to be read and copied; its first `marked` characters stand out. */
+export function Snippet({ text, label, marked = 0 }: { text: string; label: string; marked?: number }) {
   return (
     <div className="relative rounded-lg border border-line bg-sunken">
       <section aria-label={label} tabIndex={0} className="overflow-x-auto rounded-lg">
-        <pre className="p-3 pe-12 font-mono text-[0.8125rem] leading-relaxed">{text}</pre>
+        <pre className="p-3 pe-12 font-mono text-[0.8125rem] leading-relaxed">
+          {marked > 0 ? <mark className="rounded bg-tint text-ink">{text.slice(0, marked)}</mark> : null}
+          {text.slice(marked)}
+        </pre>
       </section>
       <div className="absolute end-1 top-1">
         <CopyButton text={text} />
