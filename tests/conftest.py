@@ -11,6 +11,7 @@ from collections.abc import Generator, Sequence
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from tests import leaks
 
@@ -23,6 +24,10 @@ os.environ["PADDOCK_SCAN_OTHERS"] = "0"  # nor are their models
 if _engine:
     os.environ["PADDOCK_ENGINE"] = _engine  # the tier `source` runs the journeys with an engine that it built
 leaks.mark_session()
+
+# How long an example takes says nothing on a machine that others use too.
+settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("untimed")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

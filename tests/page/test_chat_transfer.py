@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import json
+import zipfile
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from pathlib import Path
@@ -16,7 +18,7 @@ from tests.page.chatting import composer, content, says, script, settled
 from tests.page.rig import PHONE, Served, Tab
 from tests.page.test_chat_list import made, row
 from tests.page.test_chat_panel import asked
-from tests.unit.test_reading import CHATGPT
+from tests.unit.test_reading import CHATGPT, SHAREGPT, STUDIO, WEBUI
 
 Another = Callable[..., AbstractContextManager[Tab]]
 FAULTY = {"mapping": {"a": {"message": {"author": {"role": "user"}, "content": {"parts": ["x" * 1_000_001]}}}}}
@@ -61,7 +63,47 @@ def test_chats_of_another_program_are_chosen_and_come_in(tab: Tab, theme: str) -
     dialog = opened(tab)
     give(dialog, *chats)
     expect(dialog.get_by_text("here already")).to_have_count(2)
-    expect(dialog.get_by_role("button", name="Bring in 1 chats")).to_be_visible()
+    expect(dialog.get_by_role("button", name="Bring in 1 chat")).to_be_visible()
+
+
+def zipped(*chats: Any) -> bytes:
+    """An export as ChatGPT sends it."""
+    made = io.BytesIO()
+    with zipfile.ZipFile(made, "w") as packed:
+        packed.writestr("conversations.json", json.dumps(chats))
+    return made.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("form", "data", "title"),
+    [
+        # Its picture is none, and would keep the chat out.
+        ("Open WebUI", json.dumps({**WEBUI, "id": "page-1", "title": "From Open WebUI"}).replace("files", "n").encode(),
+         "From Open WebUI"),
+        ("LM Studio", json.dumps({**STUDIO, "createdAt": 1800000000000, "name": "From LM Studio"}).encode(),
+         "From LM Studio"),
+        ("ShareGPT", json.dumps({**SHAREGPT, "title": "From ShareGPT"}).encode(), "From ShareGPT"),
+        ("ChatGPT", zipped({**CHATGPT, "conversation_id": "zip-1", "title": "From a zip"}), "From a zip"),
+    ],
+)  # fmt: skip
+def test_each_form_comes_in_by_being_dropped(tab: Tab, form: str, data: bytes, title: str) -> None:
+    dialog = opened(tab)
+    dialog.locator("label").filter(has=tab.page.locator("input[type=file]")).evaluate(
+        """(field, bytes) => {
+            const data = new DataTransfer();
+            data.items.add(new File([Uint8Array.from(bytes)], 'chats', {type: ''}));
+            field.dispatchEvent(new DragEvent('drop', {dataTransfer: data, bubbles: true, cancelable: true}));
+        }""",
+        list(data),
+    )
+    expect(dialog.get_by_role("status")).to_contain_text(form)
+    dialog.get_by_role("button", name="Choose none").click()
+    expect(dialog.get_by_role("button", name="Bring in 0 chats")).to_be_disabled()
+    dialog.get_by_role("button", name="All chats").click()
+    dialog.get_by_role("button", name="Bring in 1 chat").click()
+    expect(dialog.get_by_role("status")).to_have_text("1 chat was brought in.")
+    dialog.get_by_role("button", name="Close").click()
+    expect(row(tab, title)).to_be_visible()
 
 
 def test_a_file_that_is_none_says_why(tab: Tab) -> None:
@@ -79,6 +121,11 @@ def test_all_chats_leave_and_come_back(scripted: Served, tab: Tab) -> None:
         dialog.get_by_role("button", name="Save the file").click()
     file = Path(got.value.path()).read_bytes()
     assert any(one["title"] == "leaves and returns" for one in json.loads(file)["chats"])
+    dialog.get_by_label("Form").select_option("markdown")
+    with tab.page.expect_download() as got:
+        dialog.get_by_role("button", name="Save the file").click()
+    assert got.value.suggested_filename.endswith(".md")
+    assert "# leaves and returns\n\n## User\n\nA question\n" in Path(got.value.path()).read_text("utf-8")
     dialog.get_by_label("Form").select_option("sharegpt")
     with tab.page.expect_download() as got:
         dialog.get_by_role("button", name="Save the file").click()
@@ -90,9 +137,9 @@ def test_all_chats_leave_and_come_back(scripted: Served, tab: Tab) -> None:
     dialog.locator("input[type=file]").set_input_files(
         {"name": "a.json", "mimeType": "application/json", "buffer": file}
     )
-    expect(dialog.get_by_role("status")).to_contain_text("chats of paddock")
-    dialog.get_by_role("button", name="Bring in 1 chats").click()
-    expect(dialog.get_by_role("status")).to_have_text("1 chats were brought in.")
+    expect(dialog.get_by_role("status")).to_contain_text("of paddock")
+    dialog.get_by_role("button", name="Bring in 1 chat").click()
+    expect(dialog.get_by_role("status")).to_have_text("1 chat was brought in.")
     dialog.get_by_role("button", name="Close").click()
     row(tab, "leaves and returns").click()
     expect(content(tab.page.locator("[data-role=assistant]").last)).to_have_text("An answer")
@@ -105,7 +152,7 @@ def test_the_files_fit_a_phone(another: Another) -> None:
         tab.page.get_by_role("button", name="Import and export").click()
         dialog = tab.page.get_by_role("dialog", name="Import and export")
         give(dialog, {**CHATGPT, "conversation_id": "phone", "title": "A rather long title of a chat " * 5})
-        expect(dialog.get_by_role("button", name="Bring in 1 chats")).to_be_visible()
+        expect(dialog.get_by_role("button", name="Bring in 1 chat")).to_be_visible()
         tab.shoot("phone-chat-import")
         assert tab.axe() == []
         assert tab.page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0

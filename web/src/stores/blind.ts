@@ -2,6 +2,7 @@ import { create } from "zustand";
 import { createJSONStorage, persist } from "zustand/middleware";
 import { kept } from "@/services/storage";
 
+const KEPT_AS = "paddock.blind";
 const KEPT_QUESTIONS = 200;
 const KEPT_VOTES = 5_000;
 
@@ -21,15 +22,10 @@ interface Blind {
 /** Answers that are compared without their models' names, and what was chosen; kept in this browser. */
 export const useBlind = create<Blind>()(
   persist((): Blind => ({ hidden: [], votes: [] }), {
-    name: "paddock.blind",
+    name: KEPT_AS,
     storage: createJSONStorage(() => kept),
   }),
 );
-
-// Every tab of a browser hides and counts the same.
-addEventListener("storage", ({ key }) => {
-  if (key === "paddock.blind") void useBlind.persist.rehydrate();
-});
 
 /** Whether the answers of a question have no names now. */
 export function useIsHidden(question: string | null): boolean {
@@ -66,4 +62,13 @@ export function tallyOf(votes: readonly Vote[], models: readonly string[]): Reco
 export function shuffled<T>(things: readonly T[]): T[] {
   const left = [...things];
   return things.flatMap(() => left.splice(Math.floor(Math.random() * left.length), 1));
+}
+
+/** Have what another tab of this browser hides and counts here too. Returns what ends that. */
+export function watchBlind(): () => void {
+  const changed = ({ key }: StorageEvent) => {
+    if (key === KEPT_AS) void useBlind.persist.rehydrate();
+  };
+  addEventListener("storage", changed);
+  return () => removeEventListener("storage", changed);
 }

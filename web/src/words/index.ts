@@ -66,7 +66,12 @@ export function useWords(): Translate {
   const own = useCatalogues((state) => state[language]);
   const other = useCatalogues((state) => state.en);
   return useCallback(
-    (key, values = {}) => filled(own[key] ?? other[key] ?? key, language, values),
+    (key, values = {}) => {
+      const sentence = (name: Key) => own[name] ?? other[name];
+      // What is told of one thing may have a sentence of its own.
+      const ofOne = values.n === 1 ? sentence(`${key}.one` as Key) : undefined;
+      return filled(ofOne ?? sentence(key) ?? key, language, values);
+    },
     [own, other, language],
   );
 }

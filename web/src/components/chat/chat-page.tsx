@@ -1,6 +1,7 @@
 import { lazy, Suspense, useEffect, useState } from "react";
 import { isComposing } from "@/components/shell/shortcuts";
 import { Empty, Fault, Loading } from "@/components/ui/pieces";
+import { watchBlind } from "@/stores/blind";
 import { NEW, shownBranch, TEMPORARY, threadOf, useThreads } from "@/stores/chat";
 import { openThread } from "@/stores/chat-answers";
 import { queue, recallDraft, type Typed, takeQueued, useDrafts } from "@/stores/chat-drafts";
@@ -45,6 +46,7 @@ export function ChatPage({ chat, onTemporary, onBegun }: Props) {
   const [sent, setSent] = useState(0);
 
   useEffect(() => onChange(() => undefined), []);
+  useEffect(watchBlind, []);
   useEffect(preloadText, []);
   useEffect(() => {
     const opened = chat === NEW || chat === TEMPORARY ? Promise.resolve() : openThread(chat);
