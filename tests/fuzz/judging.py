@@ -56,7 +56,12 @@ def _fault(sent: Sent, got: Got) -> str:
         return _lines_fault(got)
     if got.content_type == "application/json":
         return "" if read(got.body) is not None else "The JSON cannot be read."
-    return "" if got.status < 400 and got.content_type == "text/plain" else f"A body of type {got.content_type!r}."
+    if got.content_type == "application/jsonl":
+        # Chats that leave as a file, one a line.
+        lines = [line for line in got.body.split(b"\n") if line]
+        return "" if all(isinstance(read(line), dict) for line in lines) else "A line of the file is no JSON."
+    is_text = got.content_type in ("text/plain", "text/markdown")
+    return "" if is_text else f"A body of type {got.content_type!r}."
 
 
 def read(data: bytes) -> dict[str, Any] | list[Any] | None:

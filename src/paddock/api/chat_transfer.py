@@ -41,7 +41,7 @@ _ENDINGS = {"json": ("json", "application/json"), "markdown": ("md", "text/markd
 _FILE_MOST_BYTES = 2**30
 _READ_S = 300.0
 _PAGE = 200
-_PLACES_MOST = 16_000
+_PLACES_MOST = 8000
 _CHATS_MOST = 50_000
 
 
