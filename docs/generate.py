@@ -17,14 +17,20 @@ sys.path[:0] = [str(ROOT / "src"), str(ROOT)]
 from docs import coverage
 from paddock import errors
 from paddock.api.faults import TABLE
+from paddock.api.metric_families import FAMILIES
 from paddock.config import NAMES, Settings, describe
+from paddock.install import support
 from paddock.models import saved
 from paddock.models.families import families
+from paddock.training.spec import METHODS, described
 from tests.wire_table import BEYOND, ROWS
 
 REFERENCE = ROOT / "docs" / "reference"
 API = ROOT / "docs" / "api.md"
-COVERAGE_BEGINS, COVERAGE_ENDS = "<!-- coverage begins -->", "<!-- coverage ends -->"
+SUPPORT = ROOT / "docs" / "support.md"
+OPERATIONS = ROOT / "docs" / "operations.md"
+COVERAGE = "<!-- coverage begins -->", "<!-- coverage ends -->"
+METRICS = "<!-- metrics begin -->", "<!-- metrics end -->"
 HEAD = "<!-- Written by docs/generate.py; `python3 dev.py fmt` writes it anew. -->\n"
 
 
@@ -58,7 +64,7 @@ def meaning(cls: type[errors.PaddockError]) -> str:
 
 def subclasses(cls: type[errors.PaddockError]) -> list[type[errors.PaddockError]]:
     """A class and all below it that the tree in `errors.py` holds, in the order they are written."""
-    children = (child for child in cls.__subclasses__() if child.__module__ == errors.__name__)
+    children = (child for child in cls.__subclasses__() if child.__module__.startswith(errors.__name__))
     return [cls, *(found for child in children for found in subclasses(child))]
 
 
@@ -135,13 +141,61 @@ def model_settings_page() -> str:
     )
 
 
+def training_page() -> str:
+    """Every option of a training."""
+    rows: list[list[str]] = []
+    for option in described():
+        extent = ", ".join(f"`{choice}`" for choice in option["choices"])
+        if option["low"] is not None:
+            extent = f"{option['low']:,} to {option['high']:,}"
+        unit, methods = option["unit"], option["methods"]
+        means = option["help"] if methods == METHODS else f"{option['help']} ({', '.join(methods)})"
+        rows.append(
+            [f"`{option['name']}`", option["kind"], unit, extent, f"`{option['default']}`", option["source"], means]
+        )
+    return (
+        f"{HEAD}\n# Options of a training\n\nOf a YAML file, of `paddock train run --set NAME=VALUE`, and of "
+        "`POST /api/training`; [training](../training.md) tells how they are used. A default is paddock's own, "
+        "or that of the library that is named.\n\n"
+        + table(("name", "kind", "unit", "range", "default", "default of", "meaning"), rows)
+    )
+
+
+def support_page() -> str:
+    """Platform by feature: what was run, what was decided over tables, what was only written."""
+    table_of = support.known()
+    head = (
+        f"{HEAD}\n# Support by platform\n\n"
+        "**Tested** was run on such a machine, by that command, on that day. **Table-tested** was decided over tables "
+        "of machines, or checked as a file, without one. **Written, never run** is experimental: nothing here rests on "
+        "it, and `paddock doctor` and the page say so on such a machine. All of it lies in "
+        "`src/paddock/install/support.toml`.\n"
+    )
+    parts = [head]
+    for platform, name in table_of.platforms.items():
+        rows = [[what, table_of.of(platform, feature).told] for feature, what in table_of.features.items()]
+        parts.append(f"\n## {name}\n\n" + table(("feature", "what is known"), rows))
+    return "".join(parts)
+
+
+def between(text: str, marks: tuple[str, str], new: str) -> str:
+    """A page's text with what stands between two marks written anew."""
+    before, begin, rest = text.partition(marks[0])
+    _, end, after = rest.partition(marks[1])
+    assert begin, f"a page has lost the mark {marks[0]}"
+    assert end, f"a page has lost the mark {marks[1]}"
+    return f"{before}{begin}\n\n{new}\n{end}{after}"
+
+
 def with_coverage(text: str) -> str:
     """The text of docs/api.md with its table of coverage written anew."""
-    before, begin, rest = text.partition(COVERAGE_BEGINS)
-    _, end, after = rest.partition(COVERAGE_ENDS)
-    assert begin, "docs/api.md has lost the marks of its table of coverage"
-    assert end, "docs/api.md has lost the marks of its table of coverage"
-    return f"{before}{begin}\n\n{coverage.summary(ROWS, BEYOND)}\n{end}{after}"
+    return between(text, COVERAGE, coverage.summary(ROWS, BEYOND))
+
+
+def with_metrics(text: str) -> str:
+    """The text of docs/operations.md with its table of metrics written anew."""
+    rows = [[f"`{one.name}`", one.kind, ", ".join(f"`{label}`" for label in one.labels), one.says] for one in FAMILIES]
+    return between(text, METRICS, table(("metric", "type", "labels", "meaning"), rows))
 
 
 PAGES: dict[str, Callable[[], str]] = {
@@ -150,15 +204,20 @@ PAGES: dict[str, Callable[[], str]] = {
     "wire.md": wire_page,
     "families.md": families_page,
     "model-settings.md": model_settings_page,
+    "training.md": training_page,
 }
 
 
 def main() -> None:
     """Write every page whose text has changed."""
-    text = API.read_text("utf-8")
-    if with_coverage(text) != text:
-        API.write_text(with_coverage(text), "utf-8")
-        print("docs/api.md written")
+    for page, renewed in ((API, with_coverage), (OPERATIONS, with_metrics)):
+        text = page.read_text("utf-8")
+        if renewed(text) != text:
+            page.write_text(renewed(text), "utf-8")
+            print(f"docs/{page.name} written")
+    if not SUPPORT.exists() or SUPPORT.read_text("utf-8") != support_page():
+        SUPPORT.write_text(support_page(), "utf-8")
+        print("docs/support.md written")
     REFERENCE.mkdir(exist_ok=True)
     for name, page in PAGES.items():
         path, text = REFERENCE / name, page()

@@ -157,7 +157,7 @@ BEYOND: dict[str, tuple[str, str]] = {
     "also-rerank": ("Also", "`/v1/rerank`"),
     "also-models": ("Also", "`/v1/models` with real context and capabilities"),
     "also-engine-routes": ("Also", "`/tokenize`, `/detokenize`, `/apply-template`, `/infill`"),
-    "also-health": ("Also", "`/health`, `/metrics`, `HEAD /`"),
+    "also-health": ("Also", "`/health`, `/health/ready`, `/metrics`, `HEAD /`"),
     "aliases": ("Names that agents insist on", "an alias is answered under the requested name"),
     "unknown-model": ("Names that agents insist on", "without one: 404 with what exists"),
     "ollama": ("Neighbours", "Ollama's routes, with its own client"),

@@ -10,16 +10,16 @@ from paddock.api.edge import Edge
 from paddock.api.routes import described
 
 
-class _Nothing:
+class Nothing:
     """Stands where the running paddock's parts would; routes are made with it, and never called."""
 
     def __getattr__(self, name: str) -> Any:
-        return _Nothing()
+        return Nothing()
 
 
 def description() -> str:
     """The description as JSON, in a fixed order."""
-    return json.dumps(described(cast("Edge", _Nothing())), indent=1, sort_keys=True) + "\n"
+    return json.dumps(described(cast("Edge", Nothing())), indent=1, sort_keys=True) + "\n"
 
 
 if __name__ == "__main__":

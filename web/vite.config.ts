@@ -4,7 +4,7 @@ import { defineConfig } from "vite";
 
 export default defineConfig({
   plugins: [react(), tailwindcss()],
-  resolve: { alias: { "@": new URL("./src", import.meta.url).pathname } },
+  resolve: { alias: { "@": "/src" } },
   build: {
     outDir: "dist",
     target: "es2022",
@@ -17,7 +17,14 @@ export default defineConfig({
         codeSplitting: {
           groups: [
             { name: "first", tags: ["$initial"], priority: 2 },
-            { name: "shared", test: /[\\/]web[\\/](src|node_modules)[\\/]/, minShareCount: 2, priority: 1 },
+            // What draws is for the places of training alone, however many of them share it.
+            { name: "curves", test: /[\\/]node_modules[\\/]uplot[\\/]/, priority: 3 },
+            {
+              name: "shared",
+              test: /[\\/]web[\\/](src(?![\\/]components[\\/]training)|node_modules)[\\/]/,
+              minShareCount: 2,
+              priority: 1,
+            },
           ],
         },
       },

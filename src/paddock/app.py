@@ -2,41 +2,45 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
-import errno
 import logging
 import signal
-import socket
 import time
-from collections.abc import AsyncGenerator, AsyncIterable, Callable, Generator, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
 
 import anyio
-import uvicorn
+import anyio.to_thread
 from anyio.abc import TaskGroup
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from paddock import log
+from paddock import __version__, log, scratch
 from paddock.api.chat_messages import maker_of
-from paddock.api.credentials import is_key_needed, is_loopback
+from paddock.api.credentials import is_credential_needed, is_loopback
 from paddock.api.edge import Edge
 from paddock.api.routes import application
-from paddock.config import Settings, masked
+from paddock.config import Settings
 from paddock.engine.pool import EMBEDDED, Pool
 from paddock.engine.remotes import Remotes
+from paddock.engine.runaways import Leniency
 from paddock.engine.slots import Slots
-from paddock.errors import PortBusy, SettingInvalid
+from paddock.errors import HomeBusy
+from paddock.install import stacking
 from paddock.install.builds import EMBEDDED_NAME, Builds
 from paddock.install.jobs import Jobs
+from paddock.install.prefix import Prefix
+from paddock.listening import Certificate, Server, certificate_of, listen, reached_at, server_of, url_of
+from paddock.models import importing
+from paddock.models.bases import trainable
 from paddock.models.catalog import Catalog
 from paddock.models.downloads import Downloads
 from paddock.models.hub_process import HubProcess
 from paddock.ownership import Ownership
 from paddock.recorder.recorder import Recorder
-from paddock.recorder.secrets import without_secrets
+from paddock.recorder.secrets import text_without_secrets
+from paddock.serving.accounts import Accounts
+from paddock.serving.admission import Admission
 from paddock.serving.attachments import Attachments
 from paddock.serving.chat_answers import Answers
 from paddock.serving.chat_changes import Changes
@@ -44,6 +48,7 @@ from paddock.serving.chats import Chats
 from paddock.serving.responses import Responses
 from paddock.serving.runs import Runs
 from paddock.serving.shelf import Shelf
+from paddock.store.access import Access
 from paddock.store.attachments import AttachmentStore
 from paddock.store.chat_answers import AnswerStore
 from paddock.store.chat_folders import FolderStore
@@ -51,66 +56,42 @@ from paddock.store.chat_messages import MessageStore
 from paddock.store.chat_words import ChatSearch
 from paddock.store.chats import ChatStore
 from paddock.store.db import Database
-from paddock.store.keys import Keys
+from paddock.store.jobs import JobStore
 from paddock.store.responses import ResponseStore
 from paddock.store.secrets import Secrets
+from paddock.tracing.traces import Traces
+from paddock.training.trainings import WORKER, Trainings
 
 _log = logging.getLogger(__name__)
 
 _GRACE_S = 1
 _TAKE_OVER_EVERY_S = 2.0
-_BACKLOG = 2048
-# Longer than clients keep a connection that rests (httpx 5 s, aiohttp 15 s, Go 90 s): the side that closes it first
-# must be theirs, or a request that crosses the close is lost without an answer.
-_IDLE_CONNECTION_S = 100
-# Each write waits until the one before has gone: one frame is held for a client that does not read, not many.
-_WRITE_BUFFER_BYTES = 0
+_FIRST_ADMIN = "admin"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Studio:
-    """A paddock that is accepting requests at `url`. `ended` is set once somebody asked it to end."""
+    """A paddock that is accepting requests at `url`. `ended` is set once somebody asked it to end.
+
+    `link` is where the first admin chooses a password, where nobody can sign in yet and nobody is let in without.
+    """
 
     url: str
+    link: str | None
     pool: Pool
     ended: anyio.Event
 
 
-class _Protocol(HttpToolsProtocol):
-    """uvicorn's HTTP protocol, holding little for a client that reads slowly: the engine is made to wait instead."""
-
-    def connection_made(self, transport: asyncio.Transport) -> None:
-        """A client connected."""
-        super().connection_made(transport)
-        transport.set_write_buffer_limits(high=_WRITE_BUFFER_BYTES)
-
-
-class _Server(uvicorn.Server):
-    """uvicorn that tells when it is up and leaves signals to the command line."""
-
-    def __init__(self, config: uvicorn.Config) -> None:
-        super().__init__(config)
-        self.up = anyio.Event()
-        self.down = anyio.Event()
-
-    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        """Start accepting, then say so."""
-        await super().startup(sockets)
-        self.up.set()
-
-    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """Let open requests finish within the grace, then say so."""
-        await super().shutdown(sockets)
-        self.down.set()
-
-    @contextlib.contextmanager
-    def capture_signals(self) -> Generator[None]:
-        yield
+Announce = Callable[[Studio, Mapping[str, Any] | None], None]
 
 
 @asynccontextmanager
 async def running(
-    settings: Settings, *, engine_program: Sequence[str] | None = None, builds_program: Sequence[str] | None = None
+    settings: Settings,
+    *,
+    engine_program: Sequence[str] | None = None,
+    builds_program: Sequence[str] | None = None,
+    worker_program: Sequence[str] | None = None,
 ) -> AsyncGenerator[Studio]:
     """A paddock for the length of an `async with`: it accepts requests inside, and leaves nothing behind.
 
@@ -118,6 +99,7 @@ async def running(
         settings: what to serve, and where.
         engine_program: the words that start an engine; its flags are appended. Else those of `engine`.
         builds_program: the words that start the program that works on builds, in place of paddock's own.
+        worker_program: the words that start the worker of a training, in place of the stack's; its folder is appended.
 
     Raises:
         HomeUnusable, SettingInvalid, ModelUnknown, ModelUnusable, BuildUnknown, BuildBroken, PortBusy: before
@@ -126,18 +108,25 @@ async def running(
     settings.home.ensure()
     database = Database(settings.database_url, settings.home)
     try:
-        keys = Keys(database, settings.home)
-        await anyio.to_thread.run_sync(_refuse_keyless, settings, keys)
+        access = Access.of(database, settings.home)
+        word = await anyio.to_thread.run_sync(_first_word, settings, access)
+        certificate = await anyio.to_thread.run_sync(certificate_of, settings)
         shelf = await anyio.to_thread.run_sync(lambda: Shelf(Catalog.of(settings), settings))
         program = engine_program or await anyio.to_thread.run_sync(_engine_program, settings)
         engine = await anyio.to_thread.run_sync(_engine_name, settings)
-        with log.kept(log.Ring(clean=_without_secrets)) as ring:
+        traces = await anyio.to_thread.run_sync(lambda: Traces(settings.trace_endpoint, version=__version__))
+        with log.kept(log.Ring(clean=text_without_secrets)) as ring:
             parts = _Parts(
-                shelf=shelf, database=database, keys=keys, ring=ring, engine=engine, engine_program=program,
-                builds_program=builds_program,
+                shelf=shelf, database=database, access=access, certificate=certificate, ring=ring, engine=engine,
+                engine_program=program, builds_program=builds_program, worker_program=worker_program,
+                word=word, traces=traces,
             )  # fmt: skip
-            async with _serving(settings, parts) as studio:
-                yield studio
+            try:
+                async with _serving(settings, parts) as studio:
+                    yield studio
+            finally:
+                with anyio.CancelScope(shield=True):
+                    await traces.close()
     finally:
         with anyio.CancelScope(shield=True):
             await database.close()
@@ -149,74 +138,109 @@ class _Parts:
 
     shelf: Shelf
     database: Database
-    keys: Keys
+    access: Access
+    certificate: Certificate | None
+    word: str | None
     ring: log.Ring
+    traces: Traces
     engine: str
     engine_program: Sequence[str]
     builds_program: Sequence[str] | None
+    worker_program: Sequence[str] | None
 
 
 @asynccontextmanager
 async def _serving(settings: Settings, parts: _Parts) -> AsyncGenerator[Studio]:
-    shelf, database = parts.shelf, parts.database
-    with contextlib.closing(_listen(settings)) as listener:
+    with contextlib.closing(listen(settings)) as listener:
         async with anyio.create_task_group() as tasks:
             slots = Slots(settings.home.slots, most_bytes=settings.slot_cache_bytes)
-            pool = Pool(
-                plan_for=shelf.plan_for,
-                limits=lambda: shelf.room.limits,
-                observe=shelf.observe,
-                tasks=tasks,
-                load_timeout_s=settings.load_timeout_s,
-                program=parts.engine_program,
-                slots=slots,
-            )
-            downloads = Downloads(
-                settings.home,
-                tasks,
-                HubProcess(settings.home, lends_token=settings.lend_hub_token),
-                most_at_once=settings.downloads_at_once,
-            )
-            ended, builds = anyio.Event(), Jobs(settings, tasks, parts.builds_program)
-            responses = Responses(ResponseStore(database), Runs(tasks), keep_days=settings.response_days)
-            chats = _chats(settings, database, responses, tasks)
-            edge = Edge(
-                settings=settings,
-                shelf=shelf,
-                pool=pool,
-                remotes=Remotes(settings.home, Secrets(database, settings.home), pool.connect),
-                responses=responses,
-                recorder=Recorder.of(settings),
-                keys=parts.keys,
-                downloads=downloads,
-                chats=chats,
-                builds=builds,
-                engine=parts.engine,
-                log=parts.ring,
-                end=ended.set,
-            )
-            server = _server(application(edge))
+            ended = anyio.Event()
+            port = listener.getsockname()[1]
+            url = url_of(settings, port)
+            edge = _edge(settings, parts, tasks, slots, ended, url)
+            server = server_of(application(edge), settings, parts.certificate, grace_s=3 * _GRACE_S)
             tasks.start_soon(server.serve, [listener])
             try:
                 await server.up.wait()
-                tasks.start_soon(pool.preload)
+                tasks.start_soon(edge.pool.preload)
                 tasks.start_soon(slots.tidy)
-                tasks.start_soon(downloads.restore)
+                tasks.start_soon(anyio.to_thread.run_sync, scratch.sweep, settings.home)
+                tasks.start_soon(anyio.to_thread.run_sync, importing.sweep, settings.home.models)
+                tasks.start_soon(edge.downloads.restore)
+                tasks.start_soon(edge.admission.keep)
+                tasks.start_soon(edge.trainings.carry_on)
                 if settings.database_url or settings.home.database.exists():
-                    tasks.start_soon(chats.answers.carry_on, maker_of(edge))
-                yield Studio(url=_url(settings.host, listener), pool=pool, ended=ended)
+                    tasks.start_soon(edge.chats.answers.carry_on, maker_of(edge))
+                link = f"{reached_at(settings, port)}/welcome#{parts.word}" if parts.word else None
+                yield Studio(url=url, link=link, pool=edge.pool, ended=ended)
             finally:
                 with anyio.CancelScope(shield=True):
-                    server.should_exit = True
-                    chats.close()
-                    builds.close()
-                    await downloads.close()
-                    with anyio.move_on_after(_GRACE_S):
-                        await server.down.wait()
-                    # What is still open now learns of the stop from its engine's end, in its own dialect.
-                    await pool.close()
-                    with anyio.move_on_after(_GRACE_S):
-                        await server.down.wait()
+                    await _end(edge, server)
+
+
+async def _end(edge: Edge, server: Server) -> None:
+    """End what serves, in order."""
+    server.should_exit = True
+    edge.chats.close()
+    edge.builds.close()
+    edge.trainings.close()
+    await edge.downloads.close()
+    with anyio.move_on_after(_GRACE_S):
+        await server.down.wait()
+    # What is still open now learns of the stop from its engine's end, in its own dialect.
+    await edge.pool.close()
+    with anyio.move_on_after(_GRACE_S):
+        await server.down.wait()
+    await edge.admission.close()
+
+
+def _edge(settings: Settings, parts: _Parts, tasks: TaskGroup, slots: Slots, ended: anyio.Event, url: str) -> Edge:
+    """What the routes need, all of it living in `tasks`; `url` is where they will be."""
+    shelf, database = parts.shelf, parts.database
+    pool = Pool(
+        plan_for=shelf.plan_for,
+        limits=lambda: shelf.room.limits,
+        observe=shelf.observe,
+        tasks=tasks,
+        load_timeout_s=settings.load_timeout_s,
+        program=parts.engine_program,
+        slots=slots,
+        leniency=Leniency(idle_s=settings.abandoned_timeout_s, used_s=settings.answer_timeout_s),
+    )
+    responses = Responses(ResponseStore(database), Runs(tasks), keep_days=settings.response_days)
+    return Edge(
+        settings=settings,
+        shelf=shelf,
+        pool=pool,
+        remotes=Remotes(settings.home, Secrets(database, settings.home), pool.connect),
+        responses=responses,
+        recorder=Recorder.of(settings),
+        database=database,
+        access=parts.access,
+        accounts=Accounts(),
+        admission=Admission(parts.access.uses),
+        downloads=Downloads(
+            settings.home,
+            tasks,
+            HubProcess(settings.home, lends_token=settings.lend_hub_token),
+            most_at_once=settings.downloads_at_once,
+        ),
+        chats=_chats(settings, database, responses, tasks),
+        builds=Jobs(settings, tasks, parts.builds_program),
+        trainings=Trainings(
+            settings.home,
+            JobStore(database),
+            worker=lambda: parts.worker_program or _training_worker(settings),
+            engine=parts.engine_program,
+            base_of=trainable,
+            judged_at="" if is_credential_needed(settings) or parts.certificate else url,
+        ),
+        engine=parts.engine,
+        log=parts.ring,
+        traces=parts.traces,
+        end=ended.set,
+        is_ending=ended.is_set,
+    )
 
 
 def _chats(settings: Settings, database: Database, responses: Responses, tasks: TaskGroup) -> Chats:
@@ -227,36 +251,47 @@ def _chats(settings: Settings, database: Database, responses: Responses, tasks: 
         ChatSearch(database),
         FolderStore(database),
         answers=Answers(AnswerStore(database), responses, changes, tasks),
-        attachments=Attachments(AttachmentStore(database), most_bytes=settings.image_most_bytes),
+        attachments=Attachments(AttachmentStore(database), settings.home, most_bytes=settings.image_most_bytes),
         changes=changes,
     )
 
 
-def serve(settings: Settings, announce: Callable[[str, Mapping[str, Any] | None], None]) -> None:
+def serve(settings: Settings, announce: Announce) -> None:
     """Serve until SIGINT or SIGTERM, or until somebody at this machine asks the server to end.
 
-    `announce` gets the address once requests are accepted, and what `Ownership.holder` says of another paddock that
+    `announce` gets the paddock once requests are accepted, and what `Ownership.holder` says of another paddock that
     serves on the same data home already.
 
     Raises:
         PaddockError: as `running` does.
     """
-    log.set_up(settings.log_level)
+    log.set_up(settings.log_level, settings.log_format, clean=text_without_secrets)
     anyio.run(_serve, settings, announce, backend_options={"use_uvloop": _has_uvloop()})
 
 
-async def _serve(settings: Settings, announce: Callable[[str, Mapping[str, Any] | None], None]) -> None:
+async def _serve(settings: Settings, announce: Announce) -> None:
     home = Ownership(settings.home.serving)
     with anyio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals, contextlib.ExitStack() as held:
         held.callback(home.release)
-        async with running(settings) as studio, anyio.create_task_group() as tasks:
+        async with running(settings) as studio:
             is_held = await _takes(home, studio.url)
-            announce(studio.url, None if is_held else home.holder())
-            if not is_held:
-                tasks.start_soon(_take_over, home, studio.url)
-            tasks.start_soon(_signalled, signals, studio.ended)
-            await studio.ended.wait()
-            tasks.cancel_scope.cancel()
+            is_restored = not is_held and home.holder().get("doing") == "restore"
+            if not is_restored:
+                announce(studio, None if is_held else home.holder())
+                await _until_ended(home, studio, signals, is_held=is_held)
+        if is_restored:
+            raise HomeBusy("A restore into the data home is under way. Start paddock when it is done.")
+
+
+async def _until_ended(
+    home: Ownership, studio: Studio, signals: AsyncIterable[signal.Signals], *, is_held: bool
+) -> None:
+    async with anyio.create_task_group() as tasks:
+        if not is_held:
+            tasks.start_soon(_take_over, home, studio.url)
+        tasks.start_soon(_signalled, signals, studio.ended)
+        await studio.ended.wait()
+        tasks.cancel_scope.cancel()
 
 
 async def _signalled(signals: AsyncIterable[signal.Signals], ended: anyio.Event) -> None:
@@ -291,70 +326,28 @@ def _engine_program(settings: Settings) -> Sequence[str]:
     return program(settings.home, settings.engine) or EMBEDDED
 
 
+def _training_worker(settings: Settings) -> Sequence[str] | None:
+    """The words that start a training's worker; None without the training stack."""
+    python = stacking.python(Prefix(settings.home.stack))
+    return [str(python), "-P", "-s", WORKER] if python else None
+
+
 def _engine_name(settings: Settings) -> str:
     """The build that was chosen, by its name or its path. Raises BuildBroken."""
     return settings.engine or Builds(settings.home).pointer().active or EMBEDDED_NAME
 
 
-def _without_secrets(text: str) -> str:
-    """What the log keeps of a line: no keys, no passwords."""
-    return masked(without_secrets(text.encode("utf-8", "replace")).decode("utf-8", "replace"))
-
-
-def _refuse_keyless(settings: Settings, keys: Keys) -> None:
-    """An address that others reach is of no use while nobody has a key. Raises SettingInvalid or StoreUnusable."""
-    if is_loopback(settings.host) or not is_key_needed(settings):
-        return
-    if not any(key.is_valid(time.time()) for key in keys.listed()):
-        raise SettingInvalid(
-            f"host is {settings.host!r}, which others can reach, and there is no key yet. Make one with "
-            "`paddock keys create`, listen on 127.0.0.1, or say --unsafe-no-auth if the network is yours alone."
-        )
-
-
-def _listen(settings: Settings) -> socket.socket:
-    """The listening socket. Raises PortBusy when the address is taken, SettingInvalid when it is not ours."""
-    host = settings.host
-    try:
-        family, kind, protocol, _, address = socket.getaddrinfo(host, settings.port, type=socket.SOCK_STREAM)[0]
-    except socket.gaierror as error:
-        raise SettingInvalid(f"host is {host!r}, which is no address of this machine. Use 127.0.0.1.") from error
-    listener = socket.socket(family, kind, protocol)
-    try:
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.bind(address)
-        listener.listen(_BACKLOG)
-        listener.setblocking(False)
-    except OSError as error:
-        listener.close()
-        if error.errno == errno.EADDRINUSE:
-            raise PortBusy(f"Port {settings.port} on {host} is taken by another program.") from error
-        raise SettingInvalid(
-            f"Cannot listen on {host} port {settings.port}: {error.strerror}. Choose another."
-        ) from error
-    return listener
-
-
-def _url(host: str, listener: socket.socket) -> str:
-    shown = f"[{host}]" if ":" in host else host
-    return f"http://{shown}:{listener.getsockname()[1]}"
-
-
-def _server(app: object) -> _Server:
-    config = uvicorn.Config(
-        app,  # pyright: ignore[reportArgumentType]
-        http=_Protocol,
-        ws="none",
-        lifespan="off",
-        log_config=None,
-        access_log=False,
-        server_header=False,
-        proxy_headers=False,
-        backlog=_BACKLOG,
-        timeout_keep_alive=_IDLE_CONNECTION_S,
-        timeout_graceful_shutdown=3 * _GRACE_S,
-    )
-    return _Server(config)
+def _first_word(settings: Settings, access: Access) -> str | None:
+    """By which the first admin chooses a password, where nobody could be let in else. Raises StoreUnusable."""
+    if not is_credential_needed(settings) or (settings.require_key and is_loopback(settings.host)):
+        return None
+    if any(key.is_valid(time.time()) for key in access.keys.listed()) and not settings.require_login:
+        return None
+    there = access.accounts.listed()
+    if any(one.has_password and one.role == "admin" and one.disabled_s is None for one in there):
+        return None
+    admin = next((one for one in there if one.role == "admin" and one.disabled_s is None), None)
+    return access.accounts.link((admin or access.accounts.create(_FIRST_ADMIN, "admin")).name)
 
 
 def _has_uvloop() -> bool:

@@ -16,14 +16,24 @@ from pathlib import Path
 from typing import Any, Literal
 
 from paddock.errors import HomeUnusable, SettingInvalid
-from paddock.paths import Home, default_root, write_whole
+from paddock.paths import Home, alone, default_root, write_whole
 
 Source = Literal["default", "file", "environment", "flag"]
 Value = str | int | float | bool
 
 
-def _setting(default: Value, help_text: str, *, low: float | None = None, high: float | None = None) -> Any:
-    return field(default=default, metadata={"help": help_text, "low": low, "high": high})
+LOG_LEVELS = ("debug", "info", "warning", "error")
+
+
+def _setting(
+    default: Value,
+    help_text: str,
+    *,
+    low: float | None = None,
+    high: float | None = None,
+    choices: tuple[str, ...] | None = None,
+) -> Any:
+    return field(default=default, metadata={"help": help_text, "low": low, "high": high, "choices": choices})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,6 +63,12 @@ class Settings:
     answer_timeout_s: float = _setting(
         600.0,
         "Seconds the engine may take until its answer begins (all of it, when not streamed).",
+        low=0.1,
+        high=86400,
+    )
+    abandoned_timeout_s: float = _setting(
+        30.0,
+        "Seconds an engine that nobody else uses may compute for a client that left; then it is replaced.",
         low=0.1,
         high=86400,
     )
@@ -120,8 +136,29 @@ class Settings:
         256 * 2**20, "Space for recorded requests; the oldest leave first.", low=0, high=2**50
     )
     record_days: float = _setting(7.0, "Days that a recorded request is kept.", low=0, high=36500)
+    receive_timeout_s: float = _setting(
+        60.0, "Seconds in which a request's head must come, and each further piece of its body.", low=0.1, high=86400
+    )
+    require_login: bool = _setting(False, "Ask for a key or a sign-in on loopback too.")
+    server_names: str = _setting("", "Names by which browsers reach this paddock, beside its address, between commas.")
+    trusted_proxies: str = _setting("", "Addresses of proxies whose word on clients is taken, between commas.")
+    tls_cert: str = _setting("", "A certificate in PEM: paddock speaks HTTPS. `self-signed` makes one.")
+    tls_key: str = _setting("", "The key of the certificate, where it is not in the same file.")
     unsafe_no_auth: bool = _setting(False, "Listen beyond loopback although nobody is asked for a key.")
-    log_level: str = _setting("warning", "Least severe log line that is printed: debug, info, warning or error.")
+    log_level: str = _setting(
+        "warning", "Least severe log line that is printed: debug, info, warning or error.", choices=LOG_LEVELS
+    )
+    log_format: str = _setting(
+        "text", "How log lines are printed: text, or json for one object a line.", choices=("text", "json")
+    )
+    trace_endpoint: str = _setting(
+        "", "Address of an OpenTelemetry collector (OTLP over HTTP) that is sent traces; none is sent if empty."
+    )
+
+    def listed(self, name: str) -> list[str]:
+        """The parts of a setting that holds several, between commas."""
+        return [part.strip() for part in str(getattr(self, name)).split(",") if part.strip()]
+
     sources: Mapping[str, Source] = field(default_factory=dict[str, Source], repr=False)
     home: Home = field(default_factory=lambda: Home(root=default_root()), repr=False)
 
@@ -129,16 +166,14 @@ class Settings:
 # What opens this machine to others, leads to other programs or lends a secret is for its owner's hands alone.
 _BY_HAND = frozenset(
     (
-        "host", "allowed_origins", "require_key", "unsafe_no_auth", "database_url", "engine", "engine_mirror",
-        "lend_hub_token",
+        "host", "allowed_origins", "server_names", "trusted_proxies", "tls_cert", "tls_key", "require_key",
+        "require_login", "unsafe_no_auth", "database_url", "engine", "engine_mirror",
+        "lend_hub_token", "trace_endpoint",
     )
 )  # fmt: skip
 _CREDENTIALS = re.compile(r"(://[^/\s:@]*):[^/\s@]*@")
 NAMES: tuple[str, ...] = tuple(f.name for f in fields(Settings) if "help" in f.metadata)
 _TYPED_ONLY = ("unsafe_no_auth",)
-
-
-LOG_LEVELS = ("debug", "info", "warning", "error")
 
 
 def describe(name: str) -> str:
@@ -200,16 +235,17 @@ def change_file(home: Home, changes: Mapping[str, Value | None]) -> None:
     import tomlkit
 
     path = home.config_file
-    _from_file(path)
-    # Read and written with its own line ends.
-    document = tomlkit.parse(path.read_bytes().decode("utf-8") if path.exists() else "")
-    for name, value in changes.items():
-        if value is not None:
-            document[name] = value
-        elif name in document:
-            del document[name]
     try:
-        write_whole(path, tomlkit.dumps(document))
+        with alone(path):
+            _from_file(path)
+            # Read and written with its own line ends.
+            document = tomlkit.parse(path.read_bytes().decode("utf-8") if path.exists() else "")
+            for name, value in changes.items():
+                if value is not None:
+                    document[name] = value
+                elif name in document:
+                    del document[name]
+            write_whole(path, tomlkit.dumps(document))
     except OSError as error:
         reason = error.strerror or error
         raise HomeUnusable(
@@ -244,8 +280,9 @@ def checked(name: str, raw: object, where: str) -> Value:
     spec = Settings.__dataclass_fields__[name]
     default: Value = spec.default
     value = converted(type(default), raw, where, low=spec.metadata["low"], high=spec.metadata["high"])
-    if name == "log_level" and value not in LOG_LEVELS:
-        raise SettingInvalid(f"{where} is {value!r}; it must be one of {', '.join(LOG_LEVELS)}.")
+    choices: tuple[str, ...] | None = spec.metadata["choices"]
+    if choices and value not in choices:
+        raise SettingInvalid(f"{where} is {value!r}; it must be one of {', '.join(choices)}.")
     return value
 
 

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 import stat
+import sys
 import time
 import uuid
+from collections.abc import Generator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-
-import platformdirs
 
 from paddock.errors import HomeUnusable
 
@@ -72,6 +74,16 @@ class Home:
         return self.root / "keys.secret"
 
     @property
+    def certificate(self) -> Path:
+        """The certificate that was made here."""
+        return self.root / "self-signed.pem"
+
+    @property
+    def certificate_key(self) -> Path:
+        """Its key."""
+        return self.root / "self-signed.key"
+
+    @property
     def secrets_key(self) -> Path:
         """The key under which secrets are kept."""
         return self.root / "secrets.key"
@@ -97,9 +109,34 @@ class Home:
         return self.root / "serving.lock"
 
     @property
+    def scratch(self) -> Path:
+        """Folders for the length of a request, such as what a document is read from."""
+        return self.root / "scratch"
+
+    @property
+    def stack(self) -> Path:
+        """The training stack: an environment of its own beside paddock's."""
+        return self.root / "stack"
+
+    @property
+    def jobs(self) -> Path:
+        """A folder for each job: what it was told, what it told, what it made."""
+        return self.root / "jobs"
+
+    @property
     def engines(self) -> Path:
         """Builds of llama.cpp that were installed, and which of them is active."""
         return self.root / "engines"
+
+    @property
+    def restoring(self) -> Path:
+        """What a restore that is under way, or was cut short, has gathered."""
+        return self.root / "restoring"
+
+    @property
+    def replaced(self) -> Path:
+        """What restores took the place of, a dated folder for each."""
+        return self.root / "replaced"
 
     def ensure(self) -> None:
         """Make the home, readable by its owner alone, and prove that it can be written.
@@ -123,9 +160,12 @@ class Home:
 def default_root(environ: dict[str, str] | None = None) -> Path:
     """`PADDOCK_HOME` if set and not empty, else the platform's folder for a user's application data."""
     chosen = (os.environ if environ is None else environ).get("PADDOCK_HOME")
-    return (
-        Path(chosen).expanduser().absolute() if chosen else Path(platformdirs.user_data_dir("paddock", appauthor=False))
-    )
+    if chosen:
+        return Path(chosen).expanduser().absolute()
+    # Before anything is installed this module is read by a bare Python: `paddock.install.prefix` is.
+    import platformdirs
+
+    return Path(platformdirs.user_data_dir("paddock", appauthor=False))
 
 
 _PATIENCE_S = 5.0
@@ -161,6 +201,36 @@ def write_whole(path: Path, text: str) -> None:
         take_place(draft, path)
     finally:
         draft.unlink(missing_ok=True)
+
+
+@contextmanager
+def alone(path: Path) -> Generator[None]:
+    """Nobody else changes that file within the block, in this process or another: no change is lost. Others wait.
+
+    Where nothing can be locked, as on disks of some networks, it is done without. Raises OSError.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.with_name(f".{path.name}.lock").open("a+b") as file:
+        with contextlib.suppress(OSError):
+            if sys.platform == "win32":
+                import msvcrt
+
+                msvcrt.locking(file.fileno(), msvcrt.LK_LOCK, 1)
+            else:
+                import fcntl
+
+                fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+def version_of(path: Path) -> tuple[int, int] | None:
+    """What tells a file that was written whole from the one before it; None where there is none."""
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    # Two of one moment have the same time.
+    return found.st_mtime_ns, found.st_ino
 
 
 # What else than a file a path may name.

@@ -6,6 +6,7 @@ import contextlib
 import os
 import pwd
 import shutil
+import signal
 import socket
 import subprocess
 import tempfile
@@ -31,43 +32,57 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
+class Server:
+    """One server in a folder, which can be stopped and started again on its port."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder, self._port = folder, free_port()
+        # PostgreSQL refuses to run as root.
+        self._user = next((name for name in ("postgres", "nobody") if _has_user(name)), "") if os.geteuid() == 0 else ""
+        self.url = f"postgresql://paddock@127.0.0.1:{self._port}/postgres"
+        self._process: subprocess.Popen[bytes] | None = None
+        if self._user:
+            shutil.chown(folder, self._user)
+        words = ("-D", folder / "data", "-U", "paddock", "-A", "trust", "--no-sync", "-E", "UTF8")
+        _run(self._user, programs() / "initdb", *words, cwd=folder)
+
+    def start(self) -> None:
+        """Serve."""
+        words = ["-D", str(self._folder / "data"), "-h", "127.0.0.1", "-p", str(self._port), "-k", str(self._folder)]
+        log = self._folder / "log"
+        with log.open("ab") as output:
+            self._process = subprocess.Popen(
+                [str(programs() / "postgres"), *words, "-c", "fsync=off"],
+                cwd=self._folder, stdout=output, stderr=output, user=self._user or None,
+            )  # fmt: skip
+        _await(self._process, self._port, log)
+
+    def stop(self) -> None:
+        """Cut every connection, and end."""
+        if self._process:
+            self._process.send_signal(signal.SIGINT)
+            self._process.wait(timeout=30)
+            self._process = None
+
+
 @contextlib.contextmanager
 def serving() -> Generator[str]:
     """The address of an empty database, for as long as the block lasts; none of its data outlives it."""
+    with restartable() as server:
+        yield server.url
+
+
+@contextlib.contextmanager
+def restartable() -> Generator[Server]:
+    """As `serving`, with the server."""
     folder = Path(tempfile.mkdtemp(prefix="paddock-pg-"))
-    port = free_port()
-    # PostgreSQL refuses to run as root.
-    user = next((name for name in ("postgres", "nobody") if _has_user(name)), "") if os.geteuid() == 0 else ""
     try:
-        if user:
-            shutil.chown(folder, user)
-        data = folder / "data"
-        _run(
-            user,
-            programs() / "initdb",
-            "-D",
-            data,
-            "-U",
-            "paddock",
-            "-A",
-            "trust",
-            "--no-sync",
-            "-E",
-            "UTF8",
-            cwd=folder,
-        )
-        words = ["-D", str(data), "-h", "127.0.0.1", "-p", str(port), "-k", str(folder), "-c", "fsync=off"]
-        log = (folder / "log").open("wb")
-        server = subprocess.Popen(
-            [str(programs() / "postgres"), *words], cwd=folder, stdout=log, stderr=log, user=user or None
-        )
+        server = Server(folder)
+        server.start()
         try:
-            _await(server, port, folder / "log")
-            yield f"postgresql://paddock@127.0.0.1:{port}/postgres"
+            yield server
         finally:
-            server.terminate()
-            server.wait(timeout=30)
-            log.close()
+            server.stop()
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 

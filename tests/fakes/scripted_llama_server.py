@@ -14,13 +14,14 @@ import os
 import sys
 import tarfile
 import threading
+import time
 import zipfile
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
-from tests.fakes.scripted_llama_words import Behaviour, Refused, Words
+from tests.fakes.scripted_llama_words import STREAMED, Behaviour, Refused, Words
 
 # As the real one prints them: spellings with commas between, a value's name, words that hold dashes too.
 HELP = """----- common params -----
@@ -85,7 +86,7 @@ class Answers(BaseHTTPRequestHandler):
         self._fail_as_told()
         try:
             body: dict[str, Any] = json.loads(raw)
-            if body.get("stream"):
+            if body.get("stream") and self.path in STREAMED:
                 self._stream(self.words.frames(self.path, body))
             else:
                 self._say(200, self.words.answer(self.path, body))
@@ -109,6 +110,8 @@ class Answers(BaseHTTPRequestHandler):
     def _stream(self, frames: Iterator[dict[str, Any]]) -> None:
         self.at_work.add(threading.get_ident())
         self.close_connection = True
+        rate = self.words.behaviour.get("pieces_per_s", 0)
+        gap_s = 1 / rate if rate else 0
         try:
             self.send_response(200)
             self.send_header("Content-Type", "text/event-stream")
@@ -116,6 +119,7 @@ class Answers(BaseHTTPRequestHandler):
             self.end_headers()
             for frame in frames:
                 self.wfile.write(f"data: {json.dumps(frame)}\n\n".encode())
+                time.sleep(gap_s)
             self.wfile.write(b"data: [DONE]\n\n")
         except OSError:
             # Who asked has left.

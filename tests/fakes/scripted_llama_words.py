@@ -14,6 +14,7 @@ from typing import Any, TypedDict, cast
 
 Json = dict[str, Any]
 CHAT = "/v1/chat/completions"
+STREAMED = (CHAT, "/v1/completions", "/completion")
 ENDLESS = 100_000
 _TOKEN = re.compile(r"<\|im_(?:start|end)\|>|\w+|[^\w\s]")
 _TEXT = re.compile(r"\w+|[^\w\s]")
@@ -23,7 +24,8 @@ _CONTROL = {"<|im_start|>": 1, "<|im_end|>": 2}
 class Behaviour(TypedDict, total=False):
     """How it differs from a good one: flags it lacks, what it says, how quick it claims to be, and how it fails.
 
-    `crashes_with` and `hangs_with` are names of models with which it ends, or never answers.
+    `crashes_with` and `hangs_with` are names of models with which it ends, or never answers. With `counts_to` it says
+    the numbers below that, from where a turn that was begun ends: what is lost or said twice is seen.
     """
 
     lacks: list[str]
@@ -33,6 +35,8 @@ class Behaviour(TypedDict, total=False):
     words: str
     answers_empty: bool
     says: str
+    counts_to: int
+    pieces_per_s: float
     calls_nothing: bool
     streams_no_calls: bool
     tells_no_usage: bool
@@ -80,7 +84,7 @@ class Words:
             return {"prompt": self.rendered(body)}
         if path == f"{CHAT}/input_tokens":
             return {"input_tokens": len(tokens(self.rendered(body), special=True))}
-        if path not in (CHAT, "/v1/completions", "/completion"):
+        if path not in STREAMED:
             raise Refused(404, "not_found_error", "File Not Found")
         text, call, usage = self._generated(path, body)
         more = {"usage": usage, "timings": self._timings(usage)}
@@ -136,9 +140,17 @@ class Words:
             call = {"type": "function", "function": {"name": name, "arguments": '{"city": "Oslo"}'}}
         structured = "" if self.behaviour.get("ignores_schemas") else _structured(body)
         is_silent = call or self.behaviour.get("answers_empty")
-        text = "" if is_silent else structured or self.behaviour.get("says", "Hi.")
+        text = "" if is_silent else structured or self._counted(body) or self.behaviour.get("says", "Hi.")
         usage: Json = {"prompt_tokens": len(read), "completion_tokens": 2, "total_tokens": len(read) + 2}
         return text, call, {**usage, "prompt_tokens_details": {"cached_tokens": cached}}
+
+    def _counted(self, body: Json) -> str:
+        """The numbers that are left to say; none without `counts_to`."""
+        turns = _listed(body.get("messages"))
+        begun = _text_of(turns[-1].get("content")) if turns and turns[-1]["role"] == "assistant" else ""
+        last = begun.split()[-1:]
+        first = int(last[0]) + 1 if last and last[0].isdecimal() else 0
+        return "".join(f" {number}" for number in range(first, self.behaviour.get("counts_to", 0)))
 
     def _framed(self, path: str, body: Json, text: str, call: Json | None, usage: Json) -> Iterator[Json]:
         def frame(delta: Json | None, reason: str | None = None, **more: object) -> Json:
@@ -166,8 +178,9 @@ class Words:
             yield frame({"tool_calls": [{"index": 0, "function": {"arguments": function["arguments"]}}]})
         elif call:
             yield frame({"content": json.dumps(call["function"])})
-        for _ in range(ENDLESS if body.get("ignore_eos") else 1):
-            yield frame({"content": text}) if text else frame({})
+        pieces = [f" {number}" for number in text.split()] if "counts_to" in self.behaviour else [text]
+        for piece in pieces * (ENDLESS if body.get("ignore_eos") else 1):
+            yield frame({"content": piece}) if piece else frame({})
         yield frame({}, "stop" if self.behaviour.get("streams_no_calls") else _reason(call))
         if _held(body.get("stream_options")).get("include_usage") and not self.behaviour.get("tells_no_usage"):
             yield frame(None, usage=usage, timings=self._timings(usage))

@@ -25,7 +25,8 @@ _FAILURES = (
     "engine_unreachable", "engine_failed", "engine_unavailable", "engine_timeout", "internal", "store_unusable",
     "api_error", "overloaded_error", "inside paddock", "was lost", "did not answer",
 )  # fmt: skip
-_NO_HTTP = b"Invalid HTTP request received."
+_NO_HTTP = b"Bad Request: what came is no request of HTTP."
+_TOO_LARGE = b"Request Header Fields Too Large: "
 _RESPONSES_ENDS = {"response.completed", "response.incomplete", "response.failed", "response.cancelled"}
 
 
@@ -40,7 +41,9 @@ def judge(sent: Sent, got: Got) -> None:
 
 
 def _fault(sent: Sent, got: Got) -> str:
-    if not sent.is_http and (got.status == 0 or (got.status == 400 and got.body == _NO_HTTP)):
+    is_unread = got.status == 0 or (got.status == 400 and got.body == _NO_HTTP)
+    # Of a head that long nobody reads which dialect it speaks.
+    if (is_unread and not sent.is_http) or (got.status == 431 and got.body.startswith(_TOO_LARGE)):
         return ""
     if got.status == 0:
         return "The connection was closed without an answer."

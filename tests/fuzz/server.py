@@ -103,7 +103,10 @@ def files() -> Counter[str]:
 
 _RESIDENT, _COUNTS = "paddock.engine.resident.Resident", "paddock.serving.counting.Counts"
 _RECALL, _FLAGS = "paddock.engine.slots.SlotRecall", "paddock.engine.flags.EngineFlags"
-_LINE, _JOB = "paddock.log.Line", "paddock.install.jobs.Job"
+_LINE, _JOB, _TALLY = "paddock.log.Line", "paddock.install.jobs.Job", "paddock.api.tries._Tally"
+
+
+_TIMES, _TIMES_MOST = "paddock.counts.Times", 500
 
 
 def objects() -> Counter[str]:
@@ -111,9 +114,12 @@ def objects() -> Counter[str]:
     # A few classes of the interpreter give something else than a name for their module.
     kinds = Counter((str(kind.__module__), kind.__name__) for kind in map(_kind_of, gc.get_objects()))
     ours = Counter({f"{room}.{name}": count for (room, name), count in kinds.items() if room.startswith(_OURS)})
-    # Kept by design: so many lines of the log, in a ring, and the last job.
+    # Kept by design: so many lines of the log, in a ring, and the last job; wrong passwords of the last hour; times by
+    # route and class of status, of which there are so many, whatever is asked.
     del ours[_LINE]
+    del ours[_TALLY]
     ours[_JOB] = max(0, ours[_JOB] - 1)
+    ours[_TIMES] = max(0, ours[_TIMES] - _TIMES_MOST)
     # What comes with a loaded model and leaves with it, by its kind: which one is loaded at the end is chance.
     models, recalls = ours[_RESIDENT], ours[_RECALL]
     for kind, count in ((_COUNTS, models), (_RECALL, models), (_FLAGS, models + recalls)):

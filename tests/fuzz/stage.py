@@ -86,7 +86,7 @@ class Stage:
 
     def warm(self) -> None:
         """Ask everything once as it should be asked, so that whatever is made once has been made."""
-        for path in ("/", "/health", "/metrics", "/v1/models", "/api/requests", "/nowhere"):
+        for path in ("/", "/health", "/metrics", "/v1/models", "/api/requests", "/api/system", "/nowhere"):
             self.ask(Sent(method="GET", target=path.encode()))
         for path, held in BODIES.items():
             for body in held:

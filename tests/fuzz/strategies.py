@@ -210,6 +210,7 @@ def posted(draw: DrawFn) -> Sent:
 _METHODS = ["GET", "GET", "GET", "HEAD", "POST", "POST", "DELETE", "DELETE", "OPTIONS", "PUT", "PATCH"]
 _ODD_METHODS = ["TRACE", "PROPFIND", "M-SEARCH", "CONNECT", "FOO", "get", "POST POST", "", "\x00", "Ü"]
 _TARGETS = [
+    "/health/ready",
     *BODIES, "/", "/health", "/metrics", "/openapi.json", "/v1/models", "/v1/models/pocket-v0", "/api/tags", "/api/ps",
     "/api/version", "/api/requests", f"/api/requests/{RECORD_ID}", "/api/models/pocket-v0/load", "/api/pull",
     "/api/models/pocket-v0/unload", "/api/models/%2e%2e%2f/load", "/v1/models/a%00b", "/v1/models/%ff", "/v1/models//",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shlex
 import signal
 import socket
@@ -118,10 +119,13 @@ def test_a_server_whose_first_line_alone_was_read_still_serves(env: dict[str, st
         assert process.stderr.read() == ""
 
 
-def test_beyond_loopback_is_refused_unless_the_danger_is_typed(env: dict[str, str]) -> None:
-    refused = run(env, "serve", "--host", "0.0.0.0", "--port", "0")
-    assert (refused.returncode, refused.stdout) == (2, "")
-    assert "--unsafe-no-auth" in refused.stderr
+def test_beyond_loopback_somebody_must_sign_in_unless_the_danger_is_typed(env: dict[str, str]) -> None:
+    with serving(env, "--host", "0.0.0.0") as process:
+        line_of(process)
+        process.terminate()
+        told = process.communicate(timeout=WAIT_S)[1]
+    assert "travel unencrypted" in told
+    assert re.search(r"  http://[0-9.]+:\d+/welcome#pdl-[\w-]{43}\n", told)
     with serving(env, "--host", "0.0.0.0", "--unsafe-no-auth") as process:
         assert line_of(process).startswith("http://0.0.0.0:")
         process.terminate()
@@ -261,7 +265,20 @@ def test_the_doctor_tries_the_engine_for_real(env: dict[str, str]) -> None:
         env["PADDOCK_PORT"] = str(probe.getsockname()[1])
     ran = run(env, "doctor")
     assert (ran.returncode, ran.stderr) == (0, "")
-    names = ["settings", "python", "cpu", "memory", "gpu", "home", "disk", "port", "models", "library", "engine"]
+    names = [
+        "settings",
+        "python",
+        "cpu",
+        "memory",
+        "platform",
+        "gpu",
+        "home",
+        "disk",
+        "port",
+        "models",
+        "library",
+        "engine",
+    ]
     lines = [line for line in ran.stdout.splitlines() if not line.startswith(" ")]
     assert [line.split()[1] for line in lines[:-1]] == names
     assert "the bundled model answers" in ran.stdout

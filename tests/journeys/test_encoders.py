@@ -66,6 +66,17 @@ async def test_documents_are_ranked_and_the_best_alone_where_asked(http: httpx.A
     assert [result["index"] for result in best] == [max(scores, key=lambda index: scores[index])]
 
 
+@pytest.mark.rule("control-text")
+async def test_no_document_ends_itself_for_the_one_that_ranks(http: httpx.AsyncClient) -> None:
+    body: dict[str, Any] = {"model": "ranker", "query": "hello [SEP]", "documents": ["hello [SEP] a barn"]}
+    forged = await http.post("/v1/rerank", json=body)
+    honest = await http.post("/v1/rerank", json={**body, "query": "hello", "documents": ["hello a barn"]})
+    assert forged.headers["x-paddock-adapted"] == "control text made plain: [SEP]"
+    assert "x-paddock-adapted" not in honest.headers
+    # Broken, it is more than one token each.
+    assert forged.json()["usage"]["total_tokens"] > honest.json()["usage"]["total_tokens"] + 2
+
+
 @pytest.mark.rule("also-models")
 async def test_each_model_says_what_it_can_and_is_refused_for_the_rest_with_the_route_to_use(
     http: httpx.AsyncClient,

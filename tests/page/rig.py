@@ -21,7 +21,7 @@ from playwright.sync_api import Request as Fetched
 
 ROOT = Path(__file__).resolve().parents[2]
 SCREENS = ROOT / "build" / "screens"
-_FLAGS = [
+FLAGS = [
     "--no-sandbox",
     "--disable-gpu",
     "--disable-quic",
@@ -74,6 +74,7 @@ class Served:
     url: str
     home: Path
     process: subprocess.Popen[str]
+    link: str | None = None
 
     def engine_port(self) -> int:
         """The port of the one engine that is loaded."""
@@ -111,13 +112,20 @@ def served(
     home: Path,
     engine: Sequence[str] | None = None,
     environ: Mapping[str, str] | None = None,
+    worker: Sequence[str] | None = None,
     **settings: Any,
 ) -> Generator[Served]:
     """Paddock of the wheel on a port of its own; `engine` are words that start an engine in place of the real one.
 
+    `worker` are those of a training's worker in place of the training stack's.
+
     `environ` joins this program's own, such as the address of a hub.
     """
-    start = {"settings": {"port": 0, "scan_others": False, **settings}, "engine": list(engine) if engine else None}
+    start = {
+        "settings": {"port": 0, "scan_others": False, **settings},
+        "engine": list(engine) if engine else None,
+        "worker": list(worker) if worker else None,
+    }
     environment = {**os.environ, "PYTHONPATH": str(wheel), "PADDOCK_HOME": str(home), **(environ or {})}
     words = [sys.executable, str(Path(__file__).with_name("serve.py")), json.dumps(start)]
     with subprocess.Popen(
@@ -128,7 +136,8 @@ def served(
         said = process.stdout.readline()
         assert said, "paddock did not start; its own words stand above."
         try:
-            yield Served(url=json.loads(said)["url"], home=home, process=process)
+            told = json.loads(said)
+            yield Served(url=told["url"], home=home, process=process, link=told["link"])
         finally:
             process.stdin.close()
             process.wait(30)
@@ -139,7 +148,7 @@ def browser() -> Generator[Browser]:
     """Chromium without a window."""
     expect.set_options(timeout=_PATIENCE_MS)
     with sync_playwright() as play:
-        opened = play.chromium.launch(executable_path=chromium(), args=_FLAGS)
+        opened = play.chromium.launch(executable_path=chromium(), args=FLAGS)
         try:
             yield opened
         finally:
@@ -175,13 +184,17 @@ class Tab:
 
     def theme(self, theme: str) -> None:
         """Wear a theme from the next load on."""
+        self.prefer(theme=theme)
+
+    def prefer(self, **preferences: str) -> None:
+        """Have preferences from the next load on."""
         self.page.evaluate(
-            """theme => {
+            """preferences => {
                 const kept = JSON.parse(localStorage.getItem('paddock.preferences') || '{"state":{},"version":0}');
-                kept.state.theme = theme;
+                Object.assign(kept.state, preferences);
                 localStorage.setItem('paddock.preferences', JSON.stringify(kept));
             }""",
-            theme,
+            preferences,
         )
 
     def axe(self) -> list[str]:

@@ -1,7 +1,8 @@
 """A program that serves the installed paddock for one test of the page; started with the wheel's folder on its path.
 
-Prints one JSON line with its address, then answers each line on stdin with one on stdout: `engine` tells the port of
-the model's engine, where the scripted one takes its script. It ends with its stdin, or when it is asked to.
+Prints one JSON line with its address and the link of its first admin, then answers each line on stdin with one on
+stdout: `engine` tells the port of the model's engine, where the scripted one takes its script. It ends with its stdin,
+or when it is asked to.
 """
 
 from __future__ import annotations
@@ -24,8 +25,8 @@ def _told(studio: Studio) -> dict[str, Any]:
     return {"ports": [port for port in ports if port]}
 
 
-async def _serve(values: dict[str, Any], engine_program: Sequence[str] | None) -> None:
-    async with running(load(values), engine_program=engine_program) as studio:
+async def _serve(values: dict[str, Any], engine: Sequence[str] | None, worker: Sequence[str] | None) -> None:
+    async with running(load(values), engine_program=engine, worker_program=worker) as studio:
         over = anyio.Event()
 
         def read() -> None:
@@ -35,7 +36,7 @@ async def _serve(values: dict[str, Any], engine_program: Sequence[str] | None) -
 
         token = anyio.lowlevel.current_token()
         threading.Thread(target=read, daemon=True, name="stdin").start()
-        print(json.dumps({"url": studio.url}), flush=True)
+        print(json.dumps({"url": studio.url, "link": studio.link}), flush=True)
         async with anyio.create_task_group() as either:
 
             async def ends(event: anyio.Event) -> None:
@@ -48,4 +49,4 @@ async def _serve(values: dict[str, Any], engine_program: Sequence[str] | None) -
 
 if __name__ == "__main__":
     _start = json.loads(sys.argv[1])
-    anyio.run(_serve, _start["settings"], _start["engine"])
+    anyio.run(_serve, _start["settings"], _start["engine"], _start["worker"])

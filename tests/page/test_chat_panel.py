@@ -105,6 +105,21 @@ def test_answers_are_held_to_a_schema(scripted: Served, tab: Tab) -> None:
     assert told["json_schema"]["schema"]["properties"] == {"n": {"type": "integer"}}
 
 
+def test_a_phone_takes_a_photo(another: Another, tmp_path: Path) -> None:
+    photo = tmp_path / "photo.png"
+    photo.write_bytes(PIXEL)
+    with another(viewport=PHONE, has_touch=True, is_mobile=True) as tab:
+        tab.open()
+        # What a phone answers with its camera, a desk answers with a choice of files.
+        with tab.page.expect_file_chooser() as asked_for:
+            tab.page.get_by_role("button", name="Take a photo").click()
+        field = asked_for.value.element
+        assert (field.get_attribute("capture"), field.get_attribute("accept")) == ("environment", "image/*")
+        asked_for.value.set_files(photo)
+        expect(tab.page.locator("[data-attached=ready]")).to_contain_text("photo.png")
+        tab.shoot("phone-photo")
+
+
 def test_files_are_dropped_pasted_and_picked(scripted: Served, tab: Tab, tmp_path: Path) -> None:
     script(scripted, says("Seen."))
     note = tmp_path / "note.md"
@@ -318,3 +333,25 @@ def test_the_model_that_was_chosen_is_remembered(two_models: Served, chromium: B
         tab.page.get_by_role("menuitemradio", name="second").click()
         tab.page.reload()
         expect(picker).to_have_text(re.compile("second"))
+
+
+def test_of_several_models_those_that_were_not_asked_are_asked_again(chromium: Browser, two_models: Served) -> None:
+    with rig.tab(chromium, two_models.url) as tab:
+        tab.expected.append("ERR_FAILED")
+        tab.open()
+        tab.page.locator("[data-model-picker]").click()
+        tab.page.get_by_role("menuitemradio", name="pocket-v0").click()
+        tab.page.locator("[data-model-picker]").click()
+        tab.page.get_by_role("menuitemcheckbox", name="second").click()
+        tab.page.keyboard.press("Escape")
+        tab.page.route("**/api/chats/*/answers", lambda route: route.abort())
+        say(tab, "Who are you?")
+        alert = tab.page.locator("[data-role=user]").last.get_by_role("alert")
+        expect(alert).to_contain_text("did not reach paddock")
+        tab.page.unroute("**/api/chats/*/answers")
+        alert.get_by_role("button", name="Try again").click()
+        columns = tab.page.locator("[data-comparison] [data-role=assistant]")
+        expect(columns).to_have_count(2)
+        for place, model in enumerate(("pocket-v0", "second")):
+            expect(columns.nth(place)).to_have_attribute("data-status", "complete", timeout=30_000)
+            expect(columns.nth(place)).to_contain_text(model)

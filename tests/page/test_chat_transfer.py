@@ -145,6 +145,24 @@ def test_all_chats_leave_and_come_back(scripted: Served, tab: Tab) -> None:
     expect(content(tab.page.locator("[data-role=assistant]").last)).to_have_text("An answer")
 
 
+def test_an_export_that_takes_long_is_told_and_given_up(tab: Tab) -> None:
+    dialog = opened(tab)
+    tab.expected.append("ERR_FAILED|ERR_ABORTED")
+    tab.page.route("**/api/chats/export*", lambda route: None)
+    save = dialog.get_by_role("button", name="Save the file")
+    save.click()
+    expect(dialog.get_by_role("progressbar", name="Writing the file")).to_be_visible()
+    expect(dialog).to_contain_text("0 B so far, 0 B a second")
+    expect(save).to_be_disabled()
+    tab.shoot("chat-export-under-way")
+    assert tab.axe() == []
+    dialog.get_by_role("button", name="Cancel").click()
+    expect(dialog.get_by_role("progressbar")).to_have_count(0)
+    expect(save).to_be_enabled()
+    expect(tab.page.get_by_role("alert")).to_have_count(0)
+    tab.page.unroute("**/api/chats/export*")
+
+
 def test_the_files_fit_a_phone(another: Another) -> None:
     with another(viewport=PHONE, has_touch=True, is_mobile=True) as tab:
         tab.open()

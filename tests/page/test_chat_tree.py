@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 from playwright.sync_api import Locator, expect
 
@@ -111,3 +112,15 @@ def test_the_prompt_is_shown_as_the_template_writes_it(scripted: Served, tab: Ta
     expect(tab.page.get_by_role("dialog")).to_contain_text("<|im_start|>user\nWhat do you read?<|im_end|>")
     tab.shoot("chat-prompt")
     assert tab.axe() == []
+
+
+def test_the_prompt_holds_what_was_attached(scripted: Served, tab: Tab, tmp_path: Path) -> None:
+    script(scripted, says("One."))
+    note = tmp_path / "note.md"
+    note.write_text("The word is kumquat.", "utf-8")
+    tab.open()
+    tab.page.locator("[data-files]").set_input_files(note)
+    expect(tab.page.locator("[data-attached=ready]")).to_contain_text("note.md")
+    say(tab, "Which word?")
+    choose(tab, settled(tab), "What the model read")
+    expect(tab.page.get_by_role("dialog")).to_contain_text("Document note.md:\n\nThe word is kumquat.")

@@ -23,11 +23,13 @@ def status_with(url: str, key: str) -> int:
         return error.code
 
 
-def make(tab: Tab, name: str) -> str:
-    """Make a key by the page; its text."""
+def make(tab: Tab, name: str, *rights: str) -> str:
+    """Make a key by the page, which may ask, and these; its text."""
     tab.page.get_by_role("button", name="Create key").first.click()
     dialog = tab.page.get_by_role("dialog", name="Create key")
     dialog.get_by_label("Name").fill(name)
+    for right in rights:
+        dialog.get_by_role("checkbox", name=right).check()
     dialog.get_by_role("button", name="Create key").click()
     made = tab.page.get_by_role("dialog", name="Your new key")
     text = made.locator("pre").inner_text()
@@ -90,6 +92,31 @@ def test_the_keys_and_their_windows_are_free_of_barriers(tab: Tab, theme: str) -
     assert tab.axe() == []
 
 
+def test_a_key_gets_the_rights_and_limits_that_were_chosen(tab: Tab) -> None:
+    tab.open("/keys")
+    tab.page.get_by_role("button", name="Create key").first.click()
+    dialog = tab.page.get_by_role("dialog", name="Create key")
+    dialog.get_by_label("Name").fill("narrow")
+    expect(dialog.get_by_role("checkbox", name="Ask models")).to_be_checked()
+    dialog.get_by_role("checkbox", name="Ask models").uncheck()
+    expect(dialog.get_by_role("button", name="Create key")).to_be_disabled()
+    dialog.get_by_role("checkbox", name="Ask models").check()
+    dialog.get_by_role("checkbox", name="Chats").check()
+    dialog.get_by_text("Limits").click()
+    dialog.get_by_role("textbox", name="Models").fill("pocket-*, other")
+    dialog.get_by_label("Requests a minute").fill("2")
+    tab.shoot("keys-terms")
+    assert tab.axe() == []
+    dialog.get_by_role("button", name="Create key").click()
+    made = tab.page.get_by_role("dialog", name="Your new key")
+    text = made.locator("pre").inner_text()
+    made.get_by_role("button", name="I have copied it").click()
+    key = tab.page.get_by_role("main").get_by_role("listitem").filter(has_text="narrow")
+    expect(key).to_contain_text("Ask models, Chats")
+    expect(key).to_contain_text("Only pocket-*, other")
+    assert [status_with(f"{tab.url}{path}", text) for path in ("/api/chats", "/api/requests")] == [200, 403]
+
+
 def test_what_fails_is_told_in_the_window(tab: Tab) -> None:
     tab.expected.append("ERR_INTERNET_DISCONNECTED|Failed to load resource")
     tab.open("/keys")
@@ -108,10 +135,12 @@ def test_a_key_sees_itself_and_makes_none(
 ) -> None:
     with rig.served(wheel, tmp_path, scripted_engine) as first, rig.tab(chromium, first.url) as tab:
         tab.open("/keys")
-        guest, _ = make(tab, "guest"), make(tab, "other")
+        every = ("Chats", "Load and unload models", "Read requests and the log")
+        guest, _ = make(tab, "guest", *every), make(tab, "other")
     with rig.served(wheel, tmp_path, scripted_engine, require_key=True) as closed, rig.tab(chromium, closed.url) as tab:
         tab.expected.append("401")
         tab.open("/keys")
+        tab.page.get_by_role("button", name="Use a key instead").click()
         tab.page.get_by_label("API key").fill(guest)
         tab.page.get_by_role("button", name="Use key").click()
         expect(tab.page.get_by_role("main")).to_contain_text("paddock keys create")

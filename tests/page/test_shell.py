@@ -10,10 +10,21 @@ import pytest
 from playwright.sync_api import expect
 
 from paddock.api.page import PATHS
-from tests.page.rig import PHONE, ROOT, Tab
+from tests.page.rig import DESK, PHONE, ROOT, Tab
 
 Another = Callable[..., AbstractContextManager[Tab]]
 PLACES = [path for path in PATHS if "{" not in path]
+# Names, which no language translates.
+_NAMES = {"pocket-v0", "Chat Completions", "Responses", "Messages", "curl", "Python", "JavaScript", "JSON"}
+_CUT = """() => [...document.querySelectorAll('button, h1, h2, label')]
+    .filter(one => one.offsetParent && !one.closest('.sr-only, .truncate, [data-overflow]'))
+    .filter(one => one.getBoundingClientRect().right > innerWidth + 1
+        && getComputedStyle(one.parentElement).overflowX === 'visible')
+    .map(one => one.innerText.slice(0, 60))"""
+_PLAIN = """() => [...document.querySelectorAll('main h1, main h2, main h3, main button, nav a, nav button, label')]
+    .filter(one => one.translate)
+    .map(one => one.innerText.trim())
+    .filter(text => text && /[a-z]{3}/i.test(text) && !text.includes('·'))"""
 
 
 def test_the_page_knows_the_paths_that_the_server_hands_it_out_for() -> None:
@@ -95,8 +106,30 @@ def test_a_phone_shows_everything_without_scrolling_sideways(another: Another, p
         wide = tab.page.evaluate("document.documentElement.scrollWidth - innerWidth")
         tab.shoot(f"phone-{path.strip('/') or 'chat'}")
         assert wide <= 0
+        if path == "/welcome":
+            # Whoever comes by a link is not in yet, and there is nowhere to go.
+            return
         tab.page.get_by_role("button", name="Menu").click()
         expect(tab.page.get_by_role("navigation", name="Main")).to_be_visible()
+
+
+@pytest.mark.parametrize("viewport", [PHONE, DESK], ids=["phone", "desk"])
+@pytest.mark.parametrize("path", PLACES)
+def test_a_longer_language_fits_and_nothing_is_outside_the_catalogue(
+    another: Another, path: str, viewport: dict[str, int]
+) -> None:
+    with another(viewport=viewport) as tab:
+        tab.open()
+        tab.prefer(language="xx")
+        tab.open(path)
+        expect(tab.page.locator("main")).to_contain_text("···")
+        expect(tab.page.get_by_text("[Lôádïñg…")).to_have_count(0)
+        tab.shoot(f"pseudo-{path.strip('/') or 'chat'}-{viewport['width']}")
+        assert tab.page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0
+        # What can be pressed must be seen whole, and its words come from the catalogue or from what is here.
+        cut = tab.page.evaluate(_CUT)
+        assert cut == []
+        assert set(tab.page.evaluate(_PLAIN)) - _NAMES == set()
 
 
 def test_an_unknown_address_says_so(tab: Tab) -> None:

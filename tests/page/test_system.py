@@ -11,8 +11,9 @@ from pathlib import Path
 from urllib.request import urlopen
 
 import pytest
-from playwright.sync_api import Browser, expect
+from playwright.sync_api import Browser, Route, expect
 
+from paddock.install.support import known
 from tests.page import rig
 from tests.page.rig import PHONE, Tab
 
@@ -96,13 +97,25 @@ def test_the_log_is_filtered_and_followed(tab: Tab) -> None:
     tab.page.get_by_role("combobox", name="From level").select_option("Error")
     expect(tab.page.get_by_text("No news is good news")).to_be_visible()
     tab.page.get_by_role("combobox", name="From level").select_option("Info")
-    tab.page.get_by_role("searchbox", name="Containing").fill("")
+    tab.page.get_by_role("searchbox", name="Containing").fill("engine pocket-v0")
+    expect(log).to_contain_text("engine pocket-v0: ready")
     before = log.get_by_role("listitem").count()
     tab.page.request.post(f"{tab.url}/api/models/pocket-v0/unload", data={})
     tab.page.request.post(f"{tab.url}/api/models/pocket-v0/load", data={})
     expect(log.get_by_role("listitem")).not_to_have_count(before)
     tab.page.get_by_role("switch", name="Follow").click()
     expect(tab.page.get_by_role("switch", name="Follow")).not_to_be_checked()
+
+
+def test_the_id_of_a_request_leaves_the_lines_about_it(tab: Tab) -> None:
+    tab.open("/system")
+    answer = tab.page.request.get(f"{tab.url}/v1/models/nope")
+    request_id = answer.headers["x-request-id"]
+    log = tab.page.get_by_role("region", name="Log", exact=True)
+    log.get_by_role("button", name=request_id).click()
+    expect(tab.page.get_by_role("searchbox", name="Containing")).to_have_value(request_id)
+    expect(log.get_by_role("listitem")).to_have_count(1)
+    expect(log).to_contain_text("GET /v1/models/nope 404")
 
 
 def test_a_phone_shows_meters_and_log(another: Another) -> None:
@@ -152,3 +165,24 @@ def test_paddock_is_ended_from_its_page_and_found_again(
             tab.page.get_by_role("button", name="It runs again").click()
             expect(tab.page.get_by_role("heading", level=1)).to_have_text("System")
             expect(tab.page.get_by_text("Live", exact=True)).to_be_visible()
+
+
+def test_what_was_never_run_on_such_a_machine_is_experimental(tab: Tab) -> None:
+    tab.open("/system")
+    main = tab.page.get_by_role("main")
+    expect(main).to_contain_text("Running since")
+    expect(main).not_to_contain_text("Experimental")
+
+    def strange(route: Route) -> None:
+        told = route.fetch().json()
+        told["platform"] = {"name": "Windows, Arm", "experimental": list(known().features)}
+        route.fulfill(json=told)
+
+    tab.page.route("**/api/system", strange)
+    tab.open("/system")
+    expect(main).to_contain_text("Experimental Written, and never run on such a machine (Windows, Arm)")
+    expect(main).to_contain_text("the container file")
+    expect(main).not_to_contain_text("feature.")
+    main.get_by_text("the container file").scroll_into_view_if_needed()
+    tab.shoot("system-experimental")
+    assert tab.axe() == []

@@ -1,6 +1,8 @@
-"""Owns the Debian 13 tier: a root of that system, and the long suites on its own Python; knows nothing of the tests.
+"""Owns the Debian 13 tier: a root of that system, setup.sh and the long suites on its own Python; knows no test.
 
-Covers: an installed Debian 13 user land, its Python 3.13 and its libraries, and the install from requirements/.
+Covers: an installed Debian 13 user land, its Python 3.13 and its libraries, and the install from requirements/;
+`setup.sh` by a person without rights in a home of an odd name, without Node, from a checkout that cannot be written;
+what it installed, used without any network, and by somebody else who cannot write it.
 Does not cover: its kernel, its init, other processors. Needs root, the right to mount, and a Debian mirror, which is
 read from this machine's own apt configuration.
 """
@@ -37,7 +39,11 @@ def main(tiers: Sequence[str]) -> int:
     say(f"Debian 13 stands ready after {time.monotonic() - started:.0f} s.")
     code = 0
     for tier in tiers:
-        code |= inside(root, f"cd /srv/paddock && exec python3 dev.py test --tier {shlex.quote(tier)}")
+        code |= (
+            install_there(root)
+            if tier == "setup"
+            else inside(root, f"cd /srv/paddock && exec python3 dev.py test --tier {shlex.quote(tier)}")
+        )
     say(f"The Debian 13 tier {'failed' if code else 'passed'} after {time.monotonic() - started:.0f} s.")
     return 1 if code else 0
 
@@ -102,6 +108,35 @@ def quietly(command: Sequence[str], what: str) -> None:
     done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
     if done.returncode:
         fail(f"{what}:\n{done.stdout[-3000:]}")
+
+
+# A namespace of its own has a loopback that is down.
+_LOOPBACK = "import fcntl, socket, struct; fcntl.ioctl(socket.socket(), 0x8914, struct.pack('16sh14x', b'lo', 1))"
+_SETUP = """
+rm -rf /srv/people /srv/program && mkdir -p /srv/people/other "/srv/people/$PERSON" /srv/program
+chown 1000:1000 "/srv/people/$PERSON" /srv/program && chown 1001:1001 /srv/people/other
+as() {{ number=$1; home=$2; shift 2
+    setpriv --reuid="$number" --regid="$number" --clear-groups env HOME="$home" "$@"; }}
+! command -v node
+as 1000 "/srv/people/$PERSON" sh /srv/paddock/setup.sh --prefix /srv/program/paddock
+paddock="/srv/people/$PERSON/.local/bin/paddock"
+as 1000 "/srv/people/$PERSON" "$paddock" --version
+as 1000 "/srv/people/$PERSON" "$paddock" setup python-stack --dry-run
+chmod -R a-w /srv/program && chmod a+rx "/srv/people/$PERSON" "/srv/people/$PERSON/.local"
+unshare --net sh -ec 'python3 -c "$1"
+    export HOME=/srv/people/other
+    exec setpriv --reuid=1001 --regid=1001 --clear-groups "$2" doctor' - {loopback} "$paddock"
+chmod -R u+w /srv/program
+as 1000 "/srv/people/$PERSON" "$paddock" uninstall --yes
+test ! -e "$paddock" && test ! -e /srv/program/paddock
+"""
+
+
+def install_there(root: Path) -> int:
+    """Install by setup.sh as a person would, use it without network and without writing it, and remove it."""
+    say("setup.sh, as a person without rights and without Node.")
+    person = "PERSON='Jürgen Müller'; export LANG=C"
+    return inside(root, f"set -eu; {person}; {_SETUP.format(loopback=shlex.quote(_LOOPBACK))}")
 
 
 def inside(root: Path, script: str) -> int:
@@ -192,4 +227,4 @@ def bring_tree(target: Path) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:] or ["leave", "kill"]))
+    sys.exit(main(sys.argv[1:] or ["setup", "leave", "kill"]))

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from starlette.requests import Request
 
-from paddock.api.body import MOST_NESTING, parse_object, read_bytes, read_object
+from paddock.api.body import MOST_NESTING, MOST_VALUES, parse_object, read_bytes, read_object
 from paddock.errors import BadRequest, BodyTooLarge, FieldInvalid
 
 BOM = b"\xef\xbb\xbf"
@@ -155,7 +155,9 @@ def request(chunks: Sequence[bytes], *, length: str | None = None, leaves: bool 
 
 def read(chunks: Sequence[bytes], *, limit_bytes: int = 100, **how: Any) -> Any:
     async def read() -> dict[str, Any]:
-        body, repairs = await read_object(await read_bytes(request(chunks, **how), limit_bytes=limit_bytes))
+        body, repairs = await read_object(
+            await read_bytes(request(chunks, **how), limit_bytes=limit_bytes, timeout_s=20.0)
+        )
         assert repairs == ()
         return body
 
@@ -188,3 +190,35 @@ def test_a_body_that_is_announced_too_large_is_not_waited_for() -> None:
 def test_a_body_that_breaks_off_is_told_as_such(chunks: list[bytes]) -> None:
     with pytest.raises(BadRequest, match="closed before the body was whole"):
         read(chunks, leaves=True)
+
+
+MANY = MOST_VALUES + 10
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b'{"a": [' + b"{}," * MANY + b"{}]}",
+        b'{"a": [' + b"[]," * MANY + b"1]}",
+        b'{"a": [' + b"1," * MANY + b"1]}",
+        b'{"a": [' + b'"",' * MANY + b"1]}",
+        b'{"a": [' + b'"\\"",' * MANY + b"1]}",
+        b'{"a": [' + b'"\\\\",' * MANY + b"1]}",
+        b"{" + b",".join(b'"%d":0' % number for number in range(MANY)) + b"}",
+        b"[" * MANY,
+    ],
+    ids=["objects", "arrays", "numbers", "texts", "quotes", "backslashes", "names", "depth"],
+)
+def test_a_body_of_too_many_values_is_refused_before_it_is_read(data: bytes) -> None:
+    with pytest.raises(BadRequest, match="too many values"):
+        parse_object(data)
+
+
+@pytest.mark.parametrize("sign", [",", "[", "{", '\\"', "\\\\", "\\\\,", '\\",'])
+def test_signs_within_texts_are_no_values(sign: str) -> None:
+    text = sign * MANY
+    assert len(parse_object(f'{{"a": "{text}", "b": ["{text}"]}}'.encode())["a"]) >= MANY
+
+
+def test_as_many_values_as_are_allowed_are_read() -> None:
+    assert len(parse_object(b'{"a":[' + b"1," * (MOST_VALUES - 3) + b"1]}")["a"]) == MOST_VALUES - 2

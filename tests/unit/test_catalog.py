@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 import shutil
+import time
 from pathlib import Path
 
 import pytest
 
 from paddock.errors import BadRequest, HomeUnusable, ModelUnknown, ModelUnusable
 from paddock.models.catalog import BUNDLED, Catalog
+from paddock.models.importing import STALE_DRAFT_S, sweep
 from paddock.models.records import PulledFile, PulledRecord, note_fetched, record_path, write_record
 from paddock.paths import Home
 from tests.fakes.gguf_files import gguf, split
@@ -291,14 +293,15 @@ def test_an_import_that_does_not_fit_is_refused_before_it_begins(catalog: Catalo
     assert list(home.models.iterdir()) == []
 
 
-def test_a_draft_of_a_killed_import_is_swept_away(catalog: Catalog, home: Home, tiny: Path) -> None:
+def test_a_draft_of_a_killed_import_is_swept_away(home: Home) -> None:
     old, new = home.models / ".old.gguf.1234.draft", home.models / ".new.gguf.1234.draft"
-    for path in (old, new):
-        path.write_bytes(b"half")
-    os.utime(old, (0, 0))
-    catalog.import_file(tiny)
-    assert not old.exists()
-    assert new.exists()
+    # When a file was made cannot be set: so it is looked at from much later, and one is written to until then.
+    later_s = time.time() + STALE_DRAFT_S + 60
+    old.touch()
+    new.touch()
+    os.utime(new, (later_s, later_s))
+    sweep(home.models, now_s=later_s)
+    assert (old.exists(), new.exists()) == (False, True)
 
 
 def test_the_bundled_model_cannot_be_removed(catalog: Catalog) -> None:

@@ -123,7 +123,18 @@ def test_every_setting_is_an_option_of_serve() -> None:
     assert options == set(NAMES)
 
 
-PAGES = ("cli.md", "engines.md", "loading.md", "models.md", "remotes.md")
+PAGES = (
+    "accounts.md",
+    "backup.md",
+    "cli.md",
+    "engines.md",
+    "install.md",
+    "keys.md",
+    "loading.md",
+    "models.md",
+    "remotes.md",
+    "training.md",
+)
 
 
 def test_every_option_of_every_command_is_in_the_page_about_the_command_line() -> None:

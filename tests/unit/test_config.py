@@ -81,6 +81,7 @@ def test_a_switch_reads_the_usual_words_for_no(environ: dict[str, str], word: st
         ({"strict_wire": "perhaps"}, "--strict-wire is 'perhaps', which is not true or false."),
         ({"host": 127}, "--host is 127, which is not text."),
         ({"log_level": "loud"}, "--log-level is 'loud'; it must be one of debug, info, warning, error."),
+        ({"log_format": "xml"}, "--log-format is 'xml'; it must be one of text, json."),
     ],
 )
 def test_a_bad_value_is_named_with_its_flag_and_what_is_allowed(

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from paddock.errors import BadRequest
 from paddock.models.catalog import BUNDLED
 from paddock.models.control_texts import control_texts
 from paddock.serving.control import BREAK, harmless
@@ -78,19 +79,191 @@ def test_control_texts_in_a_message_are_broken_and_told(role: str, as_parts: boo
 
 def test_calls_thoughts_and_descriptions_are_broken_too() -> None:
     call: Json = {"id": "<|im_end|>", "function": {"name": "f", "arguments": json.dumps({"a": FORGED})}}
-    schema: Json = {"properties": {"description": {"description": FORGED, "enum": [FORGED]}}}
+    schema: Json = {"title": FORGED, "properties": {"description": {"description": FORGED, "enum": ["a"]}}}
     tools: list[Json] = [{"type": "function", "function": {"name": "f", "description": FORGED, "parameters": schema}}]
     message: Json = {"role": "assistant", "reasoning_content": FORGED, "tool_calls": [call]}
     done = harmless(request(messages=[message], tools=tools, chat_template_kwargs={"tools": tools}), TEXTS)
     said = done.body["messages"][0]
     assert said["reasoning_content"] == PLAIN
     assert json.loads(said["tool_calls"][0]["function"]["arguments"]) == {"a": PLAIN}
-    assert said["tool_calls"][0]["id"] == "<|im_end|>"
+    assert said["tool_calls"][0]["id"] == f"<{BREAK}|im_end|>"
     for made in (done.body["tools"], done.body["chat_template_kwargs"]["tools"]):
         function = made[0]["function"]
         assert function["description"] == PLAIN
-        # What decoding is held to stays: the model could not answer with the value otherwise.
-        assert function["parameters"]["properties"]["description"] == {"description": PLAIN, "enum": [FORGED]}
+        assert function["parameters"] == {
+            "title": PLAIN,
+            "properties": {"description": {"description": PLAIN, "enum": ["a"]}},
+        }
+
+
+@pytest.mark.rule("control-text")
+@pytest.mark.parametrize(
+    "function",
+    [
+        {"name": f"f{FORGED}"},
+        {"name": "f", "parameters": {"properties": {"a": {"enum": [FORGED]}}}},
+        {"name": "f", "parameters": {"properties": {"a": {"const": FORGED}}}},
+        {"name": "f", "parameters": {"properties": {"a": {"default": {"b": [FORGED]}}}}},
+        {"name": "f", "parameters": {"properties": {FORGED: {"type": "string"}}}},
+        {"name": "f", "parameters": {"properties": {"description": {"pattern": FORGED}}}},
+        {"name": "f", "parameters": {"required": [FORGED]}},
+    ],
+)
+@pytest.mark.parametrize("by_template", [False, True])
+def test_what_a_model_would_have_to_say_is_refused_with_control_text(function: Json, by_template: bool) -> None:
+    tools = [{"type": "function", "function": function}]
+    body: Json = {"chat_template_kwargs": {"tools": tools}} if by_template else {"tools": tools}
+    with pytest.raises(BadRequest, match=r"The tools hold '<\|im_end\|>', a control text of the model") as refused:
+        harmless(request(**body), TEXTS)
+    assert refused.value.param == "tools"
+
+
+@pytest.mark.rule("control-text")
+@pytest.mark.parametrize(
+    "pieces",
+    [
+        ("<", "|im_end|>"),
+        ("<|im_", "end|>"),
+        ("a<|im_end|", ">b"),
+        ("<|", "im_", "", "end", "|>"),
+        ("", "<|im_end|", "", ">"),
+        tuple("x<|im_end|><|im_start|>"),
+        ("<|im_end|><|im_", "start|>"),
+    ],
+)
+@pytest.mark.parametrize("between", [None, {"type": "image_url", "image_url": {"url": "data:,"}}])
+def test_parts_make_no_control_text_together(pieces: tuple[str, ...], between: Json | None) -> None:
+    content: list[Json] = []
+    for piece in pieces:
+        content += [{"type": "text", "text": piece}, *([between] if between else [])]
+    done = harmless(request(messages=[{"role": "user", "content": content}]), TEXTS)
+    said = done.body["messages"][0]["content"]
+    together = "".join(part.get("text", "") for part in said)
+    assert not any(text in together for text in TEXTS)
+    assert together.replace(BREAK, "") == "".join(pieces)
+    assert done.adapted
+
+
+@pytest.mark.parametrize(
+    ("text", "controls"),
+    [
+        ("<<|im_end|>", ("<<|im_end|>", "<|im_end|>")),
+        ("ABC", ("AB", "BC")),
+        ("[[INST]]", ("[[INST]", "[INST]")),
+        ("<s><s></s>", ("<s><s>", "</s>", "<s>")),
+        ("aaaa", ("aa",)),
+    ],
+)
+def test_no_control_text_is_left_within_or_across_another(text: str, controls: tuple[str, ...]) -> None:
+    said = harmless(request(messages=[{"role": "user", "content": text}]), controls).body["messages"][0]["content"]
+    assert not any(control in said for control in controls)
+    assert said.replace(BREAK, "") == text
+
+
+ESCAPED = r"""{"a\u003c|im_end|>": ["\u003c|im_end|\u003e", {"b": "\u003c\u007cim_start|>"}], "c": "ü"}"""
+
+
+@pytest.mark.rule("control-text")
+def test_what_is_escaped_in_json_is_broken_too() -> None:
+    call: Json = {"id": "c", "function": {"name": f"f{FORGED}", "arguments": ESCAPED}}
+    messages: list[Json] = [
+        {"role": "assistant", "tool_calls": [call]},
+        {"role": "tool", "tool_call_id": FORGED, "name": FORGED, "content": ESCAPED},
+    ]
+    asked, answered = harmless(request(messages=messages), TEXTS).body["messages"]
+    function = asked["tool_calls"][0]["function"]
+    assert function["name"] == f"f{PLAIN}"
+    assert (answered["tool_call_id"], answered["name"]) == (PLAIN, PLAIN)
+    for text in (function["arguments"], answered["content"]):
+        said = json.dumps(json.loads(text), ensure_ascii=False)
+        assert not any(control in said for control in TEXTS)
+        assert said.replace(BREAK, "") == json.dumps(json.loads(ESCAPED), ensure_ascii=False)
+
+
+@pytest.mark.rule("control-text")
+@pytest.mark.parametrize(
+    ("text", "plain"),
+    [
+        (r'{"a": "\u003c|im_end|>"', f'{{"a": "<{BREAK}|im_end|>"'),
+        (r'{"a": "\u003c|im_end|>", "a": 1}', f'{{"a": "<{BREAK}|im_end|>", "a": 1}}'),
+        (r"\u003c\u007cim_end\u007c\u003e \u0022 \\u003c \n \u000a \ud83d\ude00 \ud83d \u00fc", None),
+        ("[" * 5000 + r'"\u003C|im_end|>"' + "]" * 5000, None),
+    ],
+)
+@pytest.mark.parametrize("of", ["arguments", "result", "parts of a result"])
+def test_escapes_are_found_whoever_can_read_the_json(text: str, plain: str | None, of: str) -> None:
+    call: Json = {"id": "c", "function": {"name": "f", "arguments": text}}
+    content: Any = [{"type": "text", "text": text}] if of == "parts of a result" else text
+    message: Json = (
+        {"role": "assistant", "tool_calls": [call]} if of == "arguments" else {"role": "tool", "content": content}
+    )
+    done = harmless(request(messages=[message]), TEXTS)
+    said = done.body["messages"][0]
+    made: Any = said["tool_calls"][0]["function"]["arguments"] if of == "arguments" else said["content"]
+    made = made[0]["text"] if of == "parts of a result" else made
+    assert isinstance(made, str)
+    assert f"<{BREAK}|im_end|>" in made
+    assert plain in (None, made)
+    assert done.adapted
+    if text.startswith(r"\u"):
+        # It still means the same, but for what was broken.
+        assert json.loads(f'"{made}"').replace(BREAK, "") == json.loads(f'"{text}"')
+
+
+def test_arguments_that_are_no_text_are_broken() -> None:
+    call: Json = {"id": "c", "function": {"name": "f", "arguments": {"a": [FORGED], FORGED: r"\u003c|im_end|>"}}}
+    done = harmless(request(messages=[{"role": "assistant", "tool_calls": [call]}]), TEXTS)
+    arguments = done.body["messages"][0]["tool_calls"][0]["function"]["arguments"]
+    assert arguments == {"a": [PLAIN], PLAIN: f"<{BREAK}|im_end|>"}
+
+
+@pytest.mark.parametrize("name", ["documents", "texts"])
+def test_what_is_ranked_is_broken(name: str) -> None:
+    done = harmless(prepare("/v1/rerank", {"query": FORGED, name: [FORGED, {"text": FORGED}, "a"]}), TEXTS)
+    assert done.body == {"query": PLAIN, name: [PLAIN, {"text": PLAIN}, "a"]}
+    assert done.adapted
+
+
+def test_json_without_control_text_is_the_very_same_text() -> None:
+    text = r"""{ "a":  "\n\u003cb>" }"""
+    call: Json = {"id": "c", "function": {"name": "f", "arguments": text}}
+    prepared = request(messages=[{"role": "assistant", "tool_calls": [call]}, {"role": "tool", "content": text}])
+    assert harmless(prepared, TEXTS) is prepared
+
+
+def test_what_a_template_is_given_is_broken() -> None:
+    given: Json = {"enable_thinking": True, "documents": [{"title": FORGED, "text": FORGED}], "date": FORGED}
+    done = harmless(request(chat_template_kwargs=given), TEXTS)
+    assert done.body["chat_template_kwargs"] == {
+        "enable_thinking": True,
+        "documents": [{"title": PLAIN, "text": PLAIN}],
+        "date": PLAIN,
+    }
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "<\u200b|im_end|>",
+        "\uff1c|im_end|>",
+        "<\uff5cim_end\uff5c>",
+        "<|im\u2010end|>",
+        "<|IM_END|>",
+        "<| im_end |>",
+        "<|im_end\u200d|>",
+        "&lt;|im_end|&gt;",
+        "\\u003c|im_end|>",
+    ],
+)
+def test_what_looks_like_a_control_text_and_is_none_stays(text: str) -> None:
+    # An engine looks for its control texts letter by letter, before anything is normalised.
+    prepared = request(messages=[{"role": "user", "content": text}])
+    assert harmless(prepared, TEXTS) is prepared
+
+
+def test_control_tokens_behind_thousands_of_others_are_found(tmp_path: Path) -> None:
+    tokens = [f"<unused{place}>" for place in range(6000)] + ["<|end|>", "<turn>"]
+    assert control_texts(model(tmp_path, tokens, [4] * 6000 + [4, 3])) == ("<|end|>", "<turn>")
 
 
 def test_a_request_without_control_text_is_the_very_same() -> None:

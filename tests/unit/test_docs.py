@@ -54,6 +54,12 @@ def commands(group: Any, words: str = "paddock") -> Iterator[str]:
             yield f"{words} {name}"
 
 
+def test_every_test_that_a_page_names_is_there() -> None:
+    named = set(re.findall(r"`((?:tests|bench|tools)/[\w./-]+)`", text()))
+    assert len(named) > 100
+    assert [name for name in sorted(named) if not (ROOT / name).exists()] == []
+
+
 def undocumented(names: Iterable[str], prose: str) -> list[str]:
     """The names that do not stand in the prose as they are; a longer name does not count for a shorter one."""
     return [name for name in names if not re.search(rf"(?<![\w/]){re.escape(name)}(?![\w/{{-])", prose)]
@@ -194,6 +200,10 @@ def test_a_generated_page_says_what_the_code_says(name: str) -> None:
     page = generate.REFERENCE / name
     assert page.exists(), f"{name} is missing; run: python3 dev.py fmt"
     assert page.read_text("utf-8") == generate.PAGES[name](), f"{name} is stale; run: python3 dev.py fmt"
+
+
+def test_the_page_of_platforms_says_what_the_table_says() -> None:
+    assert generate.SUPPORT.read_text("utf-8") == generate.support_page(), "run: python3 dev.py fmt"
 
 
 def test_the_table_of_coverage_says_what_the_tests_say() -> None:

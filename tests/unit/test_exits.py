@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from paddock.engine.exits import Exit, ExitKind, classify, last_words
+from paddock.engine.exits import Exit, ExitKind, classify, last_words, runaway
 
 KINDS: tuple[ExitKind, ...] = typing.get_args(ExitKind)
 
@@ -46,6 +46,15 @@ ENDS: dict[str, tuple[int | None, Sequence[str], str | None, ExitKind]] = {
         "missing-library",
     ),
     "library, reported": (1, [], "the engine library cannot be loaded: No module named 'x'", "missing-library"),
+    "template": (
+        1,
+        [
+            "E common_chat_templates_init: failed to initialize chat template",
+            "E srv init: exiting due to model loading error",
+        ],
+        "Failed to init server, please check the input params.",
+        "bad-template",
+    ),
     "file": (1, ["gguf_init_from_file_impl: invalid magic characters: 'abcd'"], None, "bad-file"),
     "file that is cut": (1, ["tensor 'a' is not within bounds, model is corrupted or incomplete"], None, "bad-file"),
     "file, reported": (1, [], "failed to load model", "bad-file"),
@@ -59,7 +68,7 @@ def test_an_end_is_classified(name: str) -> None:
 
 
 def test_every_kind_has_a_case_and_a_sentence_with_a_next_step() -> None:
-    assert {kind for _, _, _, kind in ENDS.values()} == set(KINDS)
+    assert {kind for _, _, _, kind in ENDS.values()} | {runaway("").kind} == set(KINDS)
     for returncode, stderr, reported, _ in ENDS.values():
         sentence = classify(returncode=returncode, stderr=stderr, reported=reported).sentence
         assert sentence.count(". ") >= 1
@@ -84,6 +93,16 @@ def test_the_engines_own_words_stand_in_the_message() -> None:
         (["  error: one  ", "", "   "], None, "error: one"),
         (["0.00.123.456 E error: one"], None, "error: one"),
         (["0.12 E cannot", "1.00.1 I fine"], None, "cannot"),
+        (
+            [
+                "E error: Unknown statement: x",
+                "E please consider disabling jinja",
+                "E exiting due to model loading error",
+            ],
+            None,
+            "E error: Unknown statement: x",
+        ),
+        (["E exiting due to model loading error"], None, "E exiting due to model loading error"),
     ],
 )
 def test_the_last_words_are_the_telling_ones(stderr: list[str], reported: str | None, words: str) -> None:
@@ -104,6 +123,11 @@ def test_the_last_words_hold_the_file_and_not_its_folder(folder: str, file: str)
 def test_a_quoted_folder_with_spaces_is_left_out_too(folder: str) -> None:
     for line in ("failed to open '{}'", 'error: "{}" is cut'):
         assert last_words([line.format(f"{folder}x.gguf")]) == line.format("x.gguf")
+
+
+def test_one_that_was_ended_for_what_it_did_is_told_so() -> None:
+    told = runaway("It held 9 MiB.")
+    assert (told.kind, told.message) == ("runaway", "The engine ran away, and was ended. It held 9 MiB.")
 
 
 def test_a_folder_in_what_was_reported_is_left_out_too() -> None:

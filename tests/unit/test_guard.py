@@ -11,11 +11,13 @@ from typing import Any
 import pytest
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from paddock.api.credentials import is_key_needed
+from paddock.api.credentials import is_credential_needed
 from paddock.api.faults import INTERNAL_MESSAGE
 from paddock.api.guard import Guard
+from paddock.api.observing import Answered, Observed
 from paddock.config import Settings
 from paddock.errors import BadRequest
+from paddock.tracing.traces import Traces
 
 SECRET = "Traceback /srv/secret.py line 7"
 OWN = "127.0.0.1:8642"
@@ -62,6 +64,7 @@ def asked(
     listens_on: str = "127.0.0.1",
     allowed: frozenset[str] = frozenset(),
     path: str = "/",
+    scheme: str = "http",
     more: tuple[tuple[bytes, str], ...] = (),
 ) -> Answer:
     sent: list[Message] = []
@@ -75,7 +78,9 @@ def asked(
     named = ((b"host", host), (b"origin", origin), *more)
     headers = [(name, value.encode("latin-1")) for name, value in named if value is not None]
     guard = Guard(app, host=listens_on, allowed_origins=allowed)
-    asyncio.run(run(guard({"type": "http", "method": method, "path": path, "headers": headers}, receive, send)))
+    scope = {"type": "http", "method": method, "path": path, "scheme": scheme, "headers": headers}
+    whole = Observed(guard, routes={}, answered=Answered(), traces=Traces("", version="1"))
+    asyncio.run(run(whole(scope, receive, send)))
     start, *rest = sent
     assert [message["type"] for message in sent] == ["http.response.start"] + ["http.response.body"] * len(rest)
     return Answer(
@@ -158,6 +163,17 @@ FOREIGN_ORIGINS = [
 
 def test_a_page_of_another_origin_may_not() -> None:
     assert [origin for origin in FOREIGN_ORIGINS if not is_refused(asked(origin=origin))] == []
+
+
+def test_a_page_that_came_unencrypted_is_none_of_a_server_that_encrypts() -> None:
+    for scheme, origin, is_foreign in (
+        ("https", f"https://{OWN}", False),
+        ("https", f"http://{OWN}", True),
+        ("http", f"http://{OWN}", False),
+        # A proxy takes the encryption off.
+        ("http", f"https://{OWN}", False),
+    ):
+        assert is_refused(asked(origin=origin, scheme=scheme)) is is_foreign
 
 
 @pytest.mark.parametrize("origin", ["http://[", "http://[::1", "http://]", "http://[evil]", "http://a\u00ba", "//[x"])
@@ -270,11 +286,11 @@ def test_what_is_not_a_request_passes_by() -> None:
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "127.9.9.9", "localhost", "::1"])
 def test_an_address_of_loopback_needs_no_key_unless_that_is_set(host: str) -> None:
-    assert not is_key_needed(Settings(host=host))
-    assert is_key_needed(Settings(host=host, require_key=True))
+    assert not is_credential_needed(Settings(host=host))
+    assert is_credential_needed(Settings(host=host, require_key=True))
 
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.168.1.5", "studio.local", "", "localhost.evil.example"])
 def test_any_other_address_needs_a_key_unless_that_is_typed(host: str) -> None:
-    assert is_key_needed(Settings(host=host))
-    assert not is_key_needed(Settings(host=host, unsafe_no_auth=True))
+    assert is_credential_needed(Settings(host=host))
+    assert not is_credential_needed(Settings(host=host, unsafe_no_auth=True))

@@ -17,11 +17,11 @@ from paddock.serving.images import (
     Intake,
     admit,
     check_sources,
-    decode_base64,
     has_images,
     settle,
     settled,
 )
+from paddock.serving.pixels import decode_base64
 
 Json = dict[str, Any]
 USER: Json = {"role": "user", "content": "What?"}

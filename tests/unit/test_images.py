@@ -14,7 +14,9 @@ import pytest
 from PIL import Image
 
 from paddock.errors import ImageRefused
-from paddock.serving.images import as_png, attach_legacy, check_sources, decode_base64, has_images, settled
+from paddock.serving.images import attach_legacy, check_sources, has_images, settled
+from paddock.serving.pixels import as_png, decode_base64
+from tests.fakes import bombs
 
 Json = dict[str, Any]
 
@@ -309,3 +311,42 @@ def test_what_brings_no_image_passes() -> None:
     assert settled(body, None) == body
     assert has_images({"messages": [user(part("data:"))]})
     assert has_images({"messages": [USER], "image_base64": "aGk="})
+
+
+def test_a_jpeg_of_endless_scans_is_refused_before_it_is_read() -> None:
+    with pytest.raises(ImageRefused, match="scans"):
+        as_png(bombs.jpeg(200))
+
+
+def test_a_photograph_of_usual_scans_is_read() -> None:
+    held = io.BytesIO()
+    Image.effect_noise((300, 200), 80).convert("RGB").save(held, "JPEG", progressive=True)
+    assert opened(as_png(held.getvalue())).size == (300, 200)
+
+
+def test_no_engine_gets_a_png_that_unpacks_to_more_than_its_pixels() -> None:
+    swollen = bombs.swollen()
+    (sent,) = urls_of(settled(bombs.image_request(swollen), None))
+    data = decode_base64(sent)
+    assert opened(data).size == (4, 4)
+    assert len(data) < 1000
+
+
+@pytest.mark.parametrize("size", [(1, 1), (3, 2), (640, 7), (7, 640)])
+def test_a_png_that_unpacks_to_its_pixels_goes_as_it_came(size: tuple[int, int]) -> None:
+    held = io.BytesIO()
+    Image.effect_noise(size, 80).convert("RGB").save(held, "PNG")
+    body = bombs.image_request(held.getvalue())
+    assert settled(body, None) == body
+
+
+def test_base64_of_too_much_is_refused_before_it_is_decoded() -> None:
+    with pytest.raises(ImageRefused, match="3 bytes; at most 2"):
+        decode_base64("AAAA", most_bytes=2)
+    assert decode_base64("AAA=", most_bytes=2) == b"\0\0"
+    with pytest.raises(ImageRefused, match="at most 2 are read"):
+        decode_base64("?" * 8, most_bytes=2)
+
+
+def urls_of(body: dict[str, Any]) -> list[str]:
+    return [part["image_url"]["url"] for part in body["messages"][0]["content"] if part["type"] == "image_url"]

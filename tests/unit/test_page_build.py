@@ -90,3 +90,9 @@ def test_the_style_sheet_of_mathematics_is_of_the_one_version_that_writes_it() -
     versions = {entry["version"] for place, entry in lock["packages"].items() if place.endswith("node_modules/katex")}
     assert len(versions) == 1
     assert versions.pop().startswith("0.16.")
+
+
+def test_no_package_runs_a_program_when_it_is_installed() -> None:
+    lock = json.loads((build_page.ROOT / "web" / "package-lock.json").read_text("utf-8"))
+    assert [place for place, told in lock["packages"].items() if told.get("hasInstallScript")] == []
+    assert "ignore-scripts=true" in (build_page.ROOT / "web" / ".npmrc").read_text("utf-8").splitlines()

@@ -1,13 +1,21 @@
-"""Tests reading files that a person named: whole within a bound, and nothing that never ends or is waited for."""
+"""Tests reading files that a person named, and changing those that several change at once."""
 
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
-from paddock.paths import kind_of, read_small
+from paddock import config
+from paddock.engine.remote_records import Record, Records
+from paddock.models.aliases import Aliases
+from paddock.models.saved import Saved
+from paddock.paths import Home, kind_of, read_small
 
 MOST_BYTES = 10
 
@@ -35,3 +43,43 @@ def test_what_is_no_file_is_refused_without_being_opened(tmp_path: Path) -> None
             read_small(path, most_bytes=MOST_BYTES)
     with pytest.raises(FileNotFoundError):
         read_small(tmp_path / "absent", most_bytes=MOST_BYTES)
+
+
+AT_ONCE, EACH = 4, 12
+SETTERS = """
+import sys
+from pathlib import Path
+from paddock.models.aliases import Aliases
+from paddock.paths import Home
+for number in range(int(sys.argv[3])):
+    Aliases(Home(root=Path(sys.argv[1]))).set(f"{sys.argv[2]}-{number}", "pocket-v0")
+"""
+
+
+def at_once(change: Callable[[int], object]) -> None:
+    """Make many changes from several threads."""
+    with ThreadPoolExecutor(AT_ONCE) as threads:
+        list(threads.map(change, range(AT_ONCE * EACH)))
+
+
+def test_nothing_that_several_change_at_once_is_lost(tmp_path: Path) -> None:
+    home = Home(root=tmp_path / "home")
+    home.ensure()
+    saved, aliases, remotes, changes = Saved(home), Aliases(home), Records(home), range(AT_ONCE * EACH)
+    at_once(lambda number: saved.update(f"m{number}", {"temperature": 0.5}))
+    at_once(lambda number: aliases.set(f"a{number}", "pocket-v0"))
+    at_once(lambda number: remotes.put(Record(name=f"r{number}", url="http://127.0.0.1:1/v1", models=("m",))))
+    names = [name for name in config.NAMES if isinstance(config.Settings.__dataclass_fields__[name].default, bool)]
+    at_once(lambda number: config.change_file(home, {names[number % len(names)]: True}))
+    assert [number for number in changes if not saved.get(f"m{number}").temperature] == []
+    assert sorted(Aliases(home).all()) == sorted(f"a{number}" for number in changes)
+    assert sorted(Records(home).all()) == sorted(f"r{number}" for number in changes)
+    assert sorted(config.in_file(home)) == sorted(names)
+
+
+def test_nothing_that_several_programs_change_at_once_is_lost(tmp_path: Path) -> None:
+    words = [sys.executable, "-c", SETTERS, str(tmp_path)]
+    programs = [subprocess.Popen([*words, str(one), str(EACH)]) for one in range(AT_ONCE)]
+    assert [program.wait(60) for program in programs] == [0] * AT_ONCE
+    wanted = sorted(f"{one}-{number}" for one in range(AT_ONCE) for number in range(EACH))
+    assert sorted(Aliases(Home(root=tmp_path)).all()) == wanted

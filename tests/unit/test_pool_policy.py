@@ -156,6 +156,12 @@ def test_what_is_done(name: str) -> None:
     assert decision.draining == frozenset(draining)
 
 
+def test_who_goes_for_idleness_is_told_apart_from_who_goes_for_room() -> None:
+    here = [held("a", 2, last_used_s=NOW_S - 11), held("b", 6, last_used_s=NOW_S - 3)]
+    assert decided(here, waiters(("c", 6)), idle_unload_s=10).evicted == ("b", "a")
+    assert decided(here, waiters(("c", 6)), idle_unload_s=10).idle == ("a",)
+
+
 def test_a_decision_is_due_when_a_request_has_waited_long_enough() -> None:
     assert decided([held("a", 8, **BUSY)], waiters("b", arrived_s=NOW_S - 1)).next_s == NOW_S + 4
     assert decided([held("a", 8, **BUSY)], waiters("b", **LATE)).next_s == math.inf

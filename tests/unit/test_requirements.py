@@ -32,7 +32,7 @@ def test_every_requirement_is_one_version_with_hashes() -> None:
 
 
 def test_the_test_set_holds_the_run_set_at_the_same_versions() -> None:
-    assert pins("run") <= pins("test")
+    assert {pin.partition(" ;")[0] for pin in pins("run")} <= {pin.partition(" ;")[0] for pin in pins("test")}
 
 
 def test_neither_set_holds_a_heavy_library() -> None:
@@ -55,3 +55,11 @@ def test_every_dependency_is_locked() -> None:
 def test_the_notice_names_every_package_that_paddock_runs_on() -> None:
     notice = set((ROOT / "NOTICE").read_text("utf-8").split())
     assert names("run") - notice == set()
+    assert {name for name in names("trace") - notice if not name.startswith("opentelemetry-")} == set()
+    assert "opentelemetry-*" in notice
+
+
+def test_what_traces_need_is_installed_over_the_run_set_without_changing_it() -> None:
+    assert pins("run") <= pins("trace")
+    extra = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]["optional-dependencies"]["trace"]
+    assert {re.split(r"[<>=]", word)[0] for word in extra} <= names("trace") - names("run")

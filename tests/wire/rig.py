@@ -10,7 +10,7 @@ import json
 import os
 import signal
 import sys
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from http import HTTPStatus
@@ -29,7 +29,7 @@ FAKE = Path(__file__).parents[1] / "fakes" / "scripted_engine.py"
 CHAT = "/v1/chat/completions"
 COMPLETIONS = "/v1/completions"
 # Every wait in these tests ends by then; it is a guard against hanging, not a measure of speed.
-HANG_GUARD_S = 20.0
+HANG_GUARD_S = 60.0
 
 Json = dict[str, Any]
 USER: Json = {"role": "user", "content": "Hello"}
@@ -219,12 +219,17 @@ def is_dead(pid: int) -> bool:
 
 @asynccontextmanager
 async def scripted_studio(
-    folder: Path, *, script: Script | None = None, warm: bool = True, **flags: Value
+    folder: Path,
+    *,
+    script: Script | None = None,
+    warm: bool = True,
+    worker_program: Sequence[str] | None = None,
+    **flags: Value,
 ) -> AsyncGenerator[Rig]:
     """Paddock before a scripted engine. `warm` loads the model first, so that the engine can be scripted."""
     settings = load({"port": 0, "scan_others": False, **flags}, environ={"PADDOCK_HOME": str(folder / "home")})
     async with (
-        running(settings, engine_program=engine_program(folder, script)) as studio,
+        running(settings, engine_program=engine_program(folder, script), worker_program=worker_program) as studio,
         client(studio.url) as http,
     ):
         rig = Rig(studio=studio, http=http)

@@ -20,7 +20,7 @@ from paddock.errors import EngineFailedToStart
 from paddock.install.builds import installed_program
 from paddock.install.expectations import meets
 from paddock.install.installing import use_path
-from paddock.install.private_engine import pocket_flags
+from paddock.install.pocket import pocket_flags
 from paddock.install.trial import Pair, Patience, compare
 from paddock.models.catalog import BUNDLED
 from paddock.paths import Home

@@ -65,6 +65,33 @@ async def test_the_engine_gets_the_thread_with_its_settings(rig: Rig) -> None:
     assert body["chat_template_kwargs"] == {"enable_thinking": False}
 
 
+async def test_what_the_model_read_is_told_as_it_was_then(rig: Rig) -> None:
+    note = await rig.http.post("/api/attachments?name=note.md", content=b"The word is kumquat.")
+    chat_id = await new_chat(rig, settings={"system": "Be brief"})
+    content = [{"type": "text", "text": "Which?"}, {"type": "document", "attachment_id": note.json()["id"]}]
+    said = await say(rig, chat_id, content=content)
+    first = (await ask(rig, chat_id, said))["message"]
+    await settled(rig, first)
+    await sent(rig, "PATCH", f"{CHATS}/{chat_id}", {"settings": {"system": "Be long"}})
+    path = f"{CHATS}/{chat_id}/messages"
+    read = (await sent(rig, "GET", f"{path}/{first['id']}/prompt"))["prompt"]
+    assert "Be brief" in read
+    assert "Be long" not in read
+    assert "The word is kumquat." in read
+    second = (await ask(rig, chat_id, said))["message"]
+    await settled(rig, second)
+    assert "Be long" in (await sent(rig, "GET", f"{path}/{second['id']}/prompt"))["prompt"]
+    await sent(rig, "GET", f"{path}/{said}/prompt", status=422)
+    await sent(rig, "GET", f"{path}/nowhere-1/prompt", status=404)
+
+
+async def test_an_answer_that_is_asked_for_again_may_follow_other_settings(rig: Rig) -> None:
+    chat_id, told = await asked(rig, id="asked-for-twice")
+    await sent(rig, "PATCH", f"{CHATS}/{chat_id}", {"settings": {"system": "Be long"}})
+    again = await ask(rig, chat_id, told["message"]["parent_id"], id="asked-for-twice")
+    assert again["message"]["id"] == told["message"]["id"]
+
+
 async def test_two_tabs_see_one_answer_and_one_that_nobody_watches_is_kept(rig: Rig) -> None:
     await rig.script({"generate": {"chunks": 20, "per_s": 100}})
     _, told = await asked(rig)

@@ -78,6 +78,10 @@ class Asker:
         await settled(self.rig, answer["message"])
         one = f"{path}/messages/{said['id']}"
         await self("GET /api/chats/{id}/messages/{message}", one)
+        answered = f"{path}/messages/{answer['message']['id']}"
+        read = await self("GET /api/chats/{id}/messages/{message}/prompt", f"{answered}/prompt")
+        assert "Look" in read["prompt"]
+        assert "[image]" in read["prompt"]
         await self("PATCH /api/chats/{id}/messages/{message}", one, {"content": "Look there"})
         found = await self("GET /api/chats/search", f"{CHATS}/search?q=look+the")
         assert found["data"][0]["snippet"] == {"text": "Look there", "matches": [[0, 4], [5, 10]]}

@@ -6,10 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from paddock.app import running
-from paddock.config import load
-from paddock.errors import SettingInvalid
-from tests.wire.rig import CHAT, COMPLETIONS, USER, Rig, engine_program, scripted_studio
+from tests.wire.rig import CHAT, COMPLETIONS, USER, Rig, scripted_studio
 
 pytestmark = pytest.mark.anyio
 ROUTES = [
@@ -106,12 +103,19 @@ async def test_any_version_and_unknown_beta_flags_are_no_fault_on_messages(
     assert (response.status_code, response.json()["type"]) == (200, "message"), response.text
 
 
-@pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.0.2.1"])
-async def test_listening_beyond_loopback_is_refused(tmp_path: Path, host: str) -> None:
-    settings = load({"port": 0, "host": host}, environ={"PADDOCK_HOME": str(tmp_path)})
-    with pytest.raises(SettingInvalid, match="unsafe-no-auth"):
-        async with running(settings, engine_program=engine_program(tmp_path)):
-            pass
+@pytest.mark.parametrize("host", ["0.0.0.0", "::"])
+async def test_listening_beyond_loopback_asks_who_is_there(tmp_path: Path, host: str) -> None:
+    async with scripted_studio(tmp_path, warm=False, host=host) as rig:
+        # Nobody has an account yet: the terminal is told how the first one gets in, and the page is not.
+        assert rig.studio.link is not None
+        address, _, word = rig.studio.link.rpartition("/welcome#")
+        # It can be opened elsewhere, which "every address" cannot.
+        assert not address.startswith(("http://0.0.0.0", "http://[::]"))
+        assert (await rig.http.get("/health", headers={"host": address.removeprefix("http://")})).status_code == 200
+        assert (await rig.http.get("/v1/models")).status_code == 401
+        assert (await rig.http.get("/health")).status_code == 200
+        assert word not in (await rig.http.get("/", headers={"accept": "text/html"})).text
+        assert (await rig.http.get("/api/session")).json()["rights"] == []
 
 
 async def test_listening_beyond_loopback_can_be_insisted_on(tmp_path: Path) -> None:

@@ -13,8 +13,10 @@ import pytest
 from paddock.api.clients import ClientList
 from paddock.api.keys import KeyList, KeyRevoked, NewKey
 from paddock.api.requests import RecordingList, RecordingShape
+from paddock.caller import ALL
 from paddock.clients.known import CLIENTS
 from paddock.rehearsal.shapes import expanded
+from paddock.store.keys import Terms
 from tests.wire.rig import CHAT, USER, Rig, scripted_studio
 from tests.wire.test_keys import keys_in
 
@@ -71,7 +73,7 @@ async def test_a_key_that_cannot_be_is_refused(rig: Rig, body: dict[str, Any], p
 
 async def test_a_key_makes_no_keys_and_sees_itself_alone(tmp_path: Path) -> None:
     keys = keys_in(tmp_path)
-    key, text = await anyio.to_thread.run_sync(keys.create, "guest")
+    key, text = await anyio.to_thread.run_sync(lambda: keys.create("guest", terms=Terms(rights=ALL - {"manage"})))
     other, _ = await anyio.to_thread.run_sync(keys.create, "other")
     async with scripted_studio(tmp_path, warm=False, require_key=True) as rig:
         rig.http.headers["authorization"] = f"Bearer {text}"
@@ -98,13 +100,15 @@ async def test_a_page_of_an_allowed_origin_makes_no_keys(tmp_path: Path) -> None
         assert (await rig.http.get(KEYS)).json()["data"] == []
 
 
-@pytest.mark.parametrize("stranger", ["page", "proxied", "key"])
+@pytest.mark.parametrize("stranger", ["page", "proxied", "proxied by its scheme", "proxied by a cloud", "key"])
 async def test_what_is_the_owners_is_refused_to_everybody_else(tmp_path: Path, stranger: str) -> None:
     keys = keys_in(tmp_path)
-    _, text = await anyio.to_thread.run_sync(keys.create, "guest")
+    _, text = await anyio.to_thread.run_sync(lambda: keys.create("guest", terms=Terms(rights=ALL - {"manage"})))
     headers = {
         "page": {"Origin": "https://app.example"},
         "proxied": {"X-Forwarded-For": "203.0.113.7"},
+        "proxied by its scheme": {"X-Forwarded-Proto": "https"},
+        "proxied by a cloud": {"CF-Connecting-IP": "203.0.113.7"},
         "key": {"Authorization": f"Bearer {text}"},
     }[stranger]
     asked: dict[str, Any] = {"allowed_origins": "https://app.example", "require_key": stranger == "key"}
@@ -116,9 +120,10 @@ async def test_what_is_the_owners_is_refused_to_everybody_else(tmp_path: Path, s
             await rig.http.patch("/api/settings", json={"slots": 3}),
             await rig.post({}, "/api/engines/look"),
             await rig.post({}, "/api/shutdown"),
+            await rig.http.delete("/api/requests"),
         ]
         told = [(answer.status_code, answer.json()["error"]["code"]) for answer in answers]
-        assert told == [(403, "not_permitted")] * 5
+        assert told == [(403, "not_permitted")] * 6
         assert not rig.studio.ended.is_set()
         assert [(await rig.http.get(path)).json()["can_change"] for path in ("/api/settings", "/api/engines")] == [
             False

@@ -11,6 +11,7 @@ import anyio
 import httpx
 import pytest
 
+from paddock.install.support import known
 from tests.wire.rig import HANG_GUARD_S, Rig, client, scripted_studio
 
 pytestmark = pytest.mark.anyio
@@ -24,6 +25,8 @@ async def test_the_machine_is_told(rig: Rig) -> None:
     assert told["memory"]["total_bytes"] > 2**20
     assert 0 < told["home"]["used_bytes"] < told["home"]["disk_bytes"]
     assert (told["engine"], told["can_end"]) == ("embedded", True)
+    assert set(told["platform"]["experimental"]) < set(known().features)
+    assert told["platform"]["name"] in known().platforms.values()
     assert (await rig.http.get("/api/system", headers=PASSED_ON)).json()["can_end"] is False
 
 

@@ -1,6 +1,6 @@
 """Owns the scoring of a pocket GGUF through the engine's own HTTP server; knows nothing of how the model was made.
 
-    python tools/pocket/score.py MODEL.gguf [--temperature T] [--repeats N] [--fails N]
+    python tools/pocket/score.py MODEL.gguf [--prompts FILE] [--temperature T] [--repeats N] [--fails N]
 
 Prints a Markdown table: of each cell's prompts, how many answers had the shape of a call, named the right tools, and
 were right as a whole. Without --temperature nothing about sampling is sent: the file's own recommended values apply.
@@ -46,12 +46,13 @@ def main() -> None:
     """Score every prompt and print the table; exit status 0 whatever the scores are."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("model", type=Path, help="GGUF file")
+    parser.add_argument("--prompts", type=Path, default=PROMPTS, help="file of prompts, one JSON object a line")
     parser.add_argument("--temperature", type=float, help="sent with each request; 0 is greedy")
     parser.add_argument("--repeats", type=int, default=1, help="times each prompt is asked; counts are summed")
     parser.add_argument("--fails", type=int, default=0, help="wrong answers shown per cell")
     options = parser.parse_args()
     sampling = {} if options.temperature is None else {"temperature": options.temperature}
-    rows = [json.loads(line) for line in PROMPTS.read_text("utf-8").splitlines()] * options.repeats
+    rows = [json.loads(line) for line in options.prompts.read_text("utf-8").splitlines()] * options.repeats
     with _engine(options.model) as address:
         verdicts = [(row, *_judge(row, _ask(address, row, sampling))) for row in rows]
     say = sys.stdout.write

@@ -21,6 +21,16 @@ function openedIn({ id }: Record<string, unknown>): { id?: string } {
   return typeof id === "string" ? { id } : {};
 }
 
+/** The trainings that are laid side by side, between commas. */
+function comparedIn({ compare }: Record<string, unknown>): { compare?: string } {
+  return typeof compare === "string" ? { compare } : {};
+}
+
+/** The training whose options a new one takes. */
+function clonedIn({ from }: Record<string, unknown>): { from?: string } {
+  return typeof from === "string" ? { from } : {};
+}
+
 /** A page with the sentences of its area, both loaded when it is gone to. */
 function place<M extends Record<N, ComponentType>, N extends string>(
   area: Area,
@@ -34,6 +44,9 @@ function place<M extends Record<N, ComponentType>, N extends string>(
 // biome-ignore format: one line a route
 const rest = [
   createRoute({ getParentRoute: () => root, path: "/models", component: place("models", () => import("./routes/models"), "ModelsRoute") }),
+  createRoute({ getParentRoute: () => root, path: "/training", validateSearch: comparedIn, component: place("training", () => import("./routes/training"), "TrainingRoute") }),
+  createRoute({ getParentRoute: () => root, path: "/training/new", validateSearch: clonedIn, component: place("training", () => import("./routes/training-new"), "TrainingNewRoute") }),
+  createRoute({ getParentRoute: () => root, path: "/training/$id", component: place("training", () => import("./routes/training-one"), "TrainingOneRoute") }),
   createRoute({ getParentRoute: () => root, path: "/playground", component: place("api", () => import("./routes/playground"), "PlaygroundRoute") }),
   createRoute({ getParentRoute: () => root, path: "/requests", validateSearch: openedIn, component: place("api", () => import("./routes/requests"), "RequestsRoute") }),
   createRoute({ getParentRoute: () => root, path: "/keys", component: place("api", () => import("./routes/keys"), "KeysRoute") }),
@@ -41,6 +54,8 @@ const rest = [
   createRoute({ getParentRoute: () => root, path: "/engines", component: place("engines", () => import("./routes/engines"), "EnginesRoute") }),
   createRoute({ getParentRoute: () => root, path: "/system", component: place("engines", () => import("./routes/system"), "SystemRoute") }),
   createRoute({ getParentRoute: () => root, path: "/settings", component: place("engines", () => import("./routes/settings"), "SettingsRoute") }),
+  createRoute({ getParentRoute: () => root, path: "/users", component: place("engines", () => import("./routes/users"), "UsersRoute") }),
+  createRoute({ getParentRoute: () => root, path: "/welcome", component: place("engines", () => import("./routes/welcome"), "WelcomeRoute") }),
 ];
 
 export const router = createRouter({

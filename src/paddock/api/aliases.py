@@ -28,10 +28,12 @@ def routes(edge: Edge) -> list[Route]:
             raise FieldInvalid(f"model: must be the id of a model (got {shown(name)}).", param="model")
         model = await edge.find(name)
         await anyio.to_thread.run_sync(aliases.set, pattern, model.id)
+        await edge.note(request, "other name given", about=f"{pattern} for {model.id}")
         return JSONResponse({"pattern": pattern, "model": model.id})
 
     async def forget(request: Request) -> Response:
         await anyio.to_thread.run_sync(aliases.remove, request.path_params["pattern"])
+        await edge.note(request, "other name taken away", about=request.path_params["pattern"])
         return JSONResponse({"pattern": request.path_params["pattern"], "deleted": True})
 
     return [

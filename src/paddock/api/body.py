@@ -6,34 +6,43 @@ import json
 import math
 from typing import Any, NoReturn
 
+import anyio
 import anyio.to_thread
 from starlette.requests import ClientDisconnect, Request
 
-from paddock.errors import BadRequest, BodyTooLarge, FieldInvalid
+from paddock.errors import BadRequest, BodyTooLarge, BodyTooSlow, FieldInvalid
 from paddock.protocol import halves
 from paddock.protocol.shape import as_array, as_object
 
 MOST_NESTING = 100
+# The reader of JSON stops for nobody: each million of values holds up everybody for a second, and takes much memory.
+MOST_VALUES = 500_000
+_SEPARATORS = (b",", b"[", b"{")
 # A body of this size takes longer to look through than others should wait.
 _LARGE_BYTES = 2**20
 
 
-async def read_bytes(request: Request, *, limit_bytes: int) -> bytes:
+async def read_bytes(request: Request, *, limit_bytes: int, timeout_s: float) -> bytes:
     """The body as it came.
 
     Raises:
         BodyTooLarge: more than `limit_bytes`, announced or sent.
         BadRequest: cut short.
+        BodyTooSlow: nothing more came for `timeout_s`.
     """
     announced = request.headers.get("content-length", "")
     if announced.isdigit() and int(announced) > limit_bytes:
         raise BodyTooLarge(limit_bytes=limit_bytes)
     received = bytearray()
     try:
-        async for chunk in request.stream():
-            received += chunk
-            if len(received) > limit_bytes:
-                raise BodyTooLarge(limit_bytes=limit_bytes)
+        with anyio.move_on_after(timeout_s) as patience:
+            async for chunk in request.stream():
+                received += chunk
+                if len(received) > limit_bytes:
+                    raise BodyTooLarge(limit_bytes=limit_bytes)
+                patience.deadline = anyio.current_time() + timeout_s
+        if patience.cancelled_caught:
+            raise BodyTooSlow(received_bytes=len(received), waited_s=timeout_s)
     except ClientDisconnect as error:
         raise BadRequest("The connection closed before the body was whole. Send it again.") from error
     return bytes(received)
@@ -46,7 +55,8 @@ async def read_object(data: bytes, *, strict: bool = False) -> tuple[dict[str, A
         The body, and the names of the repairs that its texts needed; none is made where `strict`.
 
     Raises:
-        BadRequest: not JSON, not an object, NaN or Infinity, or nested deeper than 100.
+        BadRequest: not JSON, not an object, NaN or Infinity, nested deeper than 100, or with more than half a million
+            values.
         FieldInvalid: a text holds half a character, and `strict`.
     """
     if len(data) > _LARGE_BYTES:
@@ -66,6 +76,8 @@ def _read(data: bytes, strict: bool) -> tuple[dict[str, Any], tuple[str, ...]]:
 
 def parse_object(data: bytes) -> dict[str, Any]:
     """JSON bytes as a dict. Raises BadRequest as `read_object` does."""
+    if len(data) > MOST_VALUES and _are_too_many(data):
+        raise BadRequest(f"The body holds too many values; at most {MOST_VALUES} are read. Send fewer at once.")
     try:
         text = data.decode("utf-8-sig")
         value = json.loads(text, parse_constant=_refuse_constant, parse_float=_finite)
@@ -84,6 +96,21 @@ def parse_object(data: bytes) -> dict[str, Any]:
         raise BadRequest(f"The body must be a JSON object, not {_kind_of(value)}.")
     _refuse_deep(body)
     return body
+
+
+def _are_too_many(data: bytes) -> bool:
+    """Whether JSON has more values than are read, by what stands between them; they are not looked at."""
+    if _separators_in(data) <= MOST_VALUES:
+        return False
+    # Texts hold such signs too: code, above all.
+    bare = data.replace(b"\\\\", b"").replace(b'\\"', b"")
+    if bare.count(b'"') > 4 * MOST_VALUES:
+        return True
+    return _separators_in(b"".join(bare.split(b'"')[::2])) > MOST_VALUES
+
+
+def _separators_in(data: bytes) -> int:
+    return sum(data.count(sign) for sign in _SEPARATORS)
 
 
 _KINDS: dict[type, str] = {

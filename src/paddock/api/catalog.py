@@ -95,9 +95,11 @@ class _Here:
         removal = await self._removal(request.path_params["id"])
         await self.edge.pool.unload(removal.id)
         await anyio.to_thread.run_sync(self._removed, removal.id)
+        await self.edge.note(request, "model removed", about=removal.id)
         return JSONResponse({**self._told(removal), "removed": True})
 
     async def _removal(self, model_id: str) -> Removal:
+        self.edge.permit_model(model_id)
         if model_id == self.edge.shelf.default.id:
             raise BadRequest(
                 f"'{shown(model_id)}' answers the requests that name no model, for as long as this paddock runs. "

@@ -9,6 +9,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from paddock.api.attending import attended
 from paddock.api.edge import Edge
 from paddock.api.schemas import ChatRequest, check
 from paddock.protocol.normalize import normalize
@@ -34,7 +35,9 @@ def routes(edge: Edge) -> list[Route]:
     async def input_tokens(request: Request) -> Response:
         body = await edge.body(request)
         prepared = prepared_chat(body, strict=edge.settings.strict_wire)
-        return JSONResponse({"input_tokens": await edge.count(*await edge.addressed(prepared))})
+        prepared, model = await edge.addressed(prepared)
+        tokens = await attended(request, lambda: edge.count(prepared, model))
+        return JSONResponse({"input_tokens": tokens})
 
     return [
         Route("/v1/chat/completions", chat, methods=["POST"]),

@@ -10,6 +10,7 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
+from starlette.types import ASGIApp
 
 from paddock.api import chat_shapes
 from paddock.api.chat_asking import new_id, path_id, read, told
@@ -18,11 +19,13 @@ from paddock.api.chats import restorable
 from paddock.api.described import Operation
 from paddock.api.edge import Edge
 from paddock.api.faults import openai_error
-from paddock.api.responses import in_background
+from paddock.api.responses import as_chat, in_background
 from paddock.api.responses import new_id as new_response_id
-from paddock.errors import PaddockError
+from paddock.errors import FieldInvalid, PaddockError, shown
 from paddock.recorder.recording import Recording
 from paddock.serving.chat_answers import Maker
+from paddock.serving.images import without_images
+from paddock.serving.prepare import prepare
 from paddock.store.chat_rows import Message
 
 
@@ -64,6 +67,13 @@ def routes(edge: Edge) -> list[Route]:
     async def restore(request: Request) -> Response:
         return told((await chats.restore_message(path_id(request), _message_id(request))).told())
 
+    async def prompt(request: Request) -> ASGIApp:
+        message = await chats.message(path_id(request), _message_id(request))
+        if message.role != "assistant":
+            raise FieldInvalid(f"message: {shown(message.id)} is no answer; no model read for it.", param="message")
+        prepared, model = await as_chat(edge, await chats.answers.request(message))
+        return edge.relay(prepare("/apply-template", without_images(prepared.body)), model)
+
     async def answer(request: Request) -> Response:
         return told(await _answer(edge, request), 202)
 
@@ -73,6 +83,7 @@ def routes(edge: Edge) -> list[Route]:
         Route("/api/chats/{id}/messages/{message}", edit, methods=["PATCH"]),
         Route("/api/chats/{id}/messages/{message}", delete, methods=["DELETE"]),
         Route("/api/chats/{id}/messages/{message}/restore", restore, methods=["POST"]),
+        Route("/api/chats/{id}/messages/{message}/prompt", prompt, methods=["GET"]),
         Route("/api/chats/{id}/answers", answer, methods=["POST"]),
     ]
 
@@ -130,6 +141,10 @@ OPERATIONS: Mapping[str, Operation] = {
     ),
     "POST /api/chats/{id}/messages/{message}/restore": Operation(
         says="Bring back a message and what was deleted with it.", answer=chat_shapes.ChatMessage
+    ),
+    "GET /api/chats/{id}/messages/{message}/prompt": Operation(
+        says="What the model read for an answer, as its template writes it; images by a word alone.",
+        answer=chat_shapes.Prompt,
     ),
     "POST /api/chats/{id}/answers": Operation(
         says="Begin an answer, or go on with one.", body=AnswerCreate, answer=chat_shapes.Answer, status=202

@@ -4,18 +4,13 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from paddock.api.chat_schemas import ChatSettings, Draft, MessageError, Part, Role, Status, Timings, Usage
+from paddock.api.described import Told
 
 
-class _Told(BaseModel):
-    """An answer's object: every field is there."""
-
-    model_config = ConfigDict(extra="forbid")
-
-
-class Chat(_Told):
+class Chat(Told):
     """One chat without its messages."""
 
     object: Literal["chat"]
@@ -36,7 +31,7 @@ class Chat(_Told):
     message_count: int
 
 
-class ChatMessage(_Told):
+class ChatMessage(Told):
     """One message of a chat's tree."""
 
     object: Literal["message"]
@@ -64,7 +59,7 @@ class ChatWithMessages(Chat):
     siblings: dict[str, list[str]] | None = Field(description="With `leaf`: the siblings of each message, itself too.")
 
 
-class ChatPage(_Told):
+class ChatPage(Told):
     """A page of chats."""
 
     object: Literal["list"]
@@ -72,7 +67,7 @@ class ChatPage(_Told):
     next_cursor: str | None
 
 
-class Deleted(_Told):
+class Deleted(Told):
     """What was deleted for good."""
 
     id: str
@@ -92,21 +87,27 @@ class RestorableMessage(Restorable):
     leaf_id: str | None
 
 
-class Answer(_Told):
+class Answer(Told):
     """An answer that is being made. There is no response where none could be begun."""
 
     message: ChatMessage
     response_id: str | None
 
 
-class Snippet(_Told):
+class Prompt(Told):
+    """What a model read, as its template wrote it."""
+
+    prompt: str
+
+
+class Snippet(Told):
     """A piece of a text around its first match; the places of matches in it, in characters."""
 
     text: str
     matches: list[tuple[int, int]]
 
 
-class Hit(_Told):
+class Hit(Told):
     """A title or a message in which all words of a query are."""
 
     kind: Literal["title", "message"]
@@ -118,7 +119,7 @@ class Hit(_Told):
     snippet: Snippet
 
 
-class SearchPage(_Told):
+class SearchPage(Told):
     """Hits, titles first."""
 
     object: Literal["list"]
@@ -126,7 +127,7 @@ class SearchPage(_Told):
     took_s: float
 
 
-class Folder(_Told):
+class Folder(Told):
     """A folder of chats."""
 
     object: Literal["folder"]
@@ -135,14 +136,14 @@ class Folder(_Told):
     position: float
 
 
-class FolderList(_Told):
+class FolderList(Told):
     """Every folder, by its position."""
 
     object: Literal["list"]
     data: list[Folder]
 
 
-class Preset(_Told):
+class Preset(Told):
     """Settings under a name."""
 
     object: Literal["preset"]
@@ -153,14 +154,14 @@ class Preset(_Told):
     updated_s: float
 
 
-class PresetList(_Told):
+class PresetList(Told):
     """Every preset, by name."""
 
     object: Literal["list"]
     data: list[Preset]
 
 
-class Attachment(_Told):
+class Attachment(Told):
     """An image or a document."""
 
     object: Literal["attachment"]
@@ -175,7 +176,7 @@ class Attachment(_Told):
     characters: int | None
 
 
-class ImportedChat(_Told):
+class ImportedChat(Told):
     """What became of one chat of a file."""
 
     place: int = Field(description="Within the file, from 0 on.")
@@ -190,7 +191,7 @@ class ImportedChat(_Told):
     fault: str | None = Field(description="Why nothing of it can be brought.")
 
 
-class Imported(_Told):
+class Imported(Told):
     """What is in a file, and what was brought of it."""
 
     object: Literal["import"]

@@ -5,11 +5,9 @@ from __future__ import annotations
 import base64
 import binascii
 import json
-import tempfile
 import time
 from bisect import bisect_right
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
-from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from itertools import accumulate
@@ -33,6 +31,7 @@ from paddock.errors import BadRequest, BodyTooLarge, ChatUnknown, Conflict, Fiel
 from paddock.protocol import chat_exports
 from paddock.reading import apart
 from paddock.reading.values import words
+from paddock.scratch import private_folder
 from paddock.store.chat_rows import Chat, Message
 
 _FORMS = ("json", "markdown", "sharegpt")
@@ -156,7 +155,7 @@ class _Import:
         """What is in a file of chats, and those chats of it that are chosen, each whole or not at all."""
         is_dry = choice(request, "dry_run", ("false", "true"), "false") == "true"
         places = _places(request.query_params.get("places"))
-        async with _folder() as folder:
+        async with private_folder(self._edge.settings.home) as folder:
             # Whoever sends slowly keeps nobody else waiting.
             await _received(request, folder / "source")
             return await attended(request, lambda: self._brought(folder, is_dry, places))
@@ -179,6 +178,9 @@ class _Import:
 
     async def _one(self, one: dict[str, Any], entry: _Entry, folder: Path, *, is_dry: bool) -> None:
         attachments, left_out = one.pop("attachments", []), one.pop("left_out", [])
+        if unread := one.pop("unread", None):
+            entry.id, entry.title, entry.fault = str(one.get("id"))[:64], str(one.get("title"))[:200], str(unread)
+            return
         try:
             wanted = check(ChatBrought, one)
         except FieldInvalid as error:
@@ -193,10 +195,16 @@ class _Import:
             return
         try:
             for name in attachments:
-                await self._enclose(json.loads(await anyio.Path(folder, name).read_text("ascii")))
+                await self._enclose(await self._enclosed(anyio.Path(folder, name)))
             entry.is_brought = await self._edge.chats.bring(*await self._rows(wanted))
         except (BadRequest, FieldInvalid, Conflict, BodyTooLarge, ChatUnknown) as error:
             entry.fault = error.message
+
+    async def _enclosed(self, path: anyio.Path) -> dict[str, Any]:
+        # Base64 takes a third more, and JSON may take more of it.
+        if (await path.stat()).st_size > 2 * (most_bytes := self._edge.chats.attachments.most_bytes):
+            raise BodyTooLarge(limit_bytes=most_bytes)
+        return json.loads(await path.read_text("ascii"))
 
     async def _enclose(self, enclosed: dict[str, Any]) -> None:
         name, attachment_id = words(enclosed.get("name"))[:300] or "file", str(enclosed.get("id"))
@@ -237,17 +245,6 @@ class _Import:
         folders = self._edge.chats.folders
         there = next((one.id for one in await folders.folders() if one.name == name), None)
         return there or (await folders.create_folder(new_id(), name, None))[0].id
-
-
-@asynccontextmanager
-async def _folder() -> AsyncGenerator[Path]:
-    """A private folder that goes with the block."""
-    made = await anyio.to_thread.run_sync(lambda: tempfile.TemporaryDirectory(prefix="paddock-"))
-    try:
-        yield Path(made.name)
-    finally:
-        with anyio.CancelScope(shield=True):
-            await anyio.to_thread.run_sync(made.cleanup)
 
 
 async def _received(request: Request, source: Path) -> None:

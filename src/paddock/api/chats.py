@@ -72,7 +72,8 @@ def routes(edge: Edge) -> list[Route]:
 
     async def events(request: Request) -> ASGIApp:
         after = request.query_params.get("after") or request.headers.get("last-event-id")
-        return Replay(chats.changes.after(after), keepalive_s=edge.settings.keepalive_s)
+        seen = (await chats.store()).is_seen
+        return Replay(chats.changes.after(after, seen), keepalive_s=edge.settings.keepalive_s)
 
     return [
         Route("/api/chats", listed, methods=["GET"]),

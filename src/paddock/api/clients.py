@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from paddock.api.credentials import is_key_needed
-from paddock.api.described import Operation, text
+from paddock.api.credentials import is_credential_needed
+from paddock.api.described import Operation, Told, text
 from paddock.api.edge import Edge
 from paddock.api.models import entry, remote_entry
 from paddock.clients.known import CLIENTS, Client, Target, needs
@@ -24,19 +23,15 @@ _ANY_WORD = "not-needed"
 _KEY_OF_YOURS = "pdk-YOUR-KEY"
 
 
-class FileShape(BaseModel):
+class FileShape(Told):
     """A client's file: where it lies in a person's home, and what it should say where there was none."""
-
-    model_config = ConfigDict(extra="forbid")
 
     path: str
     text: str
 
 
-class ClientShape(BaseModel):
+class ClientShape(Told):
     """What one client needs. `prompt_tokens` is how long its first prompt is; 0 if short."""
-
-    model_config = ConfigDict(extra="forbid")
 
     client: str
     title: str
@@ -49,10 +44,8 @@ class ClientShape(BaseModel):
     prompt_tokens: int
 
 
-class ClientList(BaseModel):
+class ClientList(Told):
     """What every client needs to be pointed at `url` and `model`."""
-
-    model_config = ConfigDict(extra="forbid")
 
     object: Literal["list"]
     url: str
@@ -75,7 +68,7 @@ def routes(edge: Edge) -> list[Route]:
     async def listed(request: Request) -> Response:
         asked = request.query_params.get("model")
         model = await edge.find(asked)
-        asks_key = is_key_needed(edge.settings)
+        asks_key = is_credential_needed(edge.settings)
         target = Target(
             url=f"{request.url.scheme}://{request.url.netloc}",
             # A name that paddock understands is used as it was given: an alias is meant.

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from pydantic import BaseModel
+from pydantic import BaseModel, ConfigDict
 
 JSON = "application/json"
 EVENTS = "text/event-stream"
@@ -34,6 +34,18 @@ class Operation:
     needs: tuple[str, ...] = ()
     kind: str = JSON
     takes: str | None = None
+
+
+class Asked(BaseModel):
+    """A body that holds no other fields than these, and each of its own type."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+
+class Told(BaseModel):
+    """An answer's object: it has no other fields than these."""
+
+    model_config = ConfigDict(extra="forbid")
 
 
 class ErrorDetail(BaseModel):

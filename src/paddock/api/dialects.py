@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from paddock.api.faults import anthropic_error, encoded, ollama_error, openai_error, status_of
-from paddock.errors import ModelUnloaded, TooBusy
+from paddock.errors import ModelUnloaded, StoreBusy, TooBusy
 from paddock.serving.relay import Dialect
 
 
@@ -29,7 +29,7 @@ def headers_of(error: BaseException) -> dict[str, str]:
     if isinstance(error, ModelUnloaded):
         # The services' own clients would ask again at once, and so undo what a person did.
         return {"x-should-retry": "false"}
-    return {"retry-after": str(error.retry_after_s)} if isinstance(error, TooBusy) else {}
+    return {"retry-after": str(error.retry_after_s)} if isinstance(error, TooBusy | StoreBusy) else {}
 
 
 OPENAI = Dialect(refuse=refuse_openai, describe=openai_error, headers=headers_of)

@@ -42,7 +42,7 @@ class Doctor:
         """Send each client's recorded requests, and tell by which rules the answers fail it."""
         query = request.query_params
         every = await anyio.to_thread.run_sync(shapes_of, query.getlist("client"))
-        model = await self._edge.shelf.find(query.get("model"))
+        model = await self._edge.local(query.get("model"))
         if model.task == "ranking":
             raise BadRequest(
                 f"The model '{model.id}' ranks documents, which no recorded client asks for.", param="model"

@@ -14,7 +14,8 @@ from starlette.routing import Route
 from starlette.types import ASGIApp
 
 from paddock.api.edge import Edge
-from paddock.errors import BadRequest, FieldInvalid, shown
+from paddock.api.numbered import after
+from paddock.errors import FieldInvalid, shown
 from paddock.models.download_states import Download, Event
 from paddock.serving.runs import Replay
 
@@ -43,7 +44,7 @@ def routes(edge: Edge) -> list[Route]:
 
     async def events(request: Request) -> ASGIApp:
         download = await downloads.find(request.path_params["id"])
-        frames = _frames(downloads.events(download.id, _after(request)), download.size_bytes)
+        frames = _frames(downloads.events(download.id, after(request)), download.size_bytes)
         return Replay(frames, keepalive_s=edge.settings.keepalive_s)
 
     def changing(change: Callable[[str], Awaitable[Download]]) -> Callable[[Request], Awaitable[Response]]:
@@ -98,11 +99,3 @@ async def _frames(events: AsyncGenerator[Event], size_bytes: int) -> AsyncGenera
             kind = "progress" if event.is_progress else "state"
             data = json.dumps({**_standing(event, size_bytes), "error": event.error})
             yield f"id: {event.number}\nevent: {kind}\ndata: {data}\n\n".encode()
-
-
-def _after(request: Request) -> int:
-    """The number of the last event that the client has: of its query, or of the header that browsers send."""
-    text = request.query_params.get("after") or request.headers.get("last-event-id") or "0"
-    if not text.isdecimal() or not text.isascii() or len(text) > 18:
-        raise BadRequest(f"after is '{text[:40]}', which is not the number of an event.", param="after")
-    return int(text)

@@ -5,24 +5,30 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
+import anyio
+import anyio.to_thread
 from starlette.requests import Request
 
 from paddock.api.body import read_bytes, read_object
-from paddock.api.credentials import is_here, is_key_needed, is_loopback
 from paddock.api.dialects import OPENAI
+from paddock.api.rights import how
+from paddock.caller import current
 from paddock.config import Settings
 from paddock.engine.pool import Pool
 from paddock.engine.remotes import RemoteLease, RemoteModel, Remotes
 from paddock.engine.resident import Lease
-from paddock.errors import BadRequest, ModelUnknown, NotPermitted
+from paddock.errors import BadRequest, EngineTimeout, ModelUnknown, NotPermitted, StoreUnusable
 from paddock.install.jobs import Jobs
-from paddock.log import Ring
+from paddock.log import Ring, named
 from paddock.models.catalog import Model
 from paddock.models.downloads import Downloads
 from paddock.models.gguf import Task
 from paddock.recorder.recorder import Recorder
+from paddock.serving.accounts import Accounts
+from paddock.serving.admission import Admission
 from paddock.serving.chats import Chats
 from paddock.serving.choice import force, narrow
 from paddock.serving.control import harmless
@@ -31,13 +37,17 @@ from paddock.serving.decoding import decodable
 from paddock.serving.images import Intake, admit
 from paddock.serving.passage import Passage, Straight
 from paddock.serving.prepare import Prepared, limited
-from paddock.serving.relay import Dialect, Patience, Relay
+from paddock.serving.relay import Dialect, Meter, Patience, Relay
 from paddock.serving.remotely import RemoteRelay, counted, sent_away
 from paddock.serving.responses import Responses
 from paddock.serving.sampling import recommended
 from paddock.serving.shelf import Shelf
-from paddock.store.keys import Keys
+from paddock.store.access import Access
+from paddock.store.db import Database
+from paddock.tracing.traces import Traces
+from paddock.training.trainings import Trainings
 
+_log = named(__name__)
 _DOES: dict[Task, str] = {
     "text": "answers in text", "embedding": "makes embeddings", "ranking": "ranks documents"
 }  # fmt: skip
@@ -62,19 +72,26 @@ class Edge:
     remotes: Remotes
     responses: Responses
     recorder: Recorder
-    keys: Keys
+    database: Database
+    access: Access
+    admission: Admission
+    accounts: Accounts
     downloads: Downloads
     chats: Chats
     builds: Jobs
+    trainings: Trainings
     engine: str
     """The build that engines are started of, until paddock is started anew."""
     log: Ring
+    traces: Traces
     end: Callable[[], None]
     """Ends paddock, in order; open requests get their grace."""
+    is_ending: Callable[[], bool]
 
     async def body(self, request: Request) -> dict[str, Any]:
         """The request's body. What its texts needed is noted with the request. Raises BodyTooLarge or BadRequest."""
-        data = await read_bytes(request, limit_bytes=self.settings.max_body_bytes)
+        most, timeout_s = self.settings.max_body_bytes, self.settings.receive_timeout_s
+        data = await read_bytes(request, limit_bytes=most, timeout_s=timeout_s)
         if recording := request.scope.get("paddock.recording"):
             recording.inbound(data)
         body, request.scope["paddock.normalized"] = await read_object(data, strict=self.settings.strict_wire)
@@ -82,29 +99,31 @@ class Edge:
             recording.asked(asked)
         return body
 
-    def is_owners(self, request: Request) -> bool:
-        """Whether whoever asks sits at this machine: others do not reach paddock, and no page of elsewhere asks."""
-        is_private = is_loopback(self.settings.host) and not is_key_needed(self.settings) and is_here(request)
-        return is_private and request.headers.get("origin", "").rstrip("/") not in self.allowed_origins
+    def why_not(self, deed: str) -> str | None:
+        """Why whoever asks may not do that, which is an admin's; None for one who may."""
+        return None if current().may("manage") else NotPermitted(deed, how(current(), "manage")).message
 
-    def own(self, request: Request, deed: str, how: str) -> None:
-        """Let a deed pass that is the owner's alone. Raises NotPermitted."""
-        if why_not := self.why_not(request, deed, how):
-            raise why_not
+    @staticmethod
+    def address(request: Request) -> str:
+        """Where a request comes from, as far as that is known."""
+        return request.client.host if request.client else ""
 
-    def why_not(self, request: Request, deed: str, how: str) -> NotPermitted | None:
-        """Why a deed that is the owner's alone is refused; None where it is not."""
-        return None if self.is_owners(request) else NotPermitted(deed, how)
+    async def note(self, request: Request, deed: str, *, about: str = "", who: str | None = None) -> None:
+        """Tell the audit what was done. Where it cannot be written, the log tells it: no deed waits for that."""
+        name, address = who or current().name, self.address(request)
+        try:
+            await anyio.to_thread.run_sync(lambda: self.access.audit.note(deed, who=name, address=address, about=about))
+        except StoreUnusable as error:
+            _log.error("audit: %s %s %s from %s is not written down: %s", name, deed, about, address, error.message)
 
     @property
     def allowed_origins(self) -> frozenset[str]:
         """The origins whose pages may call, beside paddock's own."""
-        origins = self.settings.allowed_origins.split(",")
-        return frozenset(origin.strip().rstrip("/") for origin in origins if origin.strip())
+        return frozenset(origin.rstrip("/") for origin in self.settings.listed("allowed_origins"))
 
     async def model_for(self, task: Task, name: str | None) -> Model:
         """The model of that name on this machine, which must be of that task. Raises ModelUnknown or BadRequest."""
-        return self._fit_for(task, await self._local(name))
+        return self._fit_for(task, await self.local(name))
 
     async def answering(self, task: Task, name: str | None) -> Model | RemoteModel:
         """As `model_for`, where a remote's model will do too; what that can, its remote knows."""
@@ -112,9 +131,19 @@ class Edge:
         return model if isinstance(model, RemoteModel) else self._fit_for(task, model)
 
     async def find(self, name: str | None) -> Model | RemoteModel:
-        """The model of that name or alias, here or elsewhere. Raises ModelUnknown or ModelUnusable."""
-        if model := self.remotes.meant(name or ""):
-            return model
+        """The model of that name or alias, here or elsewhere. Raises ModelUnknown, ModelUnusable or NotPermitted."""
+        model = self.remotes.meant(name or "") or await self._shelved(name)
+        self.permit_model(model.id, name or "")
+        return model
+
+    @staticmethod
+    def permit_model(model_id: str, *names: str) -> None:
+        """Let a caller have to do with a model, by its id or another name. Raises NotPermitted."""
+        caller = current()
+        if not caller.may_use(model_id, *names):
+            raise NotPermitted(f"The model '{model_id[:200]}'", f"This key may use {', '.join(caller.models)} alone.")
+
+    async def _shelved(self, name: str | None) -> Model | RemoteModel:
         try:
             return await self.shelf.find(name)
         except ModelUnknown as error:
@@ -128,9 +157,13 @@ class Edge:
         name = request.path_params["id"]
         if not name:
             raise ModelUnknown(name, known=[model.id for model in await self.shelf.models()])
-        return await self.shelf.find(name)
+        model = await self.find(name)
+        if isinstance(model, RemoteModel):
+            raise ModelUnknown(name, known=[model.id for model in await self.shelf.models()])
+        return model
 
-    async def _local(self, name: str | None) -> Model:
+    async def local(self, name: str | None) -> Model:
+        """The model of that name on this machine. Raises as `find` does, or BadRequest for one that is elsewhere."""
         model = await self.find(name)
         if isinstance(model, RemoteModel):
             sentence = (
@@ -151,10 +184,13 @@ class Edge:
         model = await self.answering("text", prepared.body.get("model"))
         if isinstance(model, RemoteModel):
             return prepared, model
-        prepared = await self.advised(decodable(narrow(prepared)), model)
+        return await self.guarded(await self.advised(decodable(narrow(prepared)), model), model), model
+
+    async def guarded(self, prepared: Prepared, model: Model) -> Prepared:
+        """A prepared request whose texts are none of control, where that is wished. Raises BadRequest for tools."""
         if not self.settings.guard_control_text:
-            return prepared, model
-        return harmless(prepared, await self.shelf.control_texts(model)), model
+            return prepared
+        return harmless(prepared, await self.shelf.control_texts(model))
 
     async def advised(self, prepared: Prepared, model: Model | RemoteModel) -> Prepared:
         """A prepared request with the model's recommended sampling where it leaves that out. Raises ModelUnusable."""
@@ -184,7 +220,7 @@ class Edge:
             answer_timeout_s=settings.answer_timeout_s,
         )
         real = model.remote_id if is_remote else model.id
-        return (RemoteRelay if is_remote else Relay)(
+        relay = (RemoteRelay if is_remote else Relay)(
             prepared,
             pool=self.remotes if is_remote else self.pool,
             model_id=model.id,
@@ -194,6 +230,14 @@ class Edge:
             intake=self.intake,
             adapters={} if isinstance(model, RemoteModel) else {str(one.path): one.scale for one in model.adapters},
         )
+        relay.meter = self.meter()
+        relay.tally = partial(self.accounts.add, model.id)
+        return relay
+
+    def meter(self) -> Meter | None:
+        """What is told the tokens of an answer; nobody for a caller whose tokens are not counted."""
+        key_id = current().key_id
+        return self.admission.meter(key_id) if key_id else None
 
     def lease(self, model: Model | RemoteModel) -> AbstractAsyncContextManager[Lease | RemoteLease]:
         """The right to ask a model's engine, here or elsewhere. Raises as an exchange does."""
@@ -201,6 +245,12 @@ class Edge:
 
     async def count(self, prepared: Prepared, model: Model | RemoteModel) -> int:
         """The tokens of a prepared chat request's prompt. Raises as an exchange does."""
+        timeout_s = self.settings.answer_timeout_s
+        with anyio.move_on_after(timeout_s):
+            return await self._counted(prepared, model)
+        raise EngineTimeout(timeout_s=timeout_s)
+
+    async def _counted(self, prepared: Prepared, model: Model | RemoteModel) -> int:
         if isinstance(model, RemoteModel):
             async with self.remotes.lease(model.id) as lease:
                 return await counted(lease, prepared)

@@ -17,7 +17,7 @@ from paddock.install.jobs import Job
 from paddock.install.manifest import checked_tag, shipped
 
 _ACCEPTED = 202
-_DEED = ("Changing the builds of llama.cpp", "`paddock engine`")
+_DEED = "Changing the builds of llama.cpp"
 _DIGITS_MOST = 9
 
 
@@ -27,14 +27,14 @@ class _Engines:
 
     async def listed(self, request: Request) -> Response:
         """What is here, and which build is used now and from the next start on. Nothing is asked of anybody else."""
-        why_not = self._edge.why_not(request, *_DEED)
+        why_not = self._edge.why_not(_DEED)
         told = await anyio.to_thread.run_sync(self._here)
         job = self._edge.builds.job
         return JSONResponse(
             {
                 **told,
                 "can_change": why_not is None,
-                "why_not": why_not.message if why_not else None,
+                "why_not": why_not,
                 "job": _told(job, 0) if job else None,
             }
         )
@@ -53,6 +53,7 @@ class _Engines:
             request, build=(str, type(None)), tag=(str, type(None)), from_source=(bool,), anyway=(bool,)
         )
         tag = body.get("tag")
+        await self._edge.note(request, "build installed", about=str(body.get("build") or "source")[:100])
         return self._start(
             {
                 "do": "install",
@@ -67,11 +68,14 @@ class _Engines:
         """Try a build that is here, and use it from the next start on; `previous` rolls back."""
         body = await self._asked(request, build=(str,), anyway=(bool,))
         name = await self._known(body, (EMBEDDED_NAME, PREVIOUS))
+        await self._edge.note(request, "build chosen", about=name)
         return self._start({"do": "use", "build": name, "anyway": body.get("anyway", False)})
 
     async def remove(self, request: Request) -> Response:
         """Remove a build and free its space."""
-        return self._start({"do": "remove", "build": await self._known(await self._asked(request, build=(str,)), ())})
+        name = await self._known(await self._asked(request, build=(str,)), ())
+        await self._edge.note(request, "build removed", about=name)
+        return self._start({"do": "remove", "build": name})
 
     async def job(self, request: Request) -> Response:
         """The job that runs or ran last; `after` leaves out the lines up to that number."""
@@ -83,15 +87,13 @@ class _Engines:
 
     async def cancel(self, request: Request) -> Response:
         """End the running job; the active build stays as it is."""
-        self._edge.own(request, *_DEED)
         return JSONResponse(_told(self._edge.builds.cancel(), 0))
 
     def _start(self, order: dict[str, Any]) -> Response:
         return JSONResponse(_told(self._edge.builds.start(order), 0), status_code=_ACCEPTED)
 
     async def _asked(self, request: Request, **kinds: tuple[type, ...]) -> dict[str, Any]:
-        """The body, whose fields must be of these kinds. Raises NotPermitted or FieldInvalid."""
-        self._edge.own(request, *_DEED)
+        """The body, whose fields must be of these kinds. Raises FieldInvalid."""
         body = await self._edge.body(request)
         for name, value in body.items():
             if name not in kinds:

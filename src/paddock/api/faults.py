@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 from dataclasses import dataclass
 from typing import Any
@@ -35,6 +36,7 @@ TABLE: dict[type[PaddockError], Fault] = {
     errors.BodyTooLarge: Fault(
         status=413, openai_type=_INVALID, openai_code="body_too_large", anthropic_type="request_too_large"
     ),
+    errors.BodyTooSlow: Fault(status=408, openai_type=_INVALID, openai_code="body_too_slow", anthropic_type=_INVALID),
     errors.PageForbidden: Fault(
         status=403, openai_type="permission_error", openai_code="page_forbidden", anthropic_type="permission_error"
     ),
@@ -46,6 +48,22 @@ TABLE: dict[type[PaddockError], Fault] = {
         openai_type="authentication_error",
         openai_code="invalid_api_key",
         anthropic_type="authentication_error",
+    ),
+    errors.SignInRefused: Fault(
+        status=401,
+        openai_type="authentication_error",
+        openai_code="sign_in_refused",
+        anthropic_type="authentication_error",
+    ),
+    errors.LinkSpent: Fault(status=410, openai_type=_INVALID, openai_code="link_spent", anthropic_type=_INVALID),
+    errors.QuotaSpent: Fault(
+        status=429, openai_type="rate_limit_error", openai_code="quota_spent", anthropic_type="rate_limit_error"
+    ),
+    errors.TriesSpent: Fault(
+        status=429, openai_type="rate_limit_error", openai_code="tries_spent", anthropic_type="rate_limit_error"
+    ),
+    errors.AccountUnknown: Fault(
+        status=404, openai_type=_INVALID, openai_code="account_not_found", anthropic_type="not_found_error"
     ),
     errors.TooBusy: Fault(
         status=429, openai_type="rate_limit_error", openai_code="too_busy", anthropic_type="rate_limit_error"
@@ -75,6 +93,7 @@ TABLE: dict[type[PaddockError], Fault] = {
     errors.StoreUnusable: Fault(
         status=503, openai_type="api_error", openai_code="store_unusable", anthropic_type="overloaded_error"
     ),
+    errors.StoreFull: Fault(status=507, openai_type="api_error", openai_code="disk_full", anthropic_type="api_error"),
     errors.HubUnavailable: Fault(
         status=502, openai_type="api_error", openai_code="hub_unavailable", anthropic_type="api_error"
     ),
@@ -86,6 +105,12 @@ TABLE: dict[type[PaddockError], Fault] = {
     ),
     errors.DownloadUnknown: Fault(
         status=404, openai_type=_INVALID, openai_code="download_not_found", anthropic_type="not_found_error"
+    ),
+    errors.JobUnknown: Fault(
+        status=404, openai_type=_INVALID, openai_code="job_not_found", anthropic_type="not_found_error"
+    ),
+    errors.NoTrainingStack: Fault(
+        status=409, openai_type=_INVALID, openai_code="no_training_stack", anthropic_type=_INVALID
     ),
     errors.DownloadsElsewhere: Fault(
         status=409, openai_type=_INVALID, openai_code="downloads_elsewhere", anthropic_type=_INVALID
@@ -134,9 +159,20 @@ def is_transport_fault(error: BaseException) -> bool:
 
 
 def mapped(error: BaseException) -> BaseException:
-    """The error itself, or ours in place of a foreign one that means a lost connection."""
+    """The error itself, or ours in place of a foreign one that means a lost connection or a full disk."""
+    cause = error.__cause__ if isinstance(error, errors.HomeUnusable) else error
+    if isinstance(cause, OSError) and cause.errno in (errno.ENOSPC, errno.EDQUOT):
+        return errors.DiskTooFull(
+            "The disk is full, or your share of it. Nothing of this was written. Free space, and ask again."
+        )
     is_lost = not isinstance(error, PaddockError) and is_transport_fault(error)
     return errors.EngineUnreachable() if is_lost else error
+
+
+def name_of(error: BaseException) -> str:
+    """What an error is called where errors are counted: by its class, or that of a fault of paddock's own."""
+    error = mapped(error)
+    return type(error if isinstance(error, PaddockError) else PaddockError("")).__name__
 
 
 def fault_of(error: BaseException) -> Fault:

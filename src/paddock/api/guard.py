@@ -1,4 +1,4 @@
-"""Owns the edge that every request passes: Host and Origin, request ids, and the last catch; decides nothing else.
+"""Owns the edge that every request passes: Host and Origin, and the last catch; decides nothing else.
 
 Web pages must not reach a server on loopback. A page of another origin sends its Origin; a page that rebinds its own
 name to 127.0.0.1 sends that name as Host. Both are refused on every route. A page that only lets its browser fetch
@@ -8,12 +8,13 @@ something, as an image, sends no Origin; browsers tell that in Sec-Fetch-Site.
 from __future__ import annotations
 
 import ipaddress
-import secrets
-from urllib.parse import urlsplit
+from collections.abc import Iterable
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from paddock.api.dialects import dialect_of, headers_of
+from paddock.api.faults import name_of
+from paddock.api.origins import is_of_server
 from paddock.api.page import is_open
 from paddock.errors import PaddockError, PageForbidden
 from paddock.log import named
@@ -29,13 +30,24 @@ _PREFLIGHT_HEADERS = (
 )
 
 
+# What is no page shows nothing, should a browser open it; the page brings a policy of its own.
+_POLICY = (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'")
+_SAFE_AND_SHARED = (
+    (b"x-content-type-options", b"nosniff"),
+    (b"x-frame-options", b"DENY"),
+    (b"referrer-policy", b"no-referrer"),
+)
+_SAFE = (*_SAFE_AND_SHARED, (b"cross-origin-resource-policy", b"same-origin"))
+
+
 class Guard:
-    """The outermost layer of the application.
+    """The layer that refuses what must not come in.
 
     Args:
         app: the application behind it.
         host: the address listened on; any name reaches it when that is every address.
         allowed_origins: web origins whose pages may call, beside the server's own.
+        names: further names of the server, such as those that a proxy is reached by.
     """
 
     def __init__(
@@ -44,9 +56,10 @@ class Guard:
         *,
         host: str,
         allowed_origins: frozenset[str],
+        names: Iterable[str] = (),
     ) -> None:
         self._app = app
-        self._names = {*_LOOPBACK_NAMES, host.lower().strip("[]")}
+        self._names = {*_LOOPBACK_NAMES, host.lower().strip("[]"), *(name.lower() for name in names)}
         self._is_any = host in _ANY_ADDRESS
         self._origins = allowed_origins
 
@@ -57,11 +70,10 @@ class Guard:
             return
         headers = {name: value.decode("latin-1") for name, value in scope["headers"] if name in _CHECKED}
         origin = headers.get(b"origin")
-        request_id = secrets.token_hex(8)
-        scope["paddock.request_id"] = request_id
+        request_id: str = scope["paddock.request_id"]
         extra: list[tuple[bytes, bytes]] = [
             (b"x-request-id", request_id.encode()),
-            (b"x-content-type-options", b"nosniff"),
+            *(_SAFE_AND_SHARED if origin in self._origins else _SAFE),
         ]
         if scope["path"].startswith("/v1/messages"):
             extra.append((b"request-id", request_id.encode()))
@@ -73,7 +85,8 @@ class Guard:
             nonlocal is_started, is_complete
             if message["type"] == "http.response.start":
                 is_started = True
-                message["headers"] = [*message.get("headers", []), *extra]
+                own = message.get("headers", [])
+                message["headers"] = [*own, *extra, *(() if any(n == _POLICY[0] for n, _ in own) else (_POLICY,))]
             else:
                 is_complete = not message.get("more_body", False)
             await send(message)
@@ -87,6 +100,7 @@ class Guard:
                 return
             await self._app(scope, receive, send_with_id)
         except Exception as error:  # the outermost boundary: nothing of ours may become a stack trace
+            scope["paddock.error"] = name_of(error)
             if not isinstance(error, PaddockError):
                 _log.exception("request %s failed", request_id)
             if is_complete:
@@ -109,7 +123,7 @@ class Guard:
             )
         if origin is None or origin in self._origins:
             return
-        if _netloc_of(origin) != host.lower():
+        if not is_of_server(origin, host, scope.get("scheme", "http")):
             raise PageForbidden(
                 f"A web page of origin '{origin[:100]}' asked. If it may, add that to the setting allowed_origins."
             )
@@ -126,14 +140,6 @@ async def answer_json(send: Send, status: int, body: bytes) -> None:
     headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
     await send({"type": "http.response.start", "status": status, "headers": headers})
     await send({"type": "http.response.body", "body": body})
-
-
-def _netloc_of(origin: str) -> str | None:
-    """The host and port in an Origin header; None where there is no such thing in it."""
-    try:
-        return urlsplit(origin).netloc.lower() or None
-    except ValueError:
-        return None
 
 
 def _name_of(host: str) -> str:

@@ -7,9 +7,6 @@ from __future__ import annotations
 
 from contextlib import suppress
 from dataclasses import asdict
-from pathlib import Path
-from shutil import rmtree
-from tempfile import mkdtemp
 from typing import Any
 
 import anyio.to_thread
@@ -24,6 +21,7 @@ from paddock.errors import BadRequest, PaddockError
 from paddock.models.hub_cache import free_bytes
 from paddock.models.hub_choice import Variant, choose, parse_spec, variants
 from paddock.models.hub_search import Found
+from paddock.scratch import private_folder
 from paddock.serving.fitting import entry, foreseen
 
 _WORDS_MOST_CHARACTERS = 200
@@ -50,13 +48,9 @@ def routes(edge: Edge) -> list[Route]:
         question = question_of(request.query_params)
         spec = parse_spec(request.query_params.get("model", ""))
         name = spec.repo + (f":{spec.quant}" if spec.quant else "")
-        folder = Path(await anyio.to_thread.run_sync(mkdtemp))
-        try:
+        async with private_folder(edge.settings.home) as folder:
             model_id, files, eyes = await attended(request, lambda: edge.downloads.headers(name, folder))
             answer = await anyio.to_thread.run_sync(foreseen, model_id, files, eyes, edge.settings, question)
-        finally:
-            with anyio.CancelScope(shield=True):
-                await anyio.to_thread.run_sync(rmtree, folder, True)
         return JSONResponse({**entry(answer), "trained_context_length": answer.model.trained_context_tokens})
 
     return [

@@ -7,7 +7,7 @@ import contextlib
 import anyio
 from starlette.types import ASGIApp, Message, Scope
 
-_CALLERS = (b"host", b"authorization", b"x-api-key")
+_CALLERS = (b"host", b"authorization", b"x-api-key", b"cookie", b"origin", b"sec-fetch-site")
 _KEPT = ("type", "asgi", "http_version", "scheme", "server", "client", "root_path")
 
 

@@ -7,25 +7,27 @@ from collections.abc import Mapping
 from typing import Any, Literal
 
 import anyio.to_thread
-from pydantic import BaseModel, ConfigDict
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from paddock.api.described import Operation
+from paddock.api.described import Operation, Told
 from paddock.api.edge import Edge
+from paddock.api.rights import how
 from paddock.api.schemas import KeyRequest, check
-from paddock.store.keys import Key
+from paddock.caller import Caller, Right, current
+from paddock.errors import KeyUnknown, NotPermitted, shown
+from paddock.store.key_uses import Used
+from paddock.store.keys import Key, Terms
 
 _DAY_S = 86400
 # A key is shown once: nothing on the way may keep it.
 _NOT_KEPT = {"cache-control": "no-store"}
+_BY_HAND = "A key makes no keys. Sign in, or type `paddock keys create` at the machine of paddock."
 
 
-class KeyShape(BaseModel):
-    """A key as it is known. Times are seconds since 1970."""
-
-    model_config = ConfigDict(extra="forbid")
+class KeyShape(Told):
+    """A key as it is known. Times are seconds since 1970; a limit of 0 is none, and a day one of UTC."""
 
     id: str
     object: Literal["key"]
@@ -36,6 +38,14 @@ class KeyShape(BaseModel):
     expires: float | None
     last_used: float | None
     recorded: bool
+    may: list[Right]
+    models: list[str]
+    paths: list[str]
+    requests_per_minute: int
+    requests_per_day: int
+    tokens_per_day: int
+    requests_today: int
+    tokens_today: int
 
 
 class NewKey(KeyShape):
@@ -44,20 +54,16 @@ class NewKey(KeyShape):
     key: str
 
 
-class KeyList(BaseModel):
+class KeyList(Told):
     """`GET /api/keys`. `can_change` tells whether whoever asks may make and revoke keys."""
-
-    model_config = ConfigDict(extra="forbid")
 
     object: Literal["list"]
     data: list[KeyShape]
     can_change: bool
 
 
-class KeyRevoked(BaseModel):
+class KeyRevoked(Told):
     """`DELETE /api/keys/{id}`."""
-
-    model_config = ConfigDict(extra="forbid")
 
     id: str
     object: Literal["key"]
@@ -72,30 +78,26 @@ OPERATIONS: Mapping[str, Operation] = {
 
 
 def routes(edge: Edge) -> list[Route]:
-    """The routes of keys."""
+    """The routes of keys. Whoever may manage paddock sees and changes all, an account its own, a key sees itself."""
 
     async def listed(request: Request) -> Response:
-        own: Key | None = request.scope.get("paddock.key")
-        found = await anyio.to_thread.run_sync(edge.keys.listed)
-        # Whoever is let in by a key learns of that one alone.
-        is_owners = edge.is_owners(request)
-        shown = [key for key in found if is_owners or (own is not None and key.key_id == own.key_id)]
-        entries = [_entry(key) for key in shown]
-        return JSONResponse({"object": "list", "data": entries, "can_change": is_owners})
+        caller = current()
+        found = await anyio.to_thread.run_sync(edge.access.keys.listed)
+        used = await anyio.to_thread.run_sync(edge.access.uses.latest, int(time.time() // _DAY_S))
+        entries = [_entry(key, used.get(key.key_id, (0, 0))) for key in found if _is_shown(caller, key)]
+        return JSONResponse({"object": "list", "data": entries, "can_change": _may_change(caller)})
 
     async def create(request: Request) -> Response:
-        edge.own(request, "Making a key", "`paddock keys create`")
-        wanted = check(KeyRequest, await edge.body(request))
-        expires_s = time.time() + wanted.expires_days * _DAY_S if wanted.expires_days else None
-        key, text = await anyio.to_thread.run_sync(
-            lambda: edge.keys.create(wanted.name, expires_s=expires_s, is_recorded=wanted.record)
-        )
-        return JSONResponse({**_entry(key), "key": text}, status_code=201, headers=_NOT_KEPT)
+        return await _created(edge, request)
 
     async def revoke(request: Request) -> Response:
-        key_id = request.path_params["id"]
-        edge.own(request, "Revoking a key", f"`paddock keys revoke {key_id[:40]}`")
-        await anyio.to_thread.run_sync(edge.keys.revoke, key_id)
+        key_id, caller = request.path_params["id"], current()
+        _permit(caller)
+        found = await anyio.to_thread.run_sync(edge.access.keys.listed)
+        if not any(key.key_id == key_id and _is_shown(caller, key) for key in found):
+            raise KeyUnknown(f"There is no key with the id {shown(key_id)}. GET /api/keys shows yours.")
+        await anyio.to_thread.run_sync(edge.access.keys.revoke, key_id)
+        await edge.note(request, "key revoked", about=key_id)
         return JSONResponse({"id": key_id, "object": "key", "revoked": True})
 
     return [
@@ -105,7 +107,54 @@ def routes(edge: Edge) -> list[Route]:
     ]
 
 
-def _entry(key: Key) -> dict[str, Any]:
+async def _created(edge: Edge, request: Request) -> Response:
+    """The answer to a new key. Raises NotPermitted where it may more than whoever makes it."""
+    caller = current()
+    _permit(caller)
+    wanted = check(KeyRequest, await edge.body(request))
+    if beyond := sorted(set(wanted.may) - caller.rights):
+        raise NotPermitted(f"The right '{beyond[0]}'", how(caller, beyond[0]))
+    if wanted.record and not caller.may("inspect"):
+        raise NotPermitted("A key whose requests are recorded", how(caller, "inspect"))
+    terms = Terms(
+        rights=frozenset(wanted.may),
+        models=tuple(wanted.models),
+        paths=tuple(wanted.paths),
+        requests_per_minute=wanted.requests_per_minute,
+        requests_per_day=wanted.requests_per_day,
+        tokens_per_day=wanted.tokens_per_day,
+    )
+    expires_s = time.time() + wanted.expires_days * _DAY_S if wanted.expires_days else None
+    key, text = await anyio.to_thread.run_sync(
+        lambda: edge.access.keys.create(
+            wanted.name,
+            expires_s=expires_s,
+            is_recorded=wanted.record,
+            terms=terms,
+            account_id=caller.account_id,
+        )
+    )
+    await edge.note(request, "key made", about=f"{key.key_id} {wanted.name} ({', '.join(sorted(wanted.may))})")
+    return JSONResponse({**_entry(key, (0, 0)), "key": text}, status_code=201, headers=_NOT_KEPT)
+
+
+def _may_change(caller: Caller) -> bool:
+    """A key makes no keys: one that leaked must not make another that outlives it, nor lock its owner out."""
+    return caller.key_id is None and (caller.may("manage") or caller.account_id is not None)
+
+
+def _permit(caller: Caller) -> None:
+    if not _may_change(caller):
+        raise NotPermitted("Making and revoking keys", how(caller, "manage") if caller.key_id is None else _BY_HAND)
+
+
+def _is_shown(caller: Caller, key: Key) -> bool:
+    if caller.key_id is not None:
+        return caller.key_id == key.key_id
+    return caller.may("manage") or (caller.account_id is not None and caller.account_id == key.account_id)
+
+
+def _entry(key: Key, used: Used) -> dict[str, Any]:
     """A key as it is known, never its text. Times are seconds since 1970."""
     return {
         "id": key.key_id,
@@ -117,4 +166,12 @@ def _entry(key: Key) -> dict[str, Any]:
         "expires": key.expires_s,
         "last_used": key.last_used_s,
         "recorded": key.is_recorded,
+        "may": sorted(key.caller.rights),
+        "models": list(key.terms.models),
+        "paths": list(key.terms.paths),
+        "requests_per_minute": key.terms.requests_per_minute,
+        "requests_per_day": key.terms.requests_per_day,
+        "tokens_per_day": key.terms.tokens_per_day,
+        "requests_today": used[0],
+        "tokens_today": used[1],
     }

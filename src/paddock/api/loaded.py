@@ -59,9 +59,12 @@ class _Loaded:
         return JSONResponse({"id": model_id, "pinned": False})
 
     async def _held(self, request: Request) -> str:
-        """The id of a model that may be loaded; its file may be gone. Raises ModelUnknown or ModelUnusable."""
+        """The id of a model that may be loaded; its file may be gone. Raises as `Edge.named` does."""
         name = request.path_params["id"]
-        return name if name in self.edge.pool.residents else (await self.edge.named(request)).id
+        if name not in self.edge.pool.residents:
+            return (await self.edge.named(request)).id
+        self.edge.permit_model(name)
+        return name
 
 
 def routes(edge: Edge) -> list[Route]:

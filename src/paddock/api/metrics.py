@@ -1,91 +1,104 @@
-"""Owns `GET /metrics`: counts of what was asked and answered, in Prometheus' text form; judges nothing."""
+"""Owns `GET /metrics`: gathering the numbers that the parts of paddock keep; judges none, and counts nothing itself."""
 
 from __future__ import annotations
 
-from collections import Counter
+import os
+import platform
+import shutil
+from collections.abc import Iterator
+from typing import TypeAlias
 
+import anyio.to_thread
 from starlette.requests import Request
-from starlette.responses import PlainTextResponse, Response
+from starlette.responses import Response
 from starlette.routing import Route
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from paddock import __version__
 from paddock.api.edge import Edge
+from paddock.api.metric_families import MEDIA_TYPE, Sample, text_of
+from paddock.api.observing import Answered
+from paddock.hardware.processes import Taken, taken_by
+from paddock.models.download_states import UNFINISHED, Download
 
-_TYPE = "text/plain; version=0.0.4; charset=utf-8"
-
-
-class Counted:
-    """The layer that counts every request, by its route and status."""
-
-    def __init__(self, *, known: frozenset[str]) -> None:
-        self.app: ASGIApp | None = None
-        self._known = known
-        self.answers: Counter[tuple[str, str, int]] = Counter()
-        self.in_flight = 0
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer one request and count it."""
-        assert self.app is not None
-        status = 0
-
-        async def watched(message: Message) -> None:
-            nonlocal status
-            if message["type"] == "http.response.start":
-                status = message["status"]
-            await send(message)
-
-        self.in_flight += 1
-        try:
-            await self.app(scope, receive, watched)
-        finally:
-            self.in_flight -= 1
-            # Paths nobody knows share a name: a stranger must not fill the memory with his.
-            path = scope["path"] if scope["path"] in self._known else "other"
-            self.answers[scope["method"], path, status] += 1
-
-    def route(self, edge: Edge) -> Route:
-        """The route that tells the counts."""
-
-        async def told(request: Request) -> Response:
-            return PlainTextResponse(self._text(edge), media_type=_TYPE)
-
-        return Route("/metrics", told)
-
-    def _text(self, edge: Edge) -> str:
-        residents = edge.pool.residents.values()
-        ready = sum(resident.engine.state == "ready" for resident in residents)
-        lines = [
-            "# HELP paddock_info The version that serves.",
-            "# TYPE paddock_info gauge",
-            f'paddock_info{{version="{__version__}"}} 1',
-            "# HELP paddock_requests_total Requests by route and status; 0 is a client that left first.",
-            "# TYPE paddock_requests_total counter",
-            *(
-                f'paddock_requests_total{{method="{method}",path="{path}",status="{status}"}} {count}'
-                for (method, path, status), count in sorted(self.answers.items())
-            ),
-            "# HELP paddock_requests_in_flight Requests being answered now.",
-            "# TYPE paddock_requests_in_flight gauge",
-            f"paddock_requests_in_flight {self.in_flight}",
-            "# HELP paddock_model_leases Requests that hold a loaded model.",
-            "# TYPE paddock_model_leases gauge",
-            *(f'paddock_model_leases{{model="{_escaped(one.model_id)}"}} {one.leases}' for one in residents),
-            "# HELP paddock_model_memory_bytes Memory that a loaded model is taken to need.",
-            "# TYPE paddock_model_memory_bytes gauge",
-            *(
-                f'paddock_model_memory_bytes{{model="{_escaped(one.model_id)}"}} {one.plan.memory_bytes}'
-                for one in residents
-            ),
-            "# HELP paddock_requests_waiting Requests that wait for a model.",
-            "# TYPE paddock_requests_waiting gauge",
-            f"paddock_requests_waiting {len(edge.pool.waiting)}",
-            "# HELP paddock_engines_ready Engines that are ready.",
-            "# TYPE paddock_engines_ready gauge",
-            f"paddock_engines_ready {ready}",
-        ]
-        return "\n".join(lines) + "\n"
+# A family's name, and its samples.
+_Told: TypeAlias = tuple[str, list[Sample]]
 
 
-def _escaped(text: str) -> str:
-    return text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
+def route(edge: Edge, answered: Answered) -> Route:
+    """The route that tells the numbers."""
+
+    async def metrics(request: Request) -> Response:
+        """What is counted and measured, for Prometheus."""
+        pids = {one.model_id: one.engine.pid for one in edge.pool.residents.values() if one.engine.pid}
+        downloads = [one for one in await edge.downloads.listed() if one.state in UNFINISHED]
+        told = {**dict(_requests(edge, answered)), **dict(_models(edge)), **dict(_rest(edge, downloads))}
+        told |= await anyio.to_thread.run_sync(lambda: dict(_machine(edge, pids)))
+        return Response(text_of(told), media_type=MEDIA_TYPE)
+
+    return Route("/metrics", metrics)
+
+
+def _requests(edge: Edge, answered: Answered) -> Iterator[_Told]:
+    yield (
+        "paddock_requests_total",
+        [((method, path, str(status)), count) for (method, path, status), count in answered.requests.items()],
+    )
+    yield "paddock_requests_in_flight", _one(answered.in_flight)
+    yield "paddock_request_duration_seconds", [*answered.took.items()]
+    yield "paddock_time_to_first_byte_seconds", [*answered.began.items()]
+    yield "paddock_time_to_first_token_seconds", [*edge.accounts.firsts.items()]
+    yield "paddock_errors_total", [((name,), count) for name, count in answered.errors.items()]
+    yield "paddock_tokens_total", [*edge.accounts.tokens.items()]
+
+
+def _models(edge: Edge) -> Iterator[_Told]:
+    residents, tally = edge.pool.residents.values(), edge.pool.tally
+    yield "paddock_requests_waiting", _one(len(edge.pool.waiting))
+    yield "paddock_queue_wait_seconds", [*tally.waits.items()]
+    yield "paddock_model_leases", [((one.model_id,), one.leases) for one in residents]
+    yield "paddock_model_slots", [((one.model_id,), one.plan.flags.slots) for one in residents]
+    yield "paddock_model_memory_bytes", [((one.model_id,), one.plan.memory_bytes) for one in residents]
+    limits = edge.pool.limits
+    yield "paddock_memory_budget_bytes", _one(limits.memory_budget_bytes if limits else None)
+    yield "paddock_engines_ready", _one(sum(one.engine.state == "ready" for one in residents))
+    yield "paddock_engine_starts_total", [((model,), count) for model, count in tally.starts.items()]
+    yield "paddock_engine_ends_total", [*tally.ends.items()]
+    yield "paddock_model_load_seconds", [*tally.loads.items()]
+
+
+def _rest(edge: Edge, downloads: list[Download]) -> Iterator[_Told]:
+    about = (__version__, platform.python_version(), platform.system(), edge.engine)
+    yield "paddock_info", [(about, 1)]
+    states = [one.state for one in downloads]
+    yield "paddock_downloads", [((state,), states.count(state)) for state in UNFINISHED]
+    yield "paddock_download_received_bytes", _one(sum(one.last.done_bytes for one in downloads))
+    yield "paddock_download_expected_bytes", _one(sum(one.size_bytes for one in downloads))
+    yield "paddock_database_errors_total", _one(edge.database.errors)
+    yield "paddock_trace_spans_lost_total", _one(edge.traces.lost)
+
+
+def _machine(edge: Edge, pids: dict[str, int]) -> Iterator[_Told]:
+    """What the system is asked, which may block."""
+    engines = {model: taken for model, pid in pids.items() if (taken := taken_by(pid))}
+    yield "paddock_engine_resident_memory_bytes", [((model,), one.memory_bytes) for model, one in engines.items()]
+    yield "paddock_engine_cpu_seconds_total", [((model,), one.cpu_s) for model, one in engines.items()]
+    try:
+        free_bytes = shutil.disk_usage(edge.settings.home.root).free
+    except OSError:
+        free_bytes = None
+    yield "paddock_home_free_bytes", _one(free_bytes)
+    yield from _own(taken_by(os.getpid()))
+
+
+def _own(taken: Taken | None) -> Iterator[_Told]:
+    yield "process_cpu_seconds_total", _one(taken and taken.cpu_s)
+    yield "process_resident_memory_bytes", _one(taken and taken.memory_bytes)
+    yield "process_threads", _one(taken and taken.threads)
+    yield "process_open_fds", _one(taken and taken.open_files)
+    yield "process_max_fds", _one(taken and taken.open_files_most)
+    yield "process_start_time_seconds", _one(taken and taken.started_s)
+
+
+def _one(number: float | None) -> list[Sample]:
+    """The only sample of a family without labels; none of what is not known."""
+    return [] if number is None else [((), number)]

@@ -30,6 +30,7 @@ def routes(edge: Edge) -> list[Route]:
         if isinstance(draft, str):
             await edge.shelf.find(draft)
         settings = await anyio.to_thread.run_sync(edge.shelf.saved.update, model.id, changes)
+        await edge.note(request, "model's settings changed", about=f"{model.id}: {', '.join(sorted(changes))}")
         return JSONResponse({**_told(model, settings), "needs_reload": _needs_reload(edge, model, changes)})
 
     async def check_template(request: Request) -> Response:
@@ -37,7 +38,8 @@ def routes(edge: Edge) -> list[Route]:
 
         async def checked() -> dict[str, Any]:
             async with edge.pool.lease(model.id) as lease:
-                return await template.checked(lease)
+                within_s = min(template.RENDERED_WITHIN_S, edge.settings.answer_timeout_s)
+                return await template.checked(lease, within_s=within_s)
 
         found = await attended(request, checked)
         is_own = edge.shelf.saved.get(model.id).chat_template is None

@@ -72,7 +72,8 @@ class _Native:
         body = await self.edge.body(request)
         _require(body, "query", (str,), "text")
         _require(body, "documents" if "documents" in body else "texts", (list,), "a list of texts")
-        return self.edge.relay(prepare("/v1/rerank", body), await self.edge.model_for("ranking", _model_of(body)))
+        model = await self.edge.model_for("ranking", _model_of(body))
+        return self.edge.relay(await self.edge.guarded(prepare("/v1/rerank", body), model), model)
 
     async def absent(self, request: Request) -> Response:
         raise BadRequest(_ABSENT[request.url.path])

@@ -97,9 +97,17 @@ class _Ollama:
                 sent = {**body, "model": model.remote_id} if isinstance(model, RemoteModel) else body
                 return dict(await lease.client.ask(lease.endpoint, "/v1/embeddings", sent))
 
-        answer = await attended(request, asked)
+        meter, tokens = self.edge.meter(), 0
+        try:
+            if meter:
+                meter.begin()
+            answer = await attended(request, asked)
+            tokens = answer.get("usage", {}).get("prompt_tokens", 0)
+        finally:
+            if meter:
+                meter.end(tokens)
         vectors = [one["embedding"] for one in answer["data"]]
-        counted = {"prompt_eval_count": answer.get("usage", {}).get("prompt_tokens", 0)}
+        counted = {"prompt_eval_count": tokens}
         return JSONResponse({"model": model.id, "embeddings": vectors, "embedding": vectors[0], **counted})
 
     async def managed(self, request: Request) -> Response:

@@ -24,6 +24,9 @@ PATHS = (
     "/",
     "/chat/{id}",
     "/models",
+    "/training",
+    "/training/new",
+    "/training/{id}",
     "/playground",
     "/requests",
     "/keys",
@@ -31,6 +34,8 @@ PATHS = (
     "/engines",
     "/system",
     "/settings",
+    "/users",
+    "/welcome",
 )
 # Styles may stand in attributes, since libraries place things by them; style sheets come from here alone.
 _POLICY = (
@@ -39,7 +44,6 @@ _POLICY = (
 )
 _SAFE = {
     "content-security-policy": _POLICY,
-    "referrer-policy": "no-referrer",
     "cross-origin-opener-policy": "same-origin",
     "permissions-policy": "camera=(self), geolocation=(), microphone=()",
 }
@@ -51,14 +55,15 @@ _MISSING = (
 
 
 _FILES = frozenset(("/theme.js", "/icon.svg", "/licenses.txt"))
+_OPEN = _FILES | {"/health", "/health/ready"}
 
 
 def is_open(path: str) -> bool:
-    """Whether anyone may load it, from a link elsewhere and without a key: the page itself, and the sign of life.
+    """Whether anyone may load it, from a link elsewhere and without a key: the page itself, and the signs of life.
 
     The page holds nothing of its owner: whatever it shows it asks the other routes for.
     """
-    return path == "/health" or path in _FILES or path in PATHS or path.startswith(("/assets/", "/chat/"))
+    return path in _OPEN or path in PATHS or path.startswith(("/assets/", "/chat/", "/training/"))
 
 
 def routes(folder: Path = FOLDER) -> list[Route]:

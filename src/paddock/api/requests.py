@@ -6,23 +6,21 @@ from collections.abc import Mapping
 from typing import Any, Literal
 
 import anyio.to_thread
-from pydantic import BaseModel, ConfigDict
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from paddock.api.described import Operation
+from paddock.api.described import Operation, Told
 from paddock.api.edge import Edge
 from paddock.api.schemas import RecordingRequest, check
+from paddock.caller import current
 from paddock.recorder.again import case_text, curl_text
 
 _LISTED_MOST = 200
 
 
-class OpenShape(BaseModel):
+class OpenShape(Told):
     """A request that is being answered. `model` is left out where none was named, or its body is still coming."""
-
-    model_config = ConfigDict(extra="forbid")
 
     id: str
     request_id: str
@@ -50,10 +48,8 @@ class RecordingShape(RecordingHead):
     sections: dict[str, str]
 
 
-class RecordingList(BaseModel):
+class RecordingList(Told):
     """`GET /api/requests`. `recording` tells whether every request is recorded, `can_change` who may turn that."""
-
-    model_config = ConfigDict(extra="forbid")
 
     object: Literal["list"]
     data: list[RecordingHead]
@@ -62,19 +58,19 @@ class RecordingList(BaseModel):
     can_change: bool
 
 
-class Removed(BaseModel):
+class Removed(Told):
     """How many recordings were removed."""
 
     removed: int
 
 
-class Recording(BaseModel):
+class Recording(Told):
     """Whether every request is recorded."""
 
     recording: bool
 
 
-class Curl(BaseModel):
+class Curl(Told):
     """A command."""
 
     curl: str
@@ -97,12 +93,12 @@ def routes(edge: Edge) -> list[Route]:
 
     async def listed(request: Request) -> Response:
         found = await anyio.to_thread.run_sync(edge.recorder.summaries, _LISTED_MOST)
-        about = {"open": edge.recorder.open(), "recording": edge.recorder.is_on, "can_change": edge.is_owners(request)}
+        about = {"open": edge.recorder.open(), "recording": edge.recorder.is_on, "can_change": current().may("manage")}
         return JSONResponse({"object": "list", "data": found, **about})
 
     async def turn(request: Request) -> Response:
-        edge.own(request, "Recording what everybody asks", "`paddock serve --record`")
         edge.recorder.turn(on=check(RecordingRequest, await edge.body(request)).on)
+        await edge.note(request, "recording turned", about="on" if edge.recorder.is_on else "off")
         return JSONResponse({"recording": edge.recorder.is_on})
 
     async def read(request: Request) -> dict[str, Any]:
@@ -123,7 +119,9 @@ def routes(edge: Edge) -> list[Route]:
         return Response(case_text(record), media_type="application/jsonl", headers=name)
 
     async def clear(request: Request) -> Response:
-        return JSONResponse({"removed": await anyio.to_thread.run_sync(edge.recorder.clear)})
+        removed = await anyio.to_thread.run_sync(edge.recorder.clear)
+        await edge.note(request, "recordings removed", about=str(removed))
+        return JSONResponse({"removed": removed})
 
     return [
         Route("/api/requests", listed, methods=["GET"]),

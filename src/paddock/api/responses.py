@@ -17,7 +17,9 @@ from paddock.api.attending import attended
 from paddock.api.chat import prepared_chat
 from paddock.api.edge import Edge
 from paddock.api.recording import carried
+from paddock.engine.remotes import RemoteModel
 from paddock.errors import BadRequest
+from paddock.models.catalog import Model
 from paddock.protocol.responses import ResponsesForm, to_chat
 from paddock.protocol.responses_answer import ResponsesPassage
 from paddock.protocol.responses_object import Snapshot
@@ -105,6 +107,11 @@ async def in_background(
     work = replace(work, items=[])
     await _begun(edge, exchange, work, recording, then)
     return work
+
+
+async def as_chat(edge: Edge, body: dict[str, Any]) -> tuple[Prepared, Model | RemoteModel]:
+    """A request for a response as its model is asked it, and that model. Raises as one does."""
+    return await edge.addressed(_prepared(await _form(edge, body, "resp_read")))
 
 
 async def _begun(

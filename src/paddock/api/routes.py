@@ -12,7 +12,6 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from paddock import __version__
 from paddock.api import (
     aliases,
     attachments,
@@ -29,6 +28,7 @@ from paddock.api import (
     engines,
     fit,
     guard,
+    health,
     hub,
     keys,
     loaded,
@@ -43,18 +43,22 @@ from paddock.api import (
     remotes,
     requests,
     responses,
+    session,
     settings,
     system,
+    training,
+    users,
 )
-from paddock.api.credentials import Credentials, is_key_needed
+from paddock.api.credentials import Credentials
 from paddock.api.described import Operation
 from paddock.api.dialects import ANTHROPIC, OLLAMA, dialect_of, headers_of
 from paddock.api.edge import Edge
+from paddock.api.faults import name_of
+from paddock.api.observing import Answered, Observed
 from paddock.api.recording import Recorded
-from paddock.engine.process import State as EngineState
+from paddock.api.rights import guarded
 from paddock.errors import PaddockError
 
-_FURTHEST: tuple[EngineState, ...] = ("ready", "starting", "stopping", "failed")
 _ROOMS = (
     chat,
     completions,
@@ -80,58 +84,65 @@ _ROOMS = (
     settings,
     engines,
     keys,
+    session,
+    users,
     clients,
     hub,
+    training,
 )
-_TOLD = (chat_transfer, chats, chat_messages, chat_folders, attachments, keys, clients, requests)
+_TOLD = (
+    chat_transfer, chats, chat_messages, chat_folders, attachments, keys, session, users, clients, requests, training
+)  # fmt: skip
 
 
 def application(edge: Edge) -> ASGIApp:
     """The whole HTTP application, behind its guard."""
-    health = doctor.Doctor(edge)
-    routes, pages = _published(edge, health), page.routes()
-    counted = metrics.Counted(known=frozenset(route.path for route in (*routes, *pages)))
-    routes.append(counted.route(edge))
+    clients_doctor, answered = doctor.Doctor(edge), Answered()
+    routes, pages = published(edge, clients_doctor), page.routes()
+    routes.append(metrics.route(edge, answered))
     # A copy: the pages that follow are no part of what is described.
     routes.append(openapi.route(tuple(routes), _operations()))
-    routes += pages
+    routes = [*(guarded(route, edge.admission) for route in routes), *pages]
     lanes = {r.path: r.endpoint for r in routes if "POST" in (r.methods or ()) and "{" not in r.path}
     inner = Starlette(
         routes=routes, exception_handlers={HTTPException: _unrouted, PaddockError: _refused, Exception: _refused}
     )
     # A request sent to a mistyped path is refused rather than redirected: clients drop the body of a redirected POST.
     inner.router.redirect_slashes = False
-    counted.app = _Lanes(inner, lanes)
-    recorded = Recorded(counted, edge.recorder)
-    let_in = Credentials(recorded, keys=edge.keys, is_key_needed=is_key_needed(edge.settings))
-    health.inside.app = guard.Guard(let_in, host=edge.settings.host, allowed_origins=edge.allowed_origins)
-    return health.inside.app
+    recorded = Recorded(_Lanes(inner, lanes), edge.recorder)
+    let_in = Credentials(
+        recorded,
+        keys=edge.access.keys,
+        sessions=edge.access.sessions,
+        settings=edge.settings,
+        allowed_origins=edge.allowed_origins,
+    )
+    guarding = guard.Guard(
+        let_in,
+        host=edge.settings.host,
+        allowed_origins=edge.allowed_origins,
+        names=edge.settings.listed("server_names"),
+    )
+    by_path = {route.path: route.path for route in routes if "{" not in route.path}
+    by_endpoint = {route.endpoint: route.path for route in routes}
+    whole = Observed(guarding, routes={**by_path, **by_endpoint}, answered=answered, traces=edge.traces)
+    clients_doctor.inside.app = whole
+    return whole
 
 
 def described(edge: Edge) -> dict[str, Any]:
     """The OpenAPI description of the published routes. `edge` is not asked anything."""
-    return openapi.document(_published(edge, doctor.Doctor(edge)), _operations())
+    return openapi.document(published(edge, doctor.Doctor(edge)), _operations())
 
 
-def _published(edge: Edge, health: doctor.Doctor) -> list[Route]:
-    return [*_signs_of_life(edge), health.route(), *(route for room in _ROOMS for route in room.routes(edge))]
+def published(edge: Edge, clients_doctor: doctor.Doctor) -> list[Route]:
+    """The routes that are described to programs."""
+    return [*health.routes(edge), clients_doctor.route(), *(route for room in _ROOMS for route in room.routes(edge))]
 
 
 def _operations() -> dict[str, Operation]:
     """What routes say of themselves, as "GET /path"."""
     return {name: told for room in _TOLD for name, told in room.OPERATIONS.items()}
-
-
-def _signs_of_life(edge: Edge) -> list[Route]:
-    async def health(request: Request) -> Response:
-        """Whether paddock answers, and what its engines are doing."""
-        models = {one.model_id: one.engine.state for one in edge.pool.residents.values()}
-        # One word for all of them: how far the furthest is.
-        furthest = next((state for state in _FURTHEST if state in models.values()), "stopped")
-        about = {"status": "ok", "name": "paddock", "version": __version__}
-        return JSONResponse({**about, "engine": furthest, "models": models})
-
-    return [Route("/health", health)]
 
 
 class _Lanes:
@@ -158,6 +169,7 @@ class _Lanes:
 
 async def _refused(request: Request, error: Exception) -> Response:
     """An error before the first byte; what is not ours becomes a 500 that tells no internals."""
+    request.scope["paddock.error"] = name_of(error)
     status, body = dialect_of(request.url.path).refuse(error)
     return Response(body, status_code=status, headers=headers_of(error), media_type="application/json")
 

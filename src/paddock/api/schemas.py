@@ -22,6 +22,7 @@ from pydantic import (
     model_validator,
 )
 
+from paddock.caller import OF_KEY, Right
 from paddock.errors import FieldInvalid
 from paddock.protocol.shape import as_object, is_json
 
@@ -172,6 +173,10 @@ class EmbeddingRequest(BaseModel):
         return value
 
 
+# A name in which `*` stands for anything.
+Pattern = Annotated[str, Field(min_length=1, max_length=200)]
+
+
 class KeyRequest(BaseModel):
     """`POST /api/keys`. The bounds are those of `paddock keys create`."""
 
@@ -180,6 +185,12 @@ class KeyRequest(BaseModel):
     name: Annotated[str, Field(max_length=200)] = ""
     expires_days: Number = None
     record: StrictBool = False
+    may: Annotated[list[Right], Field(min_length=1, max_length=20)] = list(OF_KEY)
+    models: Annotated[list[Pattern], Field(max_length=100)] = []
+    paths: Annotated[list[Pattern], Field(max_length=100)] = []
+    requests_per_minute: Annotated[StrictInt, Field(ge=0, le=10**6)] = 0
+    requests_per_day: Annotated[StrictInt, Field(ge=0, le=10**9)] = 0
+    tokens_per_day: Annotated[StrictInt, Field(ge=0, le=10**9)] = 0
 
     @field_validator("expires_days")
     @classmethod

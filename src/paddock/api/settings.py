@@ -12,7 +12,7 @@ from starlette.routing import Route
 
 from paddock import config
 from paddock.api.edge import Edge
-from paddock.config import LOG_LEVELS, NAMES, Settings, Value, describe, is_by_hand, masked
+from paddock.config import NAMES, Settings, Value, describe, is_by_hand, masked
 from paddock.errors import BadRequest, FieldInvalid, HomeUnusable, SettingInvalid, StoreUnusable, shown
 
 _KINDS: dict[type, str] = {bool: "switch", int: "whole", float: "number", str: "text"}
@@ -23,13 +23,12 @@ _WHY_BY_HAND = (
 )
 
 
-_DEED = ("Changing settings", "in config.toml of its data home")
+_DEED = "Changing settings"
 
 
 class _Shown:
     def __init__(self, edge: Edge) -> None:
         self._edge = edge
-        self._turn = anyio.Lock()
 
     async def listed(self, request: Request) -> Response:
         """Every setting, and what the file holds for the next start."""
@@ -37,17 +36,16 @@ class _Shown:
 
     async def change(self, request: Request) -> Response:
         """Write some settings into the file, for the next start; null takes one out."""
-        self._edge.own(request, *_DEED)
         body = await self._edge.body(request)
         changes = {name: _checked(name, raw) for name, raw in body.items()}
-        async with self._turn:
-            try:
-                await anyio.to_thread.run_sync(config.change_file, self._edge.settings.home, changes)
-            except SettingInvalid as error:
-                raise BadRequest(error.message) from error
-            except HomeUnusable as error:
-                raise StoreUnusable(error.message) from error
-            return JSONResponse(await self._all(request))
+        try:
+            await anyio.to_thread.run_sync(config.change_file, self._edge.settings.home, changes)
+        except SettingInvalid as error:
+            raise BadRequest(error.message) from error
+        except HomeUnusable as error:
+            raise StoreUnusable(error.message) from error
+        await self._edge.note(request, "settings changed", about=", ".join(sorted(changes)))
+        return JSONResponse(await self._all(request))
 
     async def _all(self, request: Request) -> dict[str, Any]:
         settings, fault, written = self._edge.settings, None, dict[str, Value]()
@@ -55,11 +53,11 @@ class _Shown:
             written = await anyio.to_thread.run_sync(config.in_file, settings.home)
         except SettingInvalid as error:
             fault = error.message
-        why_not = self._edge.why_not(request, *_DEED)
+        why_not = self._edge.why_not(_DEED)
         return {
             "file": str(settings.home.config_file),
             "can_change": why_not is None,
-            "why_not": why_not.message if why_not else None,
+            "why_not": why_not,
             "fault": fault,
             "settings": [_entry(settings, name, written) for name in NAMES],
         }
@@ -92,12 +90,12 @@ def _entry(settings: Settings, name: str, written: dict[str, Value]) -> dict[str
     """One setting. `next_value` is what the next start takes, if it is started in the same way."""
     spec = Settings.__dataclass_fields__[name]
     default, value, source = spec.default, getattr(settings, name), settings.sources.get(name, "default")
-    is_over_file = source in ("flag", "environment")
+    choices, is_over_file = spec.metadata["choices"], source in ("flag", "environment")
     return {
         "name": name,
         "help": describe(name),
-        "kind": "choice" if name == "log_level" else _KINDS[type(default)],
-        "choices": list(LOG_LEVELS) if name == "log_level" else None,
+        "kind": "choice" if choices else _KINDS[type(default)],
+        "choices": list(choices) if choices else None,
         "low": spec.metadata["low"],
         "high": spec.metadata["high"],
         "default": default,

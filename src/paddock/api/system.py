@@ -22,8 +22,11 @@ from starlette.types import ASGIApp
 
 from paddock import __version__, hardware
 from paddock.api.edge import Edge
+from paddock.caller import current
 from paddock.errors import BadRequest
 from paddock.hardware.meters import Meters, Reading
+from paddock.install import support
+from paddock.install.host import host_of
 from paddock.log import LEVELS, LINES_MOST
 from paddock.serving.runs import Replay
 
@@ -45,7 +48,7 @@ class System:
     async def facts(self, request: Request) -> Response:
         """What this machine is, and what paddock is on it."""
         told = await anyio.to_thread.run_sync(self._facts)
-        return JSONResponse({**told, "can_end": self._edge.is_owners(request)})
+        return JSONResponse({**told, "can_end": current().may("manage")})
 
     async def meters(self, request: Request) -> ASGIApp:
         """What the machine is doing: once, or each second for as long as somebody watches."""
@@ -71,7 +74,7 @@ class System:
 
     async def shutdown(self, request: Request) -> Response:
         """End paddock, once this answer is out."""
-        self._edge.own(request, "Ending paddock", "by Ctrl+C, or by whatever started it")
+        await self._edge.note(request, "paddock ended")
         return JSONResponse({"status": "ending"}, status_code=202, background=BackgroundTask(self._end))
 
     async def _end(self) -> None:
@@ -112,6 +115,7 @@ class System:
                 "disk_bytes": disk.total,
             },
             "engine": self._edge.engine,
+            "platform": _platform(machine),
         }  # fmt: skip
 
 
@@ -124,6 +128,12 @@ def routes(edge: Edge) -> list[Route]:
         Route("/api/system/log", own.log),
         Route("/api/shutdown", own.shutdown, methods=["POST"]),
     ]
+
+
+def _platform(machine: hardware.Machine) -> dict[str, Any]:
+    """What kind of machine it is, and which features nobody has tried on one."""
+    key, table = support.platform_of(host_of(machine)), support.known()
+    return {"name": table.platforms.get(key, key), "experimental": table.untried(key)}
 
 
 def _told(reading: Reading) -> dict[str, Any]:

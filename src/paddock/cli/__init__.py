@@ -26,6 +26,7 @@ import typer
 
 from paddock import __version__
 from paddock.cli import (
+    backup,
     chat,
     config,
     connect,
@@ -39,6 +40,10 @@ from paddock.cli import (
     remotes,
     requests,
     serve,
+    setup,
+    train,
+    upgrade,
+    users,
 )
 from paddock.errors import (
     BuildBroken,
@@ -76,12 +81,18 @@ app.add_typer(models.app, name="models")
 app.command("pull")(pull.pull)
 app.add_typer(downloads.app, name="downloads")
 app.add_typer(doctor.app, name="doctor")
+app.add_typer(train.app, name="train")
 app.add_typer(engine.app, name="engine")
 app.add_typer(keys.app, name="keys")
+app.add_typer(users.app, name="users")
 app.add_typer(remotes.app, name="remotes")
 app.add_typer(requests.app, name="requests")
 app.command("connect", context_settings={"allow_extra_args": True, "ignore_unknown_options": True})(connect.connect)
 app.add_typer(config.app, name="config")
+app.add_typer(backup.app, name="backup")
+app.add_typer(setup.app, name="setup")
+app.command("upgrade")(upgrade.upgrade)
+app.command("uninstall")(upgrade.uninstall)
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -168,3 +179,15 @@ def paddock(
 ) -> None:
     """Print the help when no command was typed."""
     printing.help_when_bare(context)
+    _settle_restore()
+
+
+def _settle_restore() -> None:
+    """End a restore that was cut short before anything reads the data home. Raises HomeBusy while one is under way."""
+    from paddock.paths import Home, default_root
+
+    home = Home(root=default_root())
+    if home.restoring.is_dir():
+        from paddock.backup.swap import settle
+
+        settle(home, printing.say)

@@ -51,6 +51,7 @@ def all_checks() -> Iterator[Check]:
     yield python_check()
     yield cpu_check(machine.cpu)
     yield memory_check(machine.memory)
+    yield platform_check(machine)
     yield gpu_check(hardware.find_accelerators(machine.memory))
     home = home_check(settings.home)
     yield home
@@ -119,6 +120,24 @@ def _told(one: hardware.Accelerator) -> str:
         return f"{one.name} ({kind}, memory not told)"
     shared = " of main memory" if one.is_shared else ""
     return f"{one.name} ({kind}, {_gib(one.free_bytes)} free of {_gib(one.total_bytes)}{shared})"
+
+
+def platform_check(machine: hardware.Machine) -> Check:
+    """Whether paddock was ever run on such a machine."""
+    from paddock.install import support
+    from paddock.install.host import host_of
+
+    platform_key = support.platform_of(host_of(machine))
+    table = support.known()
+    name = table.platforms.get(platform_key, platform_key)
+    untried = table.untried(platform_key)
+    if not untried:
+        return _ok("platform", f"{name}: everything was tried on such a machine, or over tables of them")
+    if "serve" not in untried:
+        words = ", ".join(table.features[key] for key in untried)
+        return _ok("platform", f"{name}; written and never run there: {words}")
+    detail = f"{name}: experimental, since paddock was never run on such a machine"
+    return _warn("platform", detail, "Much should work all the same; please report what does not. docs/support.md")
 
 
 def home_check(home: Home) -> Check:

@@ -128,18 +128,18 @@ def told(address: Address, path: str, *, timeout_s: float) -> Generator[dict[str
         raise EngineUnreachable(f"{address.url} went away ({error}). `paddock serve` starts it.") from error
 
 
-def asked(address: Address, path: str, *, method: str = "GET") -> dict[str, Any]:
-    """The object that a request without a body is answered with.
+def asked(address: Address, path: str, *, method: str = "GET", body: dict[str, object] | None = None) -> dict[str, Any]:
+    """The object that a request is answered with.
 
     Raises:
         BadRequest: the server refused the request; its own words.
         EngineUnreachable: the server went away, or does not answer as a paddock does.
     """
-    status, body = whole(address, method, path)
-    if status != 200:
-        raise _refusal(status, body)
+    status, answer = whole(address, method, path, body)
+    if not 200 <= status < 300:
+        raise _refusal(status, answer)
     try:
-        return cast(dict[str, Any], json.loads(body))
+        return cast(dict[str, Any], json.loads(answer))
     except ValueError as error:
         raise EngineUnreachable(f"{address.url} does not answer as a paddock does. Start it again.") from error
 
@@ -179,7 +179,7 @@ def started(settings: Settings, *, engine_program: Sequence[str] | None = None) 
     from paddock import log
     from paddock.app import running
 
-    log.set_up(settings.log_level)
+    log.set_up(settings.log_level, settings.log_format)
     private = replace(settings, host="127.0.0.1", port=0, unsafe_no_auth=False, require_key=False)
     with start_blocking_portal() as portal:
         paddock = portal.wrap_async_context_manager(running(private, engine_program=engine_program))

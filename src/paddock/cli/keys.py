@@ -5,16 +5,17 @@ from __future__ import annotations
 import math
 import time
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 
+from paddock.caller import RIGHTS, Right
 from paddock.cli import printing
-from paddock.config import load
-from paddock.errors import BadRequest
+from paddock.cli.access import WHO, opened
+from paddock.errors import BadRequest, shown
 
 if TYPE_CHECKING:
-    from paddock.store.keys import Key, Keys
+    from paddock.store.keys import Key
 
 app = typer.Typer(help="The keys by which other machines are let in: create, list, revoke.")
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
@@ -35,13 +36,33 @@ def create(
         float | None, typer.Option("--expires-days", min=0.001, max=_MOST_DAYS, help="Days it is valid.")
     ] = None,
     record: Annotated[bool, typer.Option("--record", help="Record every request made with it.")] = False,
+    may: Annotated[str, typer.Option("--may", help=f"What it may do, between commas: {', '.join(RIGHTS)}.")] = "ask",
+    models: Annotated[str, typer.Option("--models", help="The models it may use, between commas; * is anything.")] = "",
+    paths: Annotated[str, typer.Option("--paths", help="The paths it may call, between commas; * is anything.")] = "",
+    requests_per_minute: Annotated[int, typer.Option(min=0, max=10**6, help="At most; 0 is no limit.")] = 0,
+    requests_per_day: Annotated[int, typer.Option(min=0, max=10**9, help="At most; 0 is no limit.")] = 0,
+    tokens_per_day: Annotated[int, typer.Option(min=0, max=10**9, help="At most; 0 is no limit.")] = 0,
+    user: Annotated[str, typer.Option("--user", help="The account whose it is; it never may more than that.")] = "",
     as_json: Json = False,
 ) -> None:
     """Make a key and show it, once."""
     if expires_days is not None and math.isnan(expires_days):
         raise BadRequest("--expires-days: 'nan' is no number of days. Leave it out for a key without an end.")
     expires_s = time.time() + expires_days * _DAY_S if expires_days else None
-    key, text = _keys().create(name, expires_s=expires_s, is_recorded=record)
+    from paddock.store.keys import Terms
+
+    terms = Terms(
+        rights=_rights(may),
+        models=_parts(models),
+        paths=_parts(paths),
+        requests_per_minute=requests_per_minute,
+        requests_per_day=requests_per_day,
+        tokens_per_day=tokens_per_day,
+    )
+    access = opened()
+    account_id = access.accounts.find(user).account_id if user else None
+    key, text = access.keys.create(name, expires_s=expires_s, is_recorded=record, terms=terms, account_id=account_id)
+    access.audit.note("key made", who=WHO, about=f"{key.key_id} {name} ({may})")
     if as_json:
         printing.data({**_entry(key), "key": text})
         return
@@ -52,13 +73,16 @@ def create(
 @app.command("list")
 def list_(as_json: Json = False) -> None:
     """List the keys, never their text."""
-    found = [_entry(key) for key in _keys().listed()]
+    found = [_entry(key) for key in opened().keys.listed()]
     if as_json:
         printing.data(found)
         return
     for entry in found:
         used = f"last used {entry['last_used']}" if entry["last_used"] else "never used"
-        print(f"{entry['id']}  …{entry['ends_with']}  {entry['state']:<8}  {used}  {printing.clean(entry['name'])}")
+        may = ",".join(entry["may"])
+        print(
+            f"{entry['id']}  …{entry['ends_with']}  {entry['state']:<8}  {used}  {may}  {printing.clean(entry['name'])}"
+        )
     if not found:
         print("There are no keys. `paddock keys create` makes one.")
 
@@ -66,17 +90,24 @@ def list_(as_json: Json = False) -> None:
 @app.command()
 def revoke(key_id: Annotated[str, typer.Argument(metavar="ID", help="The id in `paddock keys list`.")]) -> None:
     """Let a key in no longer. A running server takes a second to learn of it."""
-    _keys().revoke(key_id)
+    access = opened()
+    access.keys.revoke(key_id)
+    access.audit.note("key revoked", who=WHO, about=key_id)
     print(f"{key_id} is revoked.")
 
 
-def _keys() -> Keys:
-    from paddock.store.db import Database
-    from paddock.store.keys import Keys
+def _rights(text: str) -> frozenset[Right]:
+    """The rights of a list of words. Raises BadRequest."""
+    words = _parts(text)
+    if unknown := [word for word in words if word not in RIGHTS]:
+        raise BadRequest(f"--may: {shown(unknown[0])} is no right. Rights: {', '.join(RIGHTS)}.")
+    if not words:
+        raise BadRequest(f"--may is empty: such a key lets nobody do anything. Rights: {', '.join(RIGHTS)}.")
+    return cast("frozenset[Right]", frozenset(words))
 
-    settings = load()
-    settings.home.ensure()
-    return Keys(Database(settings.database_url, settings.home), settings.home)
+
+def _parts(text: str) -> tuple[str, ...]:
+    return tuple(part.strip() for part in text.split(",") if part.strip())
 
 
 def _entry(key: Key) -> dict[str, Any]:
@@ -86,14 +117,21 @@ def _entry(key: Key) -> dict[str, Any]:
         "name": key.name,
         "ends_with": key.hint,
         "state": state,
-        "created": _day(key.created_s),
-        "expires": _day(key.expires_s),
-        "last_used": _day(key.last_used_s),
+        "created": day(key.created_s),
+        "expires": day(key.expires_s),
+        "last_used": day(key.last_used_s),
         "recorded": key.is_recorded,
+        "may": sorted(key.caller.rights),
+        "models": list(key.terms.models),
+        "paths": list(key.terms.paths),
+        "requests_per_minute": key.terms.requests_per_minute,
+        "requests_per_day": key.terms.requests_per_day,
+        "tokens_per_day": key.terms.tokens_per_day,
     }
 
 
-def _day(time_s: float | None) -> str | None:
+def day(time_s: float | None) -> str | None:
+    """A moment as lists show it, in UTC."""
     if time_s is None:
         return None
     try:

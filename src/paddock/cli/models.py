@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, cast
 
@@ -148,17 +147,11 @@ def remove(
         _tell(catalog.removal(model))
         if holder and (warning := loaded.warning(holder, model)):
             printing.say(f"  {warning}")
-        if not yes and not _agrees(f"Remove {model}? Type y to do it."):
+        if not yes and not printing.agrees(f"Remove {model}? Type y to do it."):
             raise BadRequest(f"Not confirmed: '{model}' is not removed. Type y when asked, or say --yes.")
         catalog.remove(model)
         model_settings.forget(model)
         print(f"{printing.clean(model)} is removed.")
-
-
-def _agrees(question: str) -> bool:
-    """Whether the person says yes; who is not there does not."""
-    printing.say(question)
-    return sys.stdin.readline().strip().lower() in ("y", "yes")
 
 
 def _tell(removal: Removal) -> None:

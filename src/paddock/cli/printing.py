@@ -31,6 +31,12 @@ def say(text: str) -> None:
     print(clean(text), file=sys.stderr, flush=True)
 
 
+def agrees(question: str) -> bool:
+    """Whether the person says yes; who is not there does not."""
+    say(question)
+    return sys.stdin.readline().strip().lower() in ("y", "yes")
+
+
 def table(headings: Sequence[str], rows: Iterable[Sequence[str]], *, right: Sequence[str] = ()) -> None:
     """Print rows under headings on stdout: fitted to a terminal, whole lines otherwise.
 

@@ -3,77 +3,51 @@
 from __future__ import annotations
 
 import contextlib
+import inspect
 import json
 import os
 import shlex
 import subprocess
 from collections.abc import Mapping
 from functools import partial
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from paddock.cli import printing
-from paddock.config import Settings, describe, load
+from paddock.config import NAMES, Settings, describe, load
 from paddock.errors import PortBusy
 
+if TYPE_CHECKING:
+    from paddock.app import Studio
 
-def _flag(name: str, metavar: str, *also: str) -> Any:
+
+# What stands for a value in the help, where the setting's name does not tell it.
+_METAVARS = {
+    "host": "HOST", "model": "MODEL", "allowed_origins": "ORIGINS", "server_names": "NAMES", "tls_cert": "FILE",
+    "trusted_proxies": "ADDRESSES", "tls_key": "FILE", "database_url": "URL", "model_folders": "FOLDERS",
+    "lmstudio_folder": "FOLDER", "ollama_folder": "FOLDER", "engine": "BUILD", "engine_mirror": "URL",
+    "log_level": "LEVEL", "log_format": "FORMAT", "trace_endpoint": "URL", "port": "PORT",
+}  # fmt: skip
+_UNITS = {"_s": "SECONDS", "_days": "DAYS", "_bytes": "BYTES"}
+_SHORTER = {"context_tokens": ("--ctx",)}
+
+
+def _parameter(name: str) -> inspect.Parameter:
     """The option for one setting. Its text is taken as it is: the settings check it, whoever set it."""
-    return typer.Option(*also, f"--{name.replace('_', '-')}", metavar=metavar, help=describe(name), show_default=False)
+    words = name.replace("_", "-")
+    is_switch = isinstance(Settings.__dataclass_fields__[name].default, bool)
+    unit = next((metavar for ending, metavar in _UNITS.items() if name.endswith(ending)), "N")
+    flags = [f"--{words}/--no-{words}"] if is_switch else [*_SHORTER.get(name, ()), f"--{words}"]
+    metavar = None if is_switch else _METAVARS.get(name, unit)
+    option = typer.Option(*flags, metavar=metavar, help=describe(name), show_default=False)
+    kind = Annotated[bool | None, option] if is_switch else Annotated[str | None, option]
+    return inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=kind)
 
 
-def _switch(name: str) -> Any:
-    flag = name.replace("_", "-")
-    return typer.Option(f"--{flag}/--no-{flag}", help=describe(name), show_default=False)
-
-
-def serve(
-    host: Annotated[str | None, _flag("host", "HOST")] = None,
-    port: Annotated[str | None, _flag("port", "PORT")] = None,
-    model: Annotated[str | None, _flag("model", "MODEL")] = None,
-    context_tokens: Annotated[str | None, _flag("context_tokens", "N", "--ctx")] = None,
-    slots: Annotated[str | None, _flag("slots", "N")] = None,
-    threads: Annotated[str | None, _flag("threads", "N")] = None,
-    batch_tokens: Annotated[str | None, _flag("batch_tokens", "N")] = None,
-    strict_wire: Annotated[bool | None, _switch("strict_wire")] = None,
-    unsafe_no_auth: Annotated[bool | None, _switch("unsafe_no_auth")] = None,
-    allowed_origins: Annotated[str | None, _flag("allowed_origins", "ORIGINS")] = None,
-    status_deadline_s: Annotated[str | None, _flag("status_deadline_s", "SECONDS")] = None,
-    keepalive_s: Annotated[str | None, _flag("keepalive_s", "SECONDS")] = None,
-    answer_timeout_s: Annotated[str | None, _flag("answer_timeout_s", "SECONDS")] = None,
-    answer_tokens_most: Annotated[str | None, _flag("answer_tokens_most", "N")] = None,
-    load_timeout_s: Annotated[str | None, _flag("load_timeout_s", "SECONDS")] = None,
-    memory_budget_bytes: Annotated[str | None, _flag("memory_budget_bytes", "BYTES")] = None,
-    models_most: Annotated[str | None, _flag("models_most", "N")] = None,
-    queue_most: Annotated[str | None, _flag("queue_most", "N")] = None,
-    queue_patience_s: Annotated[str | None, _flag("queue_patience_s", "SECONDS")] = None,
-    idle_unload_s: Annotated[str | None, _flag("idle_unload_s", "SECONDS")] = None,
-    slot_cache_bytes: Annotated[str | None, _flag("slot_cache_bytes", "BYTES")] = None,
-    max_body_bytes: Annotated[str | None, _flag("max_body_bytes", "BYTES")] = None,
-    require_key: Annotated[bool | None, _switch("require_key")] = None,
-    database_url: Annotated[str | None, _flag("database_url", "URL")] = None,
-    response_days: Annotated[str | None, _flag("response_days", "DAYS")] = None,
-    guard_control_text: Annotated[bool | None, _switch("guard_control_text")] = None,
-    fetch_images: Annotated[bool | None, _switch("fetch_images")] = None,
-    image_most_bytes: Annotated[str | None, _flag("image_most_bytes", "BYTES")] = None,
-    fetch_timeout_s: Annotated[str | None, _flag("fetch_timeout_s", "SECONDS")] = None,
-    model_folders: Annotated[str | None, _flag("model_folders", "FOLDERS")] = None,
-    scan_others: Annotated[bool | None, _switch("scan_others")] = None,
-    lmstudio_folder: Annotated[str | None, _flag("lmstudio_folder", "FOLDER")] = None,
-    ollama_folder: Annotated[str | None, _flag("ollama_folder", "FOLDER")] = None,
-    downloads_at_once: Annotated[str | None, _flag("downloads_at_once", "N")] = None,
-    lend_hub_token: Annotated[bool | None, _switch("lend_hub_token")] = None,
-    engine: Annotated[str | None, _flag("engine", "BUILD")] = None,
-    engine_mirror: Annotated[str | None, _flag("engine_mirror", "URL")] = None,
-    record: Annotated[bool | None, _switch("record")] = None,
-    record_most_bytes: Annotated[str | None, _flag("record_most_bytes", "BYTES")] = None,
-    record_days: Annotated[str | None, _flag("record_days", "DAYS")] = None,
-    log_level: Annotated[str | None, _flag("log_level", "LEVEL")] = None,
-) -> None:
+def serve(**typed: str | bool | None) -> None:
     """Serve models through the APIs that programs speak. The first line printed when ready is the address."""
-    # Each parameter has the name of its setting.
-    settings = load(dict(locals()))
+    settings = load(typed)
 
     from paddock import app
 
@@ -89,6 +63,10 @@ def serve(
         raise PortBusy(ports.refusal(settings.host, settings.port)) from error
 
 
+# One option for each setting, in their order.
+serve.__signature__ = inspect.Signature([_parameter(name) for name in NAMES])
+
+
 def curl_line(url: str) -> str:
     """A command that asks the server for a chat completion when pasted into this system's usual shell."""
     body = json.dumps({"messages": [{"role": "user", "content": "Hello! Who are you?"}]})
@@ -96,7 +74,22 @@ def curl_line(url: str) -> str:
     return subprocess.list2cmdline(words) if os.name == "nt" else shlex.join(words)
 
 
-def _announce(settings: Settings, url: str, holder: Mapping[str, Any] | None) -> None:
+def _announce(settings: Settings, studio: Studio, holder: Mapping[str, Any] | None) -> None:
+    url = studio.url
+    if _is_plain(settings) and not _is_exposed(settings):
+        printing.say(
+            f"Warning: on {settings.host} passwords, keys and chats travel unencrypted. Use --tls-cert self-signed, "
+            "or a proxy that speaks HTTPS with --trusted-proxies."
+        )
+    if studio.link is not None:
+        printing.say(
+            "Nobody can sign in yet. Open this link within an hour, choose a password for 'admin', and you are in:\n"
+            f"  {studio.link}"
+        )
+    if fingerprint := _fingerprint(settings):
+        printing.say(
+            f"The certificate is self-signed. Compare its SHA-256 fingerprint in the browser:\n  {fingerprint}"
+        )
     if holder is not None:
         printing.say(_held(settings, holder))
     # Who reads only the first line, and closes the pipe, still has a server.
@@ -113,6 +106,19 @@ def _held(settings: Settings, holder: Mapping[str, Any]) -> str:
         "together they may take more memory than there is, and downloads are left to that one. Use that one, or give "
         "this one a home of its own with PADDOCK_HOME."
     )
+
+
+def _fingerprint(settings: Settings) -> str | None:
+    from paddock.store.certificates import SELF_SIGNED, fingerprint
+
+    return fingerprint(settings.home) if settings.tls_cert == SELF_SIGNED else None
+
+
+def _is_plain(settings: Settings) -> bool:
+    """Whether others reach this paddock without encryption."""
+    from paddock.api.credentials import is_loopback
+
+    return not is_loopback(settings.host) and not settings.tls_cert and not settings.trusted_proxies
 
 
 def _is_exposed(settings: Settings) -> bool:

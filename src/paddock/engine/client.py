@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 import re
 import socket
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import asynccontextmanager
+from types import MappingProxyType
 from typing import Any, Protocol, cast
 
 import aiohttp
@@ -19,6 +20,9 @@ _KEEPALIVE_S = 2.0
 # Small on purpose: a slow client must not make us hold much of its answer. aiohttp pauses reading at twice this.
 _READ_BUFFER_BYTES = 4096
 _ERROR_BODY_BYTES = 64 * 1024
+_NO_MORE: Mapping[str, str] = MappingProxyType({})
+# A remote engine's word is not a measure of our memory.
+_BODY_MOST_BYTES = 256 * 2**20
 
 # What an HTTP client raises when the transport, not the request, is at fault. The asyncio time-out is OSError's child.
 TRANSPORT_FAULTS: tuple[type[Exception], ...] = (aiohttp.ClientError, OSError, TimeoutError)
@@ -62,9 +66,9 @@ class Answer:
             return unread
 
     async def body(self) -> bytes:
-        """The whole body. Raises EngineUnreachable."""
+        """The whole body, of at most 256 MiB. Raises EngineUnreachable."""
         try:
-            return await self._response.read()
+            return await _whole(self._response)
         except TRANSPORT_FAULTS as error:
             raise EngineUnreachable() from error
 
@@ -81,10 +85,18 @@ def _socket(address: tuple[Any, ...]) -> socket.socket:
     return made
 
 
-class EngineClient:
-    """One pool of connections to engines."""
+def _nobody(left: Destination) -> None:
+    """Who is told where nobody wants to know what was left."""
 
-    def __init__(self) -> None:
+
+class EngineClient:
+    """One pool of connections to engines.
+
+    `on_left` is told of each engine that was asked something, or was answering, when its connection was given up.
+    """
+
+    def __init__(self, *, on_left: Callable[[Destination], None] = _nobody) -> None:
+        self._on_left = on_left
         self._session = aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(limit=0, socket_factory=_socket, keepalive_timeout=_KEEPALIVE_S),
             timeout=aiohttp.ClientTimeout(total=None, sock_connect=_CONNECT_TIMEOUT_S),
@@ -99,18 +111,23 @@ class EngineClient:
         await self._session.close()
 
     @asynccontextmanager
-    async def open(self, endpoint: Destination, path: str, body: bytes, *, streamed: bool) -> AsyncGenerator[Answer]:
+    async def open(
+        self, endpoint: Destination, path: str, body: bytes, *, streamed: bool, headers: Mapping[str, str] = _NO_MORE
+    ) -> AsyncGenerator[Answer]:
         """POST `body` (JSON) and yield the answer once its status is here; the connection is closed on leaving.
+
+        `headers` are sent beside those that every question has.
 
         Raises:
             EngineNotConnected: the engine does not listen.
             EngineUnreachable: the connection broke.
         """
-        headers = _headers(endpoint)
+        headers = {**headers, **_headers(endpoint)}
         if streamed:
             # llama.cpp's server closes after each stream, although it promises to keep the connection: a pooled one
             # would break under the next request.
             headers["Connection"] = "close"
+        is_answered = False
         try:
             response = await self._session.post(
                 endpoint.url_of(path),
@@ -118,20 +135,27 @@ class EngineClient:
                 headers=headers,
                 allow_redirects=False,
             )
+            is_answered = True
         except aiohttp.ClientConnectorError as error:
             raise EngineNotConnected() from error
         except TRANSPORT_FAULTS as error:
             raise EngineUnreachable() from error
+        finally:
+            if not is_answered:
+                self._on_left(endpoint)
         # Sent: a suspended generator would hold it until the answer's last byte.
         del body
         try:
             yield Answer(response)
         finally:
+            if not response.content.at_eof():
+                self._on_left(endpoint)
             # Gives a finished connection back to the pool; closes any other at once, which is what stops the engine.
             response.close()
 
     async def ask(self, endpoint: Destination, path: str, body: dict[str, Any] | None = None) -> Any:
         """One small JSON question (GET without a body). Raises EngineRefused or EngineUnreachable."""
+        is_answered = False
         try:
             async with self._session.request(
                 "GET" if body is None else "POST",
@@ -140,7 +164,8 @@ class EngineClient:
                 headers=_headers(endpoint),
                 allow_redirects=False,
             ) as response:
-                text = await response.text()
+                text = (await _whole(response)).decode("utf-8", "replace")
+                is_answered = True
                 if response.status != 200:
                     raise refusal_of(response.status, text)
                 return json.loads(text)
@@ -150,6 +175,18 @@ class EngineClient:
             raise EngineNotConnected() from error
         except TRANSPORT_FAULTS as error:
             raise EngineUnreachable() from error
+        finally:
+            if not is_answered:
+                self._on_left(endpoint)
+
+
+async def _whole(response: aiohttp.ClientResponse) -> bytes:
+    body = bytearray()
+    async for chunk in response.content.iter_any():
+        body += chunk
+        if len(body) > _BODY_MOST_BYTES:
+            raise EngineUnreachable(f"The engine's answer is longer than {_BODY_MOST_BYTES} bytes, and was given up.")
+    return bytes(body)
 
 
 def _headers(endpoint: Destination) -> dict[str, str]:

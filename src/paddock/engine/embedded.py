@@ -12,18 +12,21 @@ import importlib
 import os
 import sys
 import threading
+import time
 from pathlib import Path
 from typing import Any
 
 from paddock.engine import child
 from paddock.engine.flags import EngineFlags
 
+_LOG_S = 0.2
 _FLASH = {"on": "ENABLED", "off": "DISABLED", "auto": "AUTO"}
 
 
 def main(argv: list[str]) -> int:
     """Load the model, say where it is served, and serve until the parent goes. Returns the exit status."""
     child.die_with_parent()
+    child.be_ended_first()
     flags = EngineFlags.from_argv(argv)
     api_key = child.read_key()
     if api_key is None:
@@ -37,6 +40,8 @@ def main(argv: list[str]) -> int:
     try:
         server = xllamacpp.Server(_parameters(xllamacpp, flags, api_key))
     except (RuntimeError, OSError) as error:
+        # The library's log, which says why, is written by a thread of its own.
+        time.sleep(_LOG_S)
         child.report(event="failed", message=str(error))
         return 1
     child.report(event="ready", port=int(server.listening_address.rsplit(":", 1)[1]))

@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from typing import Literal
 
 ExitKind = Literal[
-    "out-of-memory", "missing-library", "bad-file", "unknown-flag", "killed", "crashed", "silent", "ended"
-]
+    "runaway", "out-of-memory", "missing-library", "bad-template", "bad-file", "unknown-flag", "killed", "crashed",
+    "silent", "ended",
+]  # fmt: skip
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,8 +29,12 @@ class Exit:
 
 
 _SENTENCES: dict[ExitKind, str] = {
+    "runaway": "The engine ran away, and was ended.",
     "out-of-memory": "The engine ran out of memory. Choose a smaller model or a smaller --ctx.",
     "missing-library": "The engine, or a library that it needs, is missing. Run `paddock doctor`: it says which.",
+    "bad-template": (
+        "The engine cannot use the model's chat template. Set another: `paddock models set MODEL chat_template=FILE`."
+    ),
     "bad-file": "The engine could not read the model file. Download or import it again.",
     "unknown-flag": "This engine does not know one of its flags. Update paddock, so that both fit together.",
     "killed": "The engine was ended from outside. If memory was short, choose a smaller model or --ctx.",
@@ -51,12 +56,17 @@ _SIGNS: tuple[tuple[ExitKind, re.Pattern[str]], ...] = (
         ),
     ),
     ("unknown-flag", re.compile(r"unrecognized arguments|unknown argument|invalid argument:", re.I)),
+    ("bad-template", re.compile(r"chat template parsing error|failed to initialize chat template", re.I)),
     (
         "bad-file",
         re.compile(r"error loading model|failed to load model|invalid magic|corrupted or incomplete|gguf_init", re.I),
     ),
 )
 _TELLING = re.compile(r"\bE\b|error|fail|abort|assert|terminate|cannot|unable", re.I)
+# Advice to those who start it by hand, and lines that say that there was something without saying what.
+_EMPTY = re.compile(
+    r"please consider|for example: --|exiting due to|failed to initialize chat template|: std::exception$", re.I
+)
 # File names are the user's business; where they lie is not the API caller's. Within quotes a folder may hold spaces.
 _FOLDERS = re.compile(
     r"""(?<=['"])(?:[A-Za-z]:)?[/\\](?:[^'"/\\]+[/\\])*(?=[^'"/\\]+['"])"""
@@ -82,6 +92,11 @@ def classify(*, returncode: int | None, stderr: Sequence[str], reported: str | N
     return Exit(kind=kind, sentence=_SENTENCES[kind], last_words=last_words(stderr, reported))
 
 
+def runaway(reason: str) -> Exit:
+    """The end of an engine that paddock ended for what it did; `reason` says what."""
+    return Exit(kind="runaway", sentence=f"{_SENTENCES['runaway']} {reason}", last_words="")
+
+
 def _by_status(returncode: int | None) -> ExitKind:
     if returncode is None:
         return "silent"
@@ -95,6 +110,7 @@ def _by_status(returncode: int | None) -> ExitKind:
 def last_words(stderr: Sequence[str], reported: str | None = None, *, limit_characters: int = 300) -> str:
     """The most telling of the last lines, without time stamps and folders, at most `limit_characters` long."""
     telling = [line for line in stderr if _TELLING.search(line)]
-    lines = telling or list(stderr) or ([reported] if reported else [])
+    full = [line for line in telling if not _EMPTY.search(line)]
+    lines = full or telling or list(stderr) or ([reported] if reported else [])
     words = " | ".join(_LOG_STAMP.sub("", line.strip()) for line in lines[-2:] if line.strip())
     return _FOLDERS.sub("", words)[:limit_characters]

@@ -39,6 +39,7 @@ _KEY_FILE = "--api-key-file"
 def main(argv: list[str]) -> int:
     """Start the build's llama-server, say where it serves, and stay until it ends. Returns the exit status."""
     child.die_with_parent()
+    child.be_ended_first()
     binary, kept = Path(argv[0]), Path(argv[1])
     flags = EngineFlags.from_argv(argv[2:])
     api_key = child.read_key()

@@ -113,13 +113,14 @@ class Waiter:
 class Decision:
     """What to do now. Tickets in order; a grant of a model that is not held means that it is loaded now.
 
-    `draining` are all models that get no new request until the next decision. At `next_s` a decision is due although
-    nothing has happened.
+    `idle` are those of `evicted` that nobody used for long. `draining` are all models that get no new request until the
+    next decision. At `next_s` a decision is due although nothing has happened.
     """
 
     granted: tuple[int, ...]
     refused: tuple[int, ...]
     evicted: tuple[str, ...]
+    idle: tuple[str, ...]
     draining: frozenset[str]
     next_s: float
 
@@ -141,6 +142,7 @@ def decide(held: Iterable[Held], waiting: Iterable[Waiter], limits: Limits, now_
         granted=tuple(deciding.granted),
         refused=tuple(deciding.refused),
         evicted=tuple(deciding.evicted),
+        idle=tuple(deciding.idle),
         draining=frozenset(deciding.draining),
         next_s=deciding.next_s,
     )
@@ -189,6 +191,7 @@ class _Deciding:
         self.granted: list[int] = []
         self.refused: list[int] = []
         self.evicted: list[str] = []
+        self.idle: list[str] = []
         self.draining: set[str] = set()
         self.next_s = math.inf
         self._made_room_for: set[str] = set()
@@ -219,6 +222,7 @@ class _Deciding:
             ends_s = one.last_used_s + self._limits.idle_unload_s
             if ends_s <= self._now_s:
                 self._evict(one)
+                self.idle.append(one.model_id)
             else:
                 self.next_s = min(self.next_s, ends_s)
 

@@ -12,7 +12,7 @@ import math
 import sys
 from collections import deque
 from collections.abc import AsyncGenerator, Callable, Collection, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, nullcontext
 from typing import TYPE_CHECKING
 
 import anyio
@@ -22,16 +22,20 @@ from anyio.abc import TaskGroup
 from paddock.engine.plan import EnginePlan
 from paddock.engine.policy import Limits, Waiter, decide, is_admitted, retry_after_s
 from paddock.engine.process import EngineProcess
-from paddock.engine.resident import Abilities, Lease, Place, Resident, learn_abilities
+from paddock.engine.resident import Abilities, Lease, Place, Resident, readied
+from paddock.engine.runaways import Leniency, Runaways
 from paddock.engine.slots import Slots
+from paddock.engine.tally import Tally
 from paddock.errors import EngineUnavailable, ModelTooLarge, ModelUnloaded, ModelUnusable, PaddockError, TooBusy
+from paddock.log import about
+from paddock.tracing.spans import span
 
 if TYPE_CHECKING:
     from paddock.engine.client import EngineClient
 
 _OBSERVE_EVERY_S = 60.0
-# Of so many answers, the last ones, it is known how long they took.
-_SERVED_MOST = 32
+_LENIENCY = Leniency(idle_s=30.0, used_s=600.0)
+_SERVED_MOST = 32  # the last answers, of which it is known how long they took
 _STOPPING = "paddock is stopping and loads no model. Start it again to go on."
 _NO_ADAPTER = (
     "'{}' cannot be loaded with the adapter: its file is gone, or memory_budget_bytes leaves no room for it beside the "
@@ -56,6 +60,7 @@ class Pool:
         program: the words that start an engine.
         observe: called in a thread with a model's plan and its engine's process id, after the model was used.
         slots: where conversations outlive their engines; they do not, if None.
+        leniency: for how long an engine may compute for clients that left.
     """
 
     def __init__(
@@ -68,6 +73,7 @@ class Pool:
         program: Sequence[str] = EMBEDDED,
         observe: Callable[[EnginePlan, int], None] = _see_nothing,
         slots: Slots | None = None,
+        leniency: Leniency = _LENIENCY,
     ) -> None:
         self._plan_for = plan_for
         self._measure = limits
@@ -75,10 +81,12 @@ class Pool:
         self._client: EngineClient | None = None
         self._tasks = tasks
         self._load_timeout_s = load_timeout_s
-        self._program = program
+        self.program = tuple(program)
         self._observe = observe
         self._slots = slots
+        self.tally = Tally()
         self._residents: dict[str, Resident] = {}
+        self._runaways = Runaways(self._residents, leniency=leniency, replace=self._replace)
         self._queue: dict[int, Place] = {}
         # Models that are pinned again once they are loaded with what they lacked.
         self._pins: set[str] = set()
@@ -88,6 +96,7 @@ class Pool:
         self._sooner = anyio.Event()
         self._closed = False
         tasks.start_soon(self._keep_time)
+        tasks.start_soon(self._runaways.watch)
 
     @property
     def residents(self) -> Mapping[str, Resident]:
@@ -154,16 +163,16 @@ class Pool:
             ModelTooLarge: so much was pinned meanwhile that the model does not fit any more.
         """
         try:
-            await place.turn.wait()
+            with nullcontext() if place.turn.is_set() else span("wait for a model"):
+                await place.turn.wait()
             if place.refused:
                 raise place.refused
             resident = place.resident
             assert resident
-            endpoint = await resident.ensure_ready()
-            client = await self.connect()
-            abilities = await learn_abilities(resident, endpoint, client)
-            model_id = resident.model_id
+            self.tally.waits[resident.model_id,].add(anyio.current_time() - place.waiter.arrived_s)
+            endpoint, client, abilities = await readied(resident, self.connect)
             place.begin(now_s=anyio.current_time())
+            model_id = resident.model_id
             yield Lease(model_id=model_id, endpoint=endpoint, abilities=abilities, resident=resident, client=client)
         finally:
             self._leave(place)
@@ -194,7 +203,7 @@ class Pool:
     def _give_up(self, resident: Resident) -> None:
         """End a load, which may never end by itself, and tell those who wait for it."""
         resident.was_given_up = True
-        resident.engine.begin_stop()
+        resident.engine.begin_stop("unloaded")
         for place in [place for place in self._queue.values() if place.waiter.model_id == resident.model_id]:
             self._refuse(place, ModelUnloaded(resident.model_id))
 
@@ -220,7 +229,7 @@ class Pool:
         if self._client is None:
             from paddock.engine.client import EngineClient
 
-            self._client = EngineClient()
+            self._client = EngineClient(on_left=self._runaways.left)
         return self._client
 
     async def preload(self) -> None:
@@ -232,6 +241,7 @@ class Pool:
         """Stop all engines at once and close every connection to them; waiting and later requests are refused."""
         self._closed = True
         self._sooner.set()
+        self._runaways.close()
         for place in list(self._queue.values()):
             self._refuse(place, EngineUnavailable(_STOPPING))
         engines = [resident.engine for resident in self._residents.values()]
@@ -309,13 +319,16 @@ class Pool:
         for ticket in decision.refused:
             self._refuse(self._queue[ticket], self._too_large(self._queue[ticket], self._limits))
         for model_id in decision.evicted:
-            self._residents[model_id].engine.begin_stop()
+            resident = self._residents[model_id]
+            reason = "unloaded" if resident.is_leaving else "idle" if model_id in decision.idle else "evicted"
+            resident.engine.begin_stop(reason)
         renewed = [self._queue[ticket] for ticket in decision.granted if not self._grant(self._queue[ticket])]
         for resident in self._residents.values():
             resident.is_draining = resident.model_id in decision.draining
         if decision.next_s < self._next_s:
             self._sooner.set()
         self._next_s = decision.next_s
+        self._runaways.stir()
         if renewed:
             self._step()
 
@@ -324,9 +337,7 @@ class Pool:
         model_id = place.waiter.model_id
         resident = self._residents.get(model_id) or self._load(model_id, place.plan)
         if resident.plan.lacks(place.adapters):
-            if resident.is_pinned:
-                self._pins.add(model_id)
-            resident.is_leaving, resident.is_pinned = True, False
+            self._let_go(resident)
             return False
         del self._queue[place.waiter.ticket]
         resident.leases += 1
@@ -335,20 +346,33 @@ class Pool:
         place.turn.set()
         return True
 
+    def _let_go(self, resident: Resident) -> None:
+        """Have a model loaded anew once nobody uses it, and pinned again if it was."""
+        if resident.is_pinned:
+            self._pins.add(resident.model_id)
+        resident.is_leaving, resident.is_pinned = True, False
+
+    def _replace(self, resident: Resident) -> None:
+        self._let_go(resident)
+        self._step()
+
     def _load(self, model_id: str, plan: EnginePlan) -> Resident:
-        recall = self._slots.recall_of(plan, self._program, self._client_at_hand) if self._slots else None
+        recall = self._slots.recall_of(plan, self.program, self._client_at_hand) if self._slots else None
         engine = EngineProcess(
-            program=self._program,
+            program=self.program,
             flags=recall.flags if recall else plan.flags,
             load_timeout_s=self._load_timeout_s,
             on_change=self._step,
             recall=recall,
+            tally=self.tally,
         )
         is_pinned = plan.is_pinned or model_id in self._pins
         self._pins.discard(model_id)
         resident = Resident(model_id=model_id, plan=plan, engine=engine, is_pinned=is_pinned)
         self._residents[model_id] = resident
-        self._tasks.start_soon(engine.own)
+        # It outlives the request that has it loaded, and is not about it.
+        with about(""):
+            self._tasks.start_soon(engine.own)
         return resident
 
     def _refuse(self, place: Place, error: PaddockError) -> None:

@@ -22,8 +22,9 @@ import anyio
 from anyio.abc import ByteReceiveStream, Process
 from anyio.streams.buffered import BufferedByteReceiveStream
 
-from paddock.engine.exits import Exit, classify
+from paddock.engine.exits import Exit, classify, runaway
 from paddock.engine.flags import EngineFlags
+from paddock.engine.tally import Reason, Tally
 from paddock.errors import EngineFailedToStart, EngineUnavailable
 from paddock.log import named
 
@@ -77,6 +78,7 @@ class EngineProcess:
     """The life of one engine: started when wanted, watched, restarted after a crash, stopped within seconds.
 
     `on_change` is called by the owner after each change of the state; it may not wait, and may call `begin_stop`.
+    `tally` counts its starts, ends and loads.
     """
 
     def __init__(
@@ -87,6 +89,7 @@ class EngineProcess:
         load_timeout_s: float,
         on_change: Callable[[], None] = lambda: None,
         recall: Recall | None = None,
+        tally: Tally | None = None,
     ) -> None:
         self.flags = flags
         self.state: State = "stopped"
@@ -97,12 +100,15 @@ class EngineProcess:
         self._load_timeout_s = load_timeout_s
         self._on_change = on_change
         self._recall = recall
+        self._tally = tally or Tally()
+        self._ends_by: Reason = "shutdown"
         self._process: Process | None = None
         self._endpoint: Endpoint | None = None
         self._generation = 0
         self._failures = 0
         self._retry_at = 0.0
         self._closing = False
+        self._fault: str | None = None
         self._changed = anyio.Event()
         self._wanted = anyio.Event()
         self._stop = anyio.Event()
@@ -152,13 +158,22 @@ class EngineProcess:
         """An answer came: forget earlier failures, so that the next crash restarts without delay."""
         self._failures = 0
 
+    def fail(self, reason: str) -> None:
+        """End the process at once, as one that failed for this reason. Does nothing where there is none."""
+        process = self._process
+        if process and process.returncode is None:
+            self._fault = reason
+            process.kill()
+
     @property
     def is_stopping(self) -> bool:
         """Whether the engine was told to stop for good. `is_gone` is true once that is done, process and all."""
         return self._closing
 
-    def begin_stop(self) -> None:
-        """Tell the owner to end the process for good, and do not wait for it."""
+    def begin_stop(self, reason: Reason = "shutdown") -> None:
+        """Tell the owner to end the process for good, and do not wait for it. The first reason is what is counted."""
+        if not self._closing:
+            self._ends_by = reason
         self._closing = True
         self._stop.set()
         self._wanted.set()
@@ -184,8 +199,10 @@ class EngineProcess:
     async def _live(self) -> None:
         """One process, from start to exit."""
         self._generation += 1
+        self._fault = None
         self.stderr.clear()
         self._become("starting")
+        self._tally.starts[self.flags.alias] += 1
         self._wanted = anyio.Event()
         returncode, reported, was_ready = None, None, False
         if self._recall:
@@ -207,7 +224,7 @@ class EngineProcess:
                 async with anyio.create_task_group() as group:
                     group.start_soon(self._collect, process.stderr)
                     reported = await self._serve(process)
-                    was_ready = self.state in ("ready", "stopping") and reported is None
+                    was_ready = self.state in ("ready", "stopping") and reported is None and not self._fault
                     self._endpoint = None
                     await _end(process)
             finally:
@@ -225,6 +242,7 @@ class EngineProcess:
         api_key = secrets.token_urlsafe(32)
         assert process.stdin
         assert process.stdout
+        began_s = anyio.current_time()
         try:
             await process.stdin.send(json.dumps({"api_key": api_key}).encode() + b"\n")
         except (anyio.BrokenResourceError, OSError):
@@ -247,6 +265,7 @@ class EngineProcess:
                     with anyio.move_on_after(_GRACE_S):
                         await process.wait()
                 self._endpoint = endpoint
+                self._tally.loads[self.flags.alias,].add(anyio.current_time() - began_s)
                 self._become("ready")
                 # Nothing more is expected there, but a full pipe would stop the engine.
                 group.start_soon(self._collect, process.stdout)
@@ -278,10 +297,15 @@ class EngineProcess:
 
     def _conclude(self, returncode: int | None, reported: str | None, was_ready: bool) -> None:
         if self._stop.is_set():
+            self._tally.ends[self.flags.alias, self._ends_by] += 1
             return
-        self.last_exit = classify(
-            returncode=None if reported == _SILENT else returncode, stderr=list(self.stderr), reported=reported or None
+        status = None if reported == _SILENT else returncode
+        self.last_exit = (
+            runaway(self._fault)
+            if self._fault
+            else classify(returncode=status, stderr=list(self.stderr), reported=reported or None)
         )
+        self._tally.ends[self.flags.alias, self.last_exit.kind] += 1
         _log.warning("engine %s: %s", self.flags.alias, self.last_exit.message)
         self._failures += 1
         # The first crash of an engine that had been serving restarts at once; after that each failure waits longer.

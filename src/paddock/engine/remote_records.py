@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import ipaddress
 import json
-import os
 import re
+from collections.abc import Generator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from typing import Any, cast
 from urllib.parse import urlsplit
 
 from paddock.errors import BadRequest, HomeUnusable, RemoteUnknown, shown
-from paddock.paths import Home, write_whole
+from paddock.paths import Home, alone, version_of, write_whole
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,39}")
 _URL_CHARACTERS_MOST = 300
@@ -86,19 +87,16 @@ class Records:
 
     def __init__(self, home: Home) -> None:
         self._path = home.remotes
-        self._read_as: tuple[int, int] = (0, 0)
+        self._read_as: tuple[int, int] | None = None
         self._records: dict[str, Record] = {}
 
     def all(self) -> dict[str, Record]:
         """Every remote by its name. Raises HomeUnusable where the file is damaged."""
-        try:
-            status = os.stat(self._path)
-        except OSError:
+        read_as = version_of(self._path)
+        if read_as is None:
             return {}
-        read_as = (status.st_mtime_ns, status.st_ino)
         if read_as != self._read_as:
-            self._records = self._read()
-            self._read_as = read_as
+            self._records, self._read_as = self._read(), read_as
         return self._records
 
     def find(self, name: str) -> Record:
@@ -111,12 +109,27 @@ class Records:
 
     def put(self, record: Record) -> None:
         """Keep a checked record in place of what had its name. Raises HomeUnusable."""
-        self._write({**self.all(), record.name: record})
+        with self._changing() as records:
+            records[record.name] = record
 
     def remove(self, name: str) -> None:
         """Forget a remote. Raises RemoteUnknown or HomeUnusable."""
         self.find(name)
-        self._write({known: record for known, record in self.all().items() if known != name})
+        with self._changing() as records:
+            records.pop(name, None)
+
+    @contextmanager
+    def _changing(self) -> Generator[dict[str, Record]]:
+        """The remotes, which are written after the block; nobody else changes them meanwhile."""
+        try:
+            with alone(self._path):
+                records = self._read()
+                yield records
+                write_whole(
+                    self._path, json.dumps({"remotes": [asdict(one) for one in records.values()]}, indent=1) + "\n"
+                )
+        except OSError as error:
+            raise HomeUnusable(f"{self._path.name} in the data home cannot be written ({error.strerror}).") from error
 
     def _read(self) -> dict[str, Record]:
         try:
@@ -134,14 +147,10 @@ class Records:
                 )
                 for entry in entries
             ]
+        except FileNotFoundError:
+            return {}
         except BadRequest as error:
             raise HomeUnusable(f"{self._path.name} in the data home cannot be used: {error.message}") from error
         except (OSError, ValueError, LookupError, TypeError) as error:
             raise HomeUnusable(f"{self._path.name} in the data home cannot be read. Mend or remove it.") from error
         return {record.name: record for record in records}
-
-    def _write(self, records: dict[str, Record]) -> None:
-        try:
-            write_whole(self._path, json.dumps({"remotes": [asdict(one) for one in records.values()]}, indent=1) + "\n")
-        except OSError as error:
-            raise HomeUnusable(f"{self._path.name} in the data home cannot be written ({error.strerror}).") from error

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Awaitable, Callable, Collection
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -12,9 +13,13 @@ from paddock.engine.plan import EnginePlan
 from paddock.engine.policy import Held, State, Waiter
 from paddock.engine.process import Endpoint, EngineProcess
 from paddock.errors import EngineUnavailable, EngineUnreachable, ModelUnloaded, PaddockError
+from paddock.log import named
+from paddock.tracing.spans import span
 
 if TYPE_CHECKING:
     from paddock.engine.client import EngineClient
+
+_log = named(__name__)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -135,7 +140,19 @@ class Lease:
     client: EngineClient
 
 
-async def learn_abilities(resident: Resident, endpoint: Endpoint, client: EngineClient) -> Abilities:
+async def readied(
+    resident: Resident, connect: Callable[[], Awaitable[EngineClient]]
+) -> tuple[Endpoint, EngineClient, Abilities]:
+    """A model that answers, once it does. Raises as `EngineProcess.ensure_ready` and a question to it do."""
+    if not resident.is_ready:
+        _log.info("model %s is not ready: waiting for it", resident.model_id)
+    with nullcontext() if resident.is_ready else span("load a model"):
+        endpoint = await resident.ensure_ready()
+        client = await connect()
+        return endpoint, client, await _learn_abilities(resident, endpoint, client)
+
+
+async def _learn_abilities(resident: Resident, endpoint: Endpoint, client: EngineClient) -> Abilities:
     """Ask a new process once what it really has. Raises EngineUnreachable, EngineRefused or ModelUnloaded."""
     if resident.abilities is None or resident.abilities_generation != endpoint.generation:
         resident.learned.clear()

@@ -16,9 +16,10 @@ from typing import TYPE_CHECKING, Any
 import anyio
 
 from paddock.engine.client import EngineClient
+from paddock.engine.private import with_engine
 from paddock.errors import ContextOverflow, EngineRefused, PaddockError
 from paddock.install.canary import Outcome
-from paddock.install.private_engine import pocket_flags, with_engine
+from paddock.install.pocket import pocket_flags
 from paddock.protocol.shape import as_object, objects_in
 
 if TYPE_CHECKING:

@@ -12,10 +12,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from paddock.engine.known_flags import environment_of, known_flags
+from paddock.engine.private import with_engine
 from paddock.engine.process import Endpoint
 from paddock.errors import BuildBroken, EngineError
 from paddock.install.builds import installed_program
-from paddock.install.private_engine import pocket_flags, with_engine
+from paddock.install.pocket import pocket_flags
 
 if TYPE_CHECKING:
     from paddock.engine.client import EngineClient

@@ -7,6 +7,7 @@ own, which no question limit counts. A mirror serves both under one address. Blo
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import shutil
 import ssl
@@ -97,13 +98,17 @@ def _said(url: str, what: str, origin: Origin) -> Any:
     if origin.token:
         headers["Authorization"] = f"Bearer {origin.token}"
     with _client() as client, _told(url):
-        answer = client.get(url, headers=headers)
-        if answer.status_code != HTTPStatus.OK:
-            raise _refusal(answer.status_code, answer.headers, url, what)
-        if len(answer.content) > _MOST_DESCRIPTION_BYTES:
-            raise BuildRefused(f"The description of {what} is too long to be one. Check the mirror.")
+        with client.stream("GET", url, headers=headers) as answer:
+            if answer.status_code != HTTPStatus.OK:
+                raise _refusal(answer.status_code, answer.headers, url, what)
+            content = bytearray()
+            # Unpacked it may be much more than what is sent.
+            for piece in answer.iter_bytes():
+                content += piece
+                if len(content) > _MOST_DESCRIPTION_BYTES:
+                    raise BuildRefused(f"The description of {what} is too long to be one. Check the mirror.")
         try:
-            return answer.json()
+            return json.loads(content)
         except ValueError as error:
             raise BuildRefused(f"{_host_of(url)} sent no JSON for {what}. Check the mirror and proxies.") from error
 

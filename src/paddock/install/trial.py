@@ -16,9 +16,9 @@ from typing import TYPE_CHECKING, Any
 import anyio
 
 from paddock.engine.flags import EngineFlags
+from paddock.engine.private import engine_for
 from paddock.errors import PaddockError
 from paddock.install.canary import SLOW_BELOW, ModelTrial, Repetition, Speed, figures, middle, slower_in
-from paddock.install.private_engine import engine_for
 from paddock.protocol.shape import as_object
 
 if TYPE_CHECKING:

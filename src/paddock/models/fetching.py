@@ -14,6 +14,7 @@ and instead of any of them `{"error": {"kind", "message"}}`.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import sys
@@ -23,7 +24,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from paddock.errors import PaddockError, RepositoryClosed, RepositoryUnknown
+from paddock.errors import HubUnavailable, PaddockError, RepositoryClosed, RepositoryUnknown
 from paddock.models import download
 from paddock.models.download import Hub
 from paddock.models.hub_choice import Choice, HubFile, Plan, parse_spec
@@ -33,6 +34,7 @@ from paddock.models.hub_search import search
 from paddock.paths import Home
 
 _TELL_EVERY_S = 0.25
+_MEMORY_MOST_BYTES = 512 * 2**20
 _NO_TOKEN = (
     " What is asked for over the API is fetched without this server's token, unless the setting lend_hub_token says "
     "otherwise; `paddock pull` uses yours."
@@ -41,15 +43,32 @@ _NO_TOKEN = (
 
 def main() -> None:
     """Answer one question."""
-    question: dict[str, Any] = json.loads(sys.stdin.readline())
+    asked = sys.stdin.readline()
+    if not asked:
+        return  # the parent died before it asked
+    question: dict[str, Any] = json.loads(asked)
     threading.Thread(target=_end_with_parent, daemon=True).start()
     hub = Hub(token=None if question["lends_token"] else False)
+    if question["do"] != "fetch":
+        _bound()
     try:
         _tell(_answered(question, hub))
+    except MemoryError:
+        _tell_error(HubUnavailable("The hub told more of this than paddock reads. Ask for something else."))
     except (RepositoryClosed, RepositoryUnknown) as error:
         _tell_error(error, "" if question["lends_token"] else _NO_TOKEN)
     except PaddockError as error:
         _tell_error(error)
+
+
+def _bound() -> None:
+    """What a hub says is read whole, and packed it may be small. A transfer has a memory of its own to need."""
+    if sys.platform == "win32":
+        return
+    import resource
+
+    with contextlib.suppress(ValueError, OSError):
+        resource.setrlimit(resource.RLIMIT_DATA, (_MEMORY_MOST_BYTES, _MEMORY_MOST_BYTES))
 
 
 def _answered(question: dict[str, Any], hub: Hub) -> dict[str, Any]:
@@ -94,8 +113,11 @@ class _Progress:
 
 
 def _tell(line: dict[str, Any]) -> None:
-    sys.stdout.write(json.dumps(line) + "\n")
-    sys.stdout.flush()
+    try:
+        sys.stdout.write(json.dumps(line) + "\n")
+        sys.stdout.flush()
+    except BrokenPipeError:
+        os._exit(1)  # the parent is gone
 
 
 def _tell_error(error: PaddockError, more: str = "") -> None:

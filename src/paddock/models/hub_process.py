@@ -17,7 +17,7 @@ from typing import Any
 
 import anyio
 from anyio.abc import Process
-from anyio.streams.text import TextReceiveStream
+from anyio.streams.buffered import BufferedByteReceiveStream
 
 from paddock import errors
 from paddock.errors import HubUnavailable, PaddockError
@@ -30,6 +30,7 @@ _PROGRAM = (sys.executable, "-P", "-m", "paddock.models.fetching")
 # The library's own deadlines are shorter; this one holds for what it forgets.
 ASK_TIMEOUT_S = 60.0
 _REAP_TIMEOUT_S = 5.0
+_LINE_MOST_BYTES = 16 * 2**20
 _TOKENS = ("HF_TOKEN", "HUGGING_FACE_HUB_TOKEN")
 
 
@@ -125,14 +126,18 @@ class HubProcess:
 async def _lines(process: Process) -> AsyncGenerator[dict[str, Any]]:
     """The program's answers. Raises the error that it tells."""
     assert process.stdout is not None
-    rest = ""
-    async for text in TextReceiveStream(process.stdout):
-        *whole, rest = (rest + text).split("\n")
-        for line in whole:
-            answer: dict[str, Any] = json.loads(line)
-            if "error" in answer:
-                raise _error_of(answer["error"])
-            yield answer
+    lines = BufferedByteReceiveStream(process.stdout)
+    while True:
+        try:
+            line = await lines.receive_until(b"\n", _LINE_MOST_BYTES)
+        except (anyio.EndOfStream, anyio.IncompleteRead):
+            return
+        except anyio.DelimiterNotFound as error:
+            raise HubUnavailable("The hub told more of this than paddock reads. Ask for something else.") from error
+        answer: dict[str, Any] = json.loads(line)
+        if "error" in answer:
+            raise _error_of(answer["error"])
+        yield answer
 
 
 def _error_of(told: dict[str, str]) -> PaddockError:

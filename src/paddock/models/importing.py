@@ -90,7 +90,7 @@ def import_files(
     try:
         size_bytes = sum(file.stat().st_size for file in files)
         folder.mkdir(parents=True, exist_ok=True)
-        _sweep(folder)
+        sweep(folder)
         if how == "copy":
             _check_space(folder, size_bytes)
         put = _copy if how == "copy" else _link
@@ -194,8 +194,12 @@ def _flush_folder(folder: Path) -> None:
         os.close(descriptor)
 
 
-def _sweep(folder: Path) -> None:
-    """Remove what an import left that was killed long ago."""
+def sweep(folder: Path, now_s: float | None = None) -> None:
+    """Remove what imports left that were killed long before `now_s`; what cannot be removed stays. Blocks."""
+    now_s = time.time() if now_s is None else now_s
     for draft in folder.glob(f".*{_DRAFT}"):
-        if time.time() - draft.lstat().st_mtime > STALE_DRAFT_S:
-            draft.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            status = draft.lstat()
+            # A link has the time of the file that it leads to; when it was made, the other one tells.
+            if now_s - max(status.st_mtime, status.st_ctime) > STALE_DRAFT_S:
+                draft.unlink()

@@ -8,8 +8,6 @@ from __future__ import annotations
 import difflib
 import hashlib
 import json
-import os
-import threading
 from collections.abc import Mapping
 from dataclasses import Field, asdict, dataclass, field, fields, replace
 from pathlib import Path
@@ -17,7 +15,7 @@ from typing import Any, Literal, cast
 
 from paddock.config import converted
 from paddock.errors import BadRequest, HomeUnusable, SettingInvalid, shown
-from paddock.paths import Home, write_whole
+from paddock.paths import Home, alone, version_of, write_whole
 
 When = Literal["request", "load"]
 Value = str | int | float | bool
@@ -133,9 +131,8 @@ class Saved:
     def __init__(self, home: Home) -> None:
         self._path = home.model_settings
         self._templates = home.templates
-        self._read_ns = -1
+        self._read_as: tuple[int, int] | None = None
         self._models: dict[str, ModelSettings] = {}
-        self._lock = threading.Lock()
 
     def get(self, model_id: str) -> ModelSettings:
         """What is set for a model; nothing for one of which nothing was. Raises HomeUnusable for a damaged file."""
@@ -149,45 +146,47 @@ class Saved:
             HomeUnusable: the data home cannot be written.
         """
         values = {name: None if raw is None else checked(name, raw) for name, raw in changes.items() if spec_of(name)}
-        with self._lock:
-            if values.get("chat_template") == "builtin":
-                values["chat_template"] = None
-            template = values.get("chat_template")
-            if isinstance(template, str):
-                if "\0" in template or any("\ud800" <= character <= "\udfff" for character in template):
-                    raise BadRequest("chat_template holds NUL or half a character.", param="chat_template")
-                values["chat_template"] = f"{hashlib.sha256(template.encode()).hexdigest()[:32]}.jinja"
-            settings = replace(self.get(model_id), **cast("dict[str, Any]", values))
-            _refuse_contradiction(settings)
-            models = {**self._all(), model_id: settings}
-            try:
+        if values.get("chat_template") == "builtin":
+            values["chat_template"] = None
+        template = values.get("chat_template")
+        if isinstance(template, str):
+            if "\0" in template or any("\ud800" <= character <= "\udfff" for character in template):
+                raise BadRequest("chat_template holds NUL or half a character.", param="chat_template")
+            values["chat_template"] = f"{hashlib.sha256(template.encode()).hexdigest()[:32]}.jinja"
+        try:
+            with alone(self._path):
+                models = self._read()
+                settings = replace(models.get(model_id, UNSET), **cast("dict[str, Any]", values))
+                _refuse_contradiction(settings)
                 if isinstance(template, str):
                     write_whole(self._templates / str(values["chat_template"]), template)
+                models = {**models, model_id: settings}
                 written = {name: one.given() for name, one in sorted(models.items()) if one != UNSET}
                 write_whole(self._path, json.dumps(written, indent=1, ensure_ascii=False) + "\n")
-            except OSError as error:
-                raise HomeUnusable(
-                    f"{self._path.name} in the data home cannot be written ({error.strerror})."
-                ) from error
-            return settings
+        except OSError as error:
+            raise HomeUnusable(f"{self._path.name} in the data home cannot be written ({error.strerror}).") from error
+        return settings
 
     def template_path(self, settings: ModelSettings) -> Path | None:
         """Where the template lies that takes the place of the model's own."""
         return self._templates / settings.chat_template if settings.chat_template else None
 
     def _all(self) -> dict[str, ModelSettings]:
-        try:
-            changed_ns = os.stat(self._path).st_mtime_ns
-        except OSError:
+        read_as = version_of(self._path)
+        if read_as is None:
             return {}
-        if changed_ns != self._read_ns:
-            try:
-                read = cast("dict[str, dict[str, Value]]", json.loads(self._path.read_text("utf-8")))
-                self._models = {model_id: _restored(values) for model_id, values in read.items()}
-            except (OSError, ValueError, AttributeError, TypeError, BadRequest) as error:
-                raise HomeUnusable(f"{self._path.name} in the data home cannot be read. Mend or remove it.") from error
-            self._read_ns = changed_ns
+        if read_as != self._read_as:
+            self._models, self._read_as = self._read(), read_as
         return self._models
+
+    def _read(self) -> dict[str, ModelSettings]:
+        try:
+            read = cast("dict[str, dict[str, Value]]", json.loads(self._path.read_text("utf-8")))
+            return {model_id: _restored(values) for model_id, values in read.items()}
+        except FileNotFoundError:
+            return {}
+        except (OSError, ValueError, AttributeError, TypeError, BadRequest) as error:
+            raise HomeUnusable(f"{self._path.name} in the data home cannot be read. Mend or remove it.") from error
 
     def forget_templates(self) -> None:
         """Remove the templates of no model. For the start of a server: an engine that runs needs its own again."""

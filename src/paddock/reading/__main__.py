@@ -7,14 +7,17 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import sys
 from pathlib import Path
 from typing import Any
 
 from paddock.reading.faults import Unreadable
 
-# A file of chats is read as a whole, and may be large itself; a document is not.
+# A file of chats is read as a whole, and may be large itself; a document is not. Never more than half the machine's.
 _MEMORY_MOST_BYTES = {"chats": 6 * 2**30, "document": 2**30}
+# What the server reads of one chat at once, in bytes: more says nobody to a model.
+_CHAT_MOST_BYTES = 64 * 2**20
 _PROCESSOR_MOST_S = 300
 
 
@@ -24,7 +27,9 @@ def _bound(kind_read: str) -> None:
         return
     import resource
 
-    for kind, most in ((resource.RLIMIT_AS, _MEMORY_MOST_BYTES[kind_read]), (resource.RLIMIT_CPU, _PROCESSOR_MOST_S)):
+    half = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") // 2
+    memory = min(_MEMORY_MOST_BYTES[kind_read], half)
+    for kind, most in ((resource.RLIMIT_AS, memory), (resource.RLIMIT_CPU, _PROCESSOR_MOST_S)):
         with contextlib.suppress(ValueError, OSError):
             resource.setrlimit(kind, (most, most))
 
@@ -42,7 +47,11 @@ def _read(kind: str, source: Path, made: Path) -> dict[str, Any]:
     with made.open("w", encoding="ascii") as lines:
         for chat in chats:
             names = [_kept(made.parent, attachment) for attachment in chat["attachments"]]
-            lines.write(json.dumps({**chat, "attachments": names}, allow_nan=False) + "\n")
+            line = json.dumps({**chat, "attachments": names}, allow_nan=False)
+            if len(line) > _CHAT_MOST_BYTES:
+                sentence = f"It has {len(line) // 2**20} MiB of text, and may have {_CHAT_MOST_BYTES // 2**20}."
+                line = json.dumps({"id": str(chat["id"])[:64], "title": chat["title"], "unread": sentence})
+            lines.write(line + "\n")
     return {"format": form}
 
 

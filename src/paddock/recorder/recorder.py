@@ -18,6 +18,7 @@ from typing import Any
 import anyio
 import anyio.to_thread
 
+from paddock.clock import steady_s
 from paddock.config import Settings
 from paddock.errors import HomeUnusable, RequestUnknown
 from paddock.log import named
@@ -187,7 +188,7 @@ class Recorder:
 
     def _make_room(self) -> None:
         """Remove what is too old or too much; where there was too much, some more, so that it is not always so."""
-        oldest_s = time.time() - self._most_age_s
+        oldest_s = steady_s() - self._most_age_s
         entries = self.entries()
         is_full = sum(entry.size_bytes for entry in entries) > self._most_bytes
         limit_bytes = self._most_bytes * _KEPT_WHEN_FULL if is_full else self._most_bytes

@@ -10,6 +10,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 
+from paddock.config import masked
+
 REMOVED = "[removed]"
 _MARK = REMOVED.encode()
 _HIDDEN_HEADER = re.compile(r"(?i)key|token|auth|secret|cookie|password")
@@ -49,6 +51,11 @@ def without_secrets(data: bytes) -> bytes:
     for piece in _PIECE.finditer(data):
         pieces.setdefault(piece[1], []).append(piece.span(2))
     return _cut(data, sorted(span for spans in pieces.values() for span in _across(data, spans)))
+
+
+def text_without_secrets(text: str) -> str:
+    """A line of text without them, and without the passwords of addresses in it."""
+    return masked(without_secrets(text.encode("utf-8", "replace")).decode("utf-8", "replace"))
 
 
 def header_shown(name: str, value: str) -> str:

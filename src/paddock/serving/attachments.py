@@ -7,17 +7,18 @@ from __future__ import annotations
 
 import hashlib
 import re
-import tempfile
 import time
 from dataclasses import replace
-from pathlib import Path
+from functools import partial
 
 import anyio
 import anyio.to_thread
 
 from paddock.errors import BodyTooLarge, FieldInvalid, FileUnreadable, ImageRefused, shown
+from paddock.paths import Home
 from paddock.reading import apart
-from paddock.serving.images import look
+from paddock.scratch import private_folder
+from paddock.serving.pixels import in_turn, look
 from paddock.store.attachments import Attachment, AttachmentStore
 
 _CHARACTERS_MOST = 2_000_000
@@ -34,8 +35,9 @@ _UNTEXT = frozenset(range(32)) - {7, 8, 9, 10, 11, 12, 13, 27}
 class Attachments:
     """The attachments of the page's chats. Every method raises StoreUnusable where the database cannot be used."""
 
-    def __init__(self, store: AttachmentStore, *, most_bytes: int) -> None:
+    def __init__(self, store: AttachmentStore, home: Home, *, most_bytes: int) -> None:
         self.store = store
+        self._home = home
         self.most_bytes = most_bytes
         # Each takes a process with much memory.
         self._reading = anyio.Semaphore(2)
@@ -53,21 +55,19 @@ class Attachments:
             media_type, text = await self._read(name, data)
             made = _document(attachment_id, name, data)
             return await self.store.put(replace(made, media_type=media_type, characters=len(text)), data, text)
-        made, text = await anyio.to_thread.run_sync(_looked_at, attachment_id, name, declared, data)
+        made, text = await in_turn(partial(_looked_at, attachment_id, name, declared, data))
         return await self.store.put(made, data, text)
 
     async def _read(self, name: str, data: bytes) -> tuple[str, str]:
         """The media type and the text of a PDF or a Word document. Raises FileUnreadable."""
-        async with self._reading:
-            folder = await anyio.to_thread.run_sync(lambda: tempfile.TemporaryDirectory(prefix="paddock-"))
-            with folder:
-                source, made = Path(folder.name, "document"), Path(folder.name, "text")
-                await anyio.to_thread.run_sync(source.write_bytes, data)
-                try:
-                    told = await apart.read("document", source, made, timeout_s=_DOCUMENT_S)
-                except FileUnreadable as error:
-                    raise FileUnreadable(f"{shown(name)}: {error.message}") from error
-                return told["media_type"], await anyio.to_thread.run_sync(lambda: made.read_text("utf-8"))
+        async with self._reading, private_folder(self._home) as folder:
+            source, made = folder / "document", folder / "text"
+            await anyio.to_thread.run_sync(source.write_bytes, data)
+            try:
+                told = await apart.read("document", source, made, timeout_s=_DOCUMENT_S)
+            except FileUnreadable as error:
+                raise FileUnreadable(f"{shown(name)}: {error.message}") from error
+            return told["media_type"], await anyio.to_thread.run_sync(lambda: made.read_text("utf-8"))
 
 
 def _document(attachment_id: str, name: str, data: bytes) -> Attachment:

@@ -90,7 +90,7 @@ class Answers:
         assert message.response_id is not None
         settled = _Settled(self, message, maker)
         try:
-            body = await self._request(message)
+            body = await self.request(message)
             work = await maker.begin(body, message.response_id, then=settled)
         except ChatUnknown:
             return message
@@ -105,8 +105,8 @@ class Answers:
             self._tasks.start_soon(self._write_down)
         return message
 
-    async def _request(self, message: Message) -> dict[str, Any]:
-        """The body of the request whose answer becomes the message. Raises ChatUnknown or FieldInvalid."""
+    async def request(self, message: Message) -> dict[str, Any]:
+        """The body of the request whose answer becomes, or became, the message. Raises ChatUnknown or FieldInvalid."""
         thread = await self._store.thread(message.chat_id, message.parent_id)
         enclosed = {
             name: Enclosed(name=one.name, media_type=one.media_type, data=one.data, text=one.text)
@@ -115,7 +115,10 @@ class Answers:
         said = [Said(role=one.role, content=one.content) for one in thread.messages]
         wanted = Wanted(
             model=message.model,
-            settings={**thread.chat.settings, **message.asked.get("settings", {})},
+            settings={
+                **message.asked.get("chat_settings", thread.chat.settings),
+                **message.asked.get("settings", {}),
+            },
             begun=message.base,
             metadata={"chat_id": message.chat_id, "message_id": message.id},
         )

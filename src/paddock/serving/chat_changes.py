@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import secrets
 from collections import deque
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from typing import Any
 
 import anyio
@@ -22,7 +22,8 @@ class Changes:
     def __init__(self) -> None:
         self._run = secrets.token_hex(3)
         self._number = 0
-        self._kept: deque[tuple[int, bytes]] = deque(maxlen=_KEPT_MOST)
+        # The number, the chat that it is about, and the event.
+        self._kept: deque[tuple[int, str | None, bytes]] = deque(maxlen=_KEPT_MOST)
         self._changed = anyio.Event()
         self._is_over = False
 
@@ -30,7 +31,7 @@ class Changes:
         """Something changed."""
         self._number += 1
         frame = f"id: {self._run}-{self._number}\nevent: {kind}\ndata: {json.dumps(data)}\n\n"
-        self._kept.append((self._number, frame.encode()))
+        self._kept.append((self._number, data.get("chat_id"), frame.encode()))
         self._notify()
 
     def close(self) -> None:
@@ -38,9 +39,10 @@ class Changes:
         self._is_over = True
         self._notify()
 
-    async def after(self, last_id: str | None) -> AsyncGenerator[bytes]:
-        """The events after one of these ids, or from now on without one, as they come."""
+    async def after(self, last_id: str | None, is_seen: Callable[[str], Awaitable[bool]]) -> AsyncGenerator[bytes]:
+        """The events after one of these ids, or from now on without one, as they come; of chats that are seen."""
         place = self._number
+        seen: dict[str | None, bool] = {None: True}
         if last_id is not None:
             known = self._place_of(last_id)
             if known is None:
@@ -53,8 +55,11 @@ class Changes:
                 # The one who watches is too slow for what was kept.
                 place = self._number
                 yield f"id: {self._run}-{place}\nevent: reset\ndata: {{}}\n\n".encode()
-            for number, frame in [one for one in self._kept if one[0] > place]:
-                yield frame
+            for number, chat_id, frame in [one for one in self._kept if one[0] > place]:
+                if chat_id is not None and chat_id not in seen:
+                    seen[chat_id] = await is_seen(chat_id)
+                if seen[chat_id]:
+                    yield frame
                 place = number
             if changed is self._changed:
                 await changed.wait()

@@ -25,7 +25,9 @@ def is_gone(worker: str | None, beat_s: float | None, *, now_s: float) -> bool:
     pid, _, created = rest.partition("/")
     if host == socket.gethostname() and pid.isdecimal():
         try:
-            return f"{psutil.Process(int(pid)).create_time():.2f}" != created
+            there = psutil.Process(int(pid))
+            # Its parent may never take note that it has ended, as in many a container.
+            return there.status() == psutil.STATUS_ZOMBIE or f"{there.create_time():.2f}" != created
         except psutil.Error:
             return True
     return beat_s is None or now_s - beat_s > _SILENT_S

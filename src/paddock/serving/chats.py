@@ -11,6 +11,7 @@ from typing import Any
 
 import anyio
 
+from paddock.clock import steady_s
 from paddock.errors import FieldInvalid, shown
 from paddock.protocol.chat_parts import title_of
 from paddock.protocol.chat_thread import Part, text_of
@@ -72,7 +73,7 @@ class Chats:
             async with self._tidying:
                 if time.monotonic() - self._tidied_s > _PURGED_EVERY_S:
                     self._tidied_s = time.monotonic()
-                    await self._untidied.purge(now_s=time.time())
+                    await self._untidied.purge(now_s=steady_s())
         return self._untidied
 
     async def create(self, chat: Chat) -> tuple[Chat, bool]:
@@ -206,7 +207,7 @@ class Chats:
                 updated_s=now_s,
                 status=GENERATING,
                 response_id=maker.new_id(),
-                asked={"model": model, "settings": settings},
+                asked={"model": model, "settings": settings, "chat_settings": chat.settings},
                 worker=self.answers.worker,
                 beat_s=now_s,
             ),
@@ -224,7 +225,9 @@ class Chats:
                 f"continues: {shown(message_id)} is no answer that ends in text. Ask for another answer.",
                 param="continues",
             )
-        asked = {**message.asked, "settings": {**message.asked.get("settings", {}), **settings}, "continues": True}
+        chat = await (await self.store()).get(chat_id)
+        settings = {**message.asked.get("settings", {}), **settings}
+        asked = {**message.asked, "settings": settings, "chat_settings": chat.settings, "continues": True}
         return await self.answers.go_on(message, maker, asked=asked, tries=0)
 
     def close(self) -> None:

@@ -1,17 +1,13 @@
 """Owns the images of a request: what may enter, and in which form it reaches the engine; opens no connection itself.
 
-Fetching is `fetch/`'s; which model can see is known elsewhere, and asked before `settle` is.
+Fetching is `fetch/`'s, what is in an image's file `pixels.py`'s; which model can see is known elsewhere, and asked
+before `settle` is.
 """
 
 from __future__ import annotations
 
 import base64
-import binascii
 import importlib
-import io
-import math
-import struct
-import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -23,6 +19,7 @@ import anyio.to_thread
 from paddock.errors import BadRequest, ImageRefused, shown
 from paddock.fetch.addresses import PUBLIC, Policy
 from paddock.protocol.shape import as_array, as_object
+from paddock.serving.pixels import as_png, converted, decode_base64, in_turn
 
 # More than any conversation holds that a context has room for.
 MOST_IMAGES = 100
@@ -32,19 +29,6 @@ _FETCHED_AT_ONCE = 4
 _ACCEPTED = "image/png, image/jpeg, image/webp, image/gif, image/*;q=0.5"
 # Media types under which an image may come although they do not say so.
 _UNTOLD = ("", "application/octet-stream", "binary/octet-stream")
-
-# 50 megapixels: more than any vision model looks at, far less than a decompression bomb.
-_MOST_PIXELS = 50_000_000
-# What Pillow raises on damaged files, beside its own UnidentifiedImageError (an OSError).
-_UNREADABLE = (
-    OSError, ValueError, SyntaxError, EOFError, MemoryError, LookupError, TypeError, ArithmeticError, RuntimeError,
-    AttributeError, struct.error, zlib.error,
-)  # fmt: skip
-# No others: some are rare and little tested, and one has its files run by another program.
-_FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF", "AVIF", "JPEG2000", "PPM")
-_ORIENTATION = 0x0112
-_BASE64 = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
-_WIDE_MODES = ("I", "F", "I;16", "I;16L", "I;16B", "I;16N")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,96 +45,6 @@ class Intake:
 
 
 INTAKE = Intake()
-
-
-def as_png(data: bytes) -> bytes:
-    """Any image that Pillow reads, as an 8-bit RGB PNG, turned upright by its EXIF orientation.
-
-    Args:
-        data: the image file's bytes, of any mode (RGBA, P, L, LA, CMYK, I, I;16, F, 1, …).
-
-    Raises:
-        ImageRefused: not an image, damaged, or with more than 50 million pixels.
-    """
-    return _converted(data, only_if_needed=False)
-
-
-def look(data: bytes) -> tuple[str, int, int]:
-    """The media type, width and height in pixels of a PNG, JPEG, WebP or GIF file. Raises ImageRefused as `as_png`."""
-    from PIL import Image
-
-    as_png(data)
-    image = Image.open(io.BytesIO(data), formats=_FORMATS)
-    if image.format not in ("PNG", "JPEG", "WEBP", "GIF"):
-        raise ImageRefused(f"An image of the form {image.format} is not shown by pages. Send a PNG, JPEG, WebP or GIF.")
-    return f"image/{image.format.lower()}", image.width, image.height
-
-
-def _converted(data: bytes, *, only_if_needed: bool) -> bytes:
-    """`as_png`; with `only_if_needed`, b"" for what engines read rightly as it is (upright RGB PNG, JPEG)."""
-    from PIL import Image, ImageOps
-
-    try:
-        image = Image.open(io.BytesIO(data), formats=_FORMATS)
-        if image.width * image.height > _MOST_PIXELS:
-            raise ImageRefused(
-                f"The image has {image.width} × {image.height} pixels; at most {_MOST_PIXELS} are read. "
-                "Send a smaller one."
-            )
-        image.load()
-        is_upright = image.getexif().get(_ORIENTATION, 1) == 1
-        if only_if_needed and is_upright and image.mode == "RGB" and image.format in ("PNG", "JPEG"):
-            return b""
-        packed = io.BytesIO()
-        _as_rgb(ImageOps.exif_transpose(image)).save(packed, format="PNG")
-    except (Image.DecompressionBombWarning, Image.DecompressionBombError) as error:
-        raise ImageRefused("The image unpacks to far more pixels than it should. Send a smaller one.") from error
-    except _UNREADABLE as error:
-        raise ImageRefused("The image cannot be read. Send a PNG, JPEG, WebP or GIF file.") from error
-    return packed.getvalue()
-
-
-def _as_rgb(image: Any) -> Any:
-    """RGB of any mode; wide modes are brought to 8 bits by their own range, since Pillow would clip them."""
-    if image.mode in _WIDE_MODES:
-        is_narrow = image.mode.startswith("I;")
-        image = image.convert("I" if is_narrow else "F")
-        low, high = (0, 65535) if is_narrow else _range_of(*image.getextrema())
-        scale = 255.0 / (high - low)
-        image = image.point(partial(_scaled, scale, -low * scale)).convert("L")
-    elif image.mode == "P" and "transparency" in image.info:
-        # Pillow's own advice: it warns of the shorter way.
-        image = image.convert("RGBA")
-    return image.convert("RGB")
-
-
-def _range_of(low: float, high: float) -> tuple[float, float]:
-    """The values of black and white in a wide image: of the usual ranges the first that holds it, else its own."""
-    for top in (1.0, 255.0, 65535.0):
-        if low >= 0 and high <= top:
-            return 0.0, top
-    return (low, high) if high > low and math.isfinite(high - low) else (0.0, 65535.0)
-
-
-def _scaled(scale: float, offset: float, value: Any) -> Any:
-    # Pillow applies this to a symbol and reads a scale and an offset from it, hence the plain arithmetic.
-    return value * scale + offset
-
-
-def decode_base64(text: str) -> bytes:
-    """The bytes of base64 text, with or without a `data:` prefix. Raises ImageRefused."""
-    payload = text.split(",", 1)[1] if text[:5].lower() == "data:" and "," in text else text
-    payload = "".join(payload.split())
-    try:
-        return base64.b64decode(payload, validate=True)
-    except (binascii.Error, ValueError) as error:
-        is_unpadded = len(payload) % 4 and not payload.rstrip("=").strip(_BASE64)
-        reason = (
-            f"{len(payload)} characters, and the padding with '=' does not fill the last four" if is_unpadded else ""
-        )
-        raise ImageRefused(
-            f"The image is not valid base64{f': {reason}' if reason else ''}. Encode the file's bytes as base64."
-        ) from error
 
 
 def attach_legacy(messages: list[Any], png: bytes) -> list[Any]:
@@ -247,6 +141,21 @@ def _image_urls(body: dict[str, Any]) -> list[tuple[int, int, Any]]:
     return urls
 
 
+def without_images(body: dict[str, Any]) -> dict[str, Any]:
+    """A chat body with a word in each image's place, for what reads text alone."""
+    messages = [
+        {**message, "content": [_worded(part) for part in parts]}
+        if (parts := as_array(message.get("content")))
+        else message
+        for message in body["messages"]
+    ]
+    return {**body, "messages": messages}
+
+
+def _worded(part: Any) -> Any:
+    return {"type": "text", "text": "[image]\n"} if part.get("type") == "image_url" else part
+
+
 async def admit(
     body: dict[str, Any], legacy_image: str | None, *, model_id: str, sees_images: bool, intake: Intake = INTAKE
 ) -> dict[str, Any]:
@@ -280,7 +189,7 @@ async def settle(body: dict[str, Any], legacy_image: str | None, intake: Intake 
             param=where,
         )
     remote = await _fetch_all(places, intake) if places else {}
-    return await anyio.to_thread.run_sync(partial(settled, body, legacy_image, remote, intake))
+    return await in_turn(partial(settled, body, legacy_image, remote, intake))
 
 
 async def _fetch_all(places: Mapping[str, str], intake: Intake) -> dict[str, bytes]:
@@ -350,7 +259,7 @@ def settled(
             messages[i] = {**messages[i], "content": content}
     if legacy_image is not None:
         try:
-            messages = attach_legacy(messages, as_png(_within(decode_base64(legacy_image), intake)))
+            messages = attach_legacy(messages, as_png(decode_base64(legacy_image, most_bytes=intake.most_bytes)))
         except ImageRefused as error:
             raise ImageRefused(error.message, param="image_base64") from error
     return {**body, "messages": messages}
@@ -359,22 +268,13 @@ def settled(
 def _readable_url(url: str, remote: Mapping[str, bytes], intake: Intake) -> str:
     """A data URL that engines read: the given one itself where it is one."""
     if not _is_remote(url):
-        png = _converted(_within(decode_base64(url), intake), only_if_needed=True)
+        png = converted(decode_base64(url, most_bytes=intake.most_bytes), only_if_needed=True)
         return _data_url(png) if png else url
     if url not in remote:
         raise ImageRefused(f"The image at {shown(url)} was not fetched. Send the image itself as a data URL.")
     data = remote[url]
-    png = _converted(data, only_if_needed=True)
+    png = converted(data, only_if_needed=True)
     return _data_url(png or data, "image/png" if png or data.startswith(b"\x89PNG") else "image/jpeg")
-
-
-def _within(data: bytes, intake: Intake) -> bytes:
-    if len(data) > intake.most_bytes:
-        raise ImageRefused(
-            f"The image has {len(data)} bytes; at most {intake.most_bytes} are read (image_most_bytes). "
-            "Send a smaller one."
-        )
-    return data
 
 
 def _data_url(data: bytes, kind: str = "image/png") -> str:

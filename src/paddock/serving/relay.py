@@ -29,16 +29,20 @@ from paddock.errors import (
 )
 from paddock.log import named
 from paddock.protocol.heard import Heard
+from paddock.protocol.spent import about
 from paddock.protocol.sse import comment
 from paddock.serving import choice, images
+from paddock.serving.accounts import Account
 from paddock.serving.amendments import Amendments
 from paddock.serving.counting import count
 from paddock.serving.images import INTAKE, Intake
 from paddock.serving.inspecting import note_prompt
 from paddock.serving.passage import EVENTS, Passage
 from paddock.serving.prepare import Prepared
+from paddock.serving.traced import FIRST, asking
 from paddock.serving.tuning import tuned
 from paddock.serving.wire import Wire
+from paddock.tracing.spans import UNTRACED
 
 if TYPE_CHECKING:
     from paddock.engine.client import Answer
@@ -86,8 +90,26 @@ class Source(Protocol):
         ...
 
 
+class Meter(Protocol):
+    """Who counts what an answer costs."""
+
+    def begin(self) -> None:
+        """It is about to be asked for. Raises QuotaSpent."""
+        ...
+
+    def end(self, tokens: int) -> None:
+        """It is over, or was refused, and cost this."""
+        ...
+
+
 class Relay:
-    """One request's way to the engine and back. Call it as an ASGI application, once."""
+    """One request's way to the engine and back. Call it as an ASGI application, once.
+
+    `meter` is there where somebody counts towards what a key may ask; `tally` is told what the answer cost.
+    """
+
+    meter: Meter | None = None
+    tally: Callable[[Account], None] | None = None
 
     def __init__(
         self,
@@ -109,6 +131,8 @@ class Relay:
         self._patience = patience
         self._intake = intake
         self._adapters = adapters or {}
+        self._account: Account
+        self._span = UNTRACED
         self._recording: Recording | None = None
         self._heard: Heard | None = None
         self._tasks: TaskGroup
@@ -117,6 +141,9 @@ class Relay:
         """Answer the client; return when its last byte is handed over or when it has left."""
         self._recording = scope.get("paddock.recording")
         self._heard = Heard() if self._recording else None
+        self._account = scope["paddock.account"] = Account(scope.get("paddock.began_s") or time.perf_counter())
+        if self.meter:
+            self._account.spent.prompt_tokens = about(self._prepared.body)
         headers = _note_headers(self._prepared, scope.get("paddock.normalized", ()))
         wire = Wire(send=send, headers=headers, opens_s=math.inf, passage=self._passage)
         try:
@@ -133,6 +160,10 @@ class Relay:
         finally:
             if self._recording and self._heard:
                 self._recording.events(self._heard.events())
+            if self.tally:
+                self.tally(self._account)
+            if self.meter:
+                self.meter.end(self._account.spent.tokens)
 
     async def _attend(self, wire: Wire, place: Place, receive: Receive, exchange: anyio.CancelScope) -> None:
         """Until the client leaves, which ends the exchange: open its stream in time and break long silences."""
@@ -166,6 +197,8 @@ class Relay:
     async def _answer(self, wire: Wire, attend: Callable[[Place], None]) -> None:
         """Once the request has its place, `attend` to the client and answer it; one without a place is refused."""
         try:
+            if self.meter:
+                self.meter.begin()
             async with self._pool.queued(self._model_id, self._adapters) as place:
                 attend(place)
                 if self._prepared.streamed:
@@ -173,6 +206,7 @@ class Relay:
                 else:
                     await self._plain(wire, place)
         except PaddockError as error:
+            self._account.error = type(error).__name__
             if not wire.is_open:
                 told = self._dialect.headers(error)
                 wire.headers += [(name.encode(), value.encode()) for name, value in told.items()]
@@ -198,6 +232,7 @@ class Relay:
                 if self._recording and self._heard:
                     self._recording.engine(body)
                     self._heard.whole(body)
+                self._account.spent.whole(body)
         if deadline.cancelled_caught:
             raise EngineTimeout(timeout_s=timeout_s)
         amendments = Amendments(self._prepared)
@@ -229,6 +264,9 @@ class Relay:
                 if self._recording and self._heard:
                     self._recording.engine(data)
                     self._heard.feed(data)
+                if self._account.first_s is None:
+                    self._span.event(FIRST)
+                self._account.feed(data)
                 if (out := amendments.feed(data)) and (out := passage.feed(out)):
                     await wire.write(out)
         except EngineUnreachable:
@@ -257,6 +295,7 @@ class Relay:
                 body = prepared.encoded()
                 if self._recording:
                     self._recording.upstream(prepared.path, body)
+                self._span = stack.enter_context(asking(prepared, self._account, model=self._model_id))
                 try:
                     answer = await stack.enter_async_context(
                         lease.client.open(endpoint, prepared.path, body, streamed=prepared.streamed)

@@ -16,6 +16,7 @@ from paddock.protocol.shape import as_object
 from paddock.serving import images
 from paddock.serving.prepare import EXTENSIONS, Prepared
 from paddock.serving.relay import Relay
+from paddock.serving.traced import asking
 
 if TYPE_CHECKING:
     from paddock.engine.client import Answer
@@ -65,8 +66,12 @@ class RemoteRelay(Relay):
             body = prepared.encoded()
             if self._recording:
                 self._recording.upstream(prepared.path, body)
+            model, account = place.model, self._account
+            self._span = stack.enter_context(asking(prepared, account, model=model.id, provider=model.remote))
+            # Another paddock, or vLLM, goes on with the trace.
+            carried = self._span.headers()
             answer = await stack.enter_async_context(
-                lease.client.open(lease.endpoint, prepared.path, body, streamed=prepared.streamed)
+                lease.client.open(lease.endpoint, prepared.path, body, streamed=prepared.streamed, headers=carried)
             )
             lease.note_answer(answer.status)
             del prepared, body

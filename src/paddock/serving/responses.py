@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import time
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -12,6 +11,7 @@ from typing import Any
 import anyio
 from starlette.types import ASGIApp
 
+from paddock.clock import steady_s
 from paddock.errors import BadRequest, ResponseUnknown, StoreUnusable
 from paddock.log import named
 from paddock.protocol.responses_answer import endings
@@ -199,7 +199,7 @@ class Responses:
         if not self._is_tidy:
             async with self._tidying:
                 if not self._is_tidy:
-                    await self._untidied.tidy(older_than_s=time.time() - self._keep_s)
+                    await self._untidied.tidy(older_than_s=steady_s() - self._keep_s)
                     self._is_tidy = True
         return self._untidied
 

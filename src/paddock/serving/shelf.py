@@ -43,7 +43,7 @@ class Shelf:
         self._found: dict[str, Model] = {}
         self._fitting: dict[str, list[Adapter]] = {}
         self._seen_ns = -1
-        self._control_texts: dict[tuple[Path, int, int], tuple[str, ...]] = {}
+        self._control_texts: dict[tuple[Path, int, int, Path | None], tuple[str, ...]] = {}
         self._advice: dict[tuple[Path, int, int], Advice] = {}
         self.saved = Saved(settings.home)
         self.saved.forget_templates()
@@ -144,10 +144,11 @@ class Shelf:
         return await anyio.to_thread.run_sync(look)
 
     async def control_texts(self, model: Model) -> tuple[str, ...]:
-        """The texts that this model's tokenizer reads as control. Read from its file once."""
-        key = (model.path, model.size_bytes, model.created_s)
+        """The texts that are control to this model. Read from its file, and a template that was set for it, once."""
+        template = self.saved.template_path(self.saved.get(model.id))
+        key = (model.path, model.size_bytes, model.created_s, template)
         if key not in self._control_texts:
-            self._control_texts[key] = await anyio.to_thread.run_sync(control_texts, model.path)
+            self._control_texts[key] = await anyio.to_thread.run_sync(control_texts, model.path, template)
         return self._control_texts[key]
 
     async def advice(self, model: Model) -> Advice:

@@ -10,9 +10,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import anyio
+
 from paddock.engine.pool import Lease
 from paddock.errors import EngineRefused
 
+RENDERED_WITHIN_S = 10.0
+_ENDLESS = "It did not end within {:g} s: requests that it renders so get no answer. Read it, or set another."
 _USER = {"role": "user", "content": "paddock-says-hello"}
 _ANSWER = {"role": "assistant", "content": "paddock-hears-hello"}
 _AGAIN = {"role": "user", "content": "paddock-asks-again"}
@@ -71,20 +75,26 @@ _LACKS = {
 }
 
 
-async def checked(lease: Lease) -> dict[str, Any]:
+async def checked(lease: Lease, *, within_s: float) -> dict[str, Any]:
     """What the template renders: `renders`, by the name of the ability, `lacks`, a sentence each, and the template.
+
+    What is not rendered within `within_s` seconds in all is not rendered, nor is what would be asked after it.
 
     Raises:
         EngineUnreachable: the engine was lost while it was asked.
     """
     props = await lease.client.ask(lease.endpoint, "/props")
-    renders = {name: await _renders(lease, probe) for name, probe in _PROBES.items()}
-    # Engines stand in for templates without tools with words of their own, which no model was trained on.
-    renders["tools"] = renders["tools"] and lease.abilities.template_knows_tools
-    renders["thinking"] = await _switches_thinking(lease)
+    renders = dict.fromkeys(_LACKS, False)
+    with anyio.move_on_after(within_s) as deadline:
+        for name, probe in _PROBES.items():
+            renders[name] = await _renders(lease, probe)
+        # Engines stand in for templates without tools with words of their own, which no model was trained on.
+        renders["tools"] = renders["tools"] and lease.abilities.template_knows_tools
+        renders["thinking"] = await _switches_thinking(lease)
+    lacks = [_LACKS[name] for name, does in renders.items() if not does]
     return {
         "renders": renders,
-        "lacks": [_LACKS[name] for name, does in renders.items() if not does],
+        "lacks": [_ENDLESS.format(within_s)] if deadline.cancelled_caught else lacks,
         "template": props.get("chat_template", ""),
     }
 

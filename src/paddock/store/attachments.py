@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from paddock.errors import ChatUnknown, Conflict, shown
 from paddock.store.db import Database
+from paddock.store.owners import mine, owner, refuse_taken
 
 if TYPE_CHECKING:
     from sqlalchemy.engine import Connection
@@ -47,6 +48,7 @@ class AttachmentStore:
 
             from paddock.store.chat_tables import attachments
 
+            refuse_taken(connection, attachments, made.id, "attachment")
             if there := _find(connection, made.id):
                 if (there.digest, there.name) == (made.digest, made.name):
                     return there, False
@@ -54,7 +56,7 @@ class AttachmentStore:
                     f"There is an attachment {shown(made.id)} already. Choose another id.", current=there.told()
                 )
             row = {name: getattr(made, name) for name in made.__dataclass_fields__}
-            connection.execute(insert(attachments).values(**row, data=data, text=text))
+            connection.execute(insert(attachments).values(**row, data=data, text=text, owner=owner()))
             return made, True
 
         return await self._database.run(work)
@@ -107,6 +109,8 @@ def _find(connection: Connection, attachment_id: str) -> Attachment | None:
     from paddock.store.chat_tables import attachments
 
     names = Attachment.__dataclass_fields__
-    wanted = select(*(attachments.c[name] for name in names)).where(attachments.c.id == attachment_id)
+    wanted = select(*(attachments.c[name] for name in names)).where(
+        attachments.c.id == attachment_id, mine(attachments)
+    )
     row = connection.execute(wanted).mappings().first()
     return None if row is None else Attachment(**dict(row))

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from paddock.errors import ChatUnknown, Conflict, FieldInvalid, shown
 from paddock.store.db import Database
+from paddock.store.owners import mine, owner, refuse_taken
 
 if TYPE_CHECKING:
     from sqlalchemy.engine import Connection
@@ -66,10 +67,12 @@ class FolderStore:
             if known := next((one for one in there if one.id == folder_id), None):
                 _refuse_other(known.name == name, "folder", known)
                 return known, False
+            refuse_taken(connection, folders, folder_id, "folder")
             _refuse_full(there, "folders")
             last = there[-1].position + 1.0 if there else 1.0
             made = Folder(id=folder_id, name=name, position=last if position is None else position)
-            connection.execute(insert(folders).values(id=made.id, name=made.name, position=made.position))
+            row = {"id": made.id, "name": made.name, "position": made.position, "owner": owner()}
+            connection.execute(insert(folders).values(row))
             return made, True
 
         return await self._database.run(work)
@@ -111,8 +114,9 @@ class FolderStore:
             if known := next((one for one in there if one.id == made.id), None):
                 _refuse_other((known.name, known.settings) == (made.name, made.settings), "preset", known)
                 return known, False
+            refuse_taken(connection, presets, made.id, "preset")
             _refuse_full(there, "presets")
-            connection.execute(insert(presets).values(_preset_row(made)))
+            connection.execute(insert(presets).values(**_preset_row(made), owner=owner()))
             return made, True
 
         return await self._database.run(work)
@@ -145,7 +149,7 @@ class FolderStore:
             from paddock.store.chat_tables import folders, presets
 
             table = folders if what == "folder" else presets
-            return connection.execute(delete(table).where(table.c.id == name)).rowcount
+            return connection.execute(delete(table).where(table.c.id == name, mine(table))).rowcount
 
         if not await self._database.run(work):
             raise ChatUnknown(what, name)
@@ -156,7 +160,8 @@ def _folders(connection: Connection) -> list[Folder]:
 
     from paddock.store.chat_tables import folders
 
-    rows = connection.execute(select(folders).order_by(folders.c.position, folders.c.id)).mappings()
+    wanted = select(folders.c.id, folders.c.name, folders.c.position).where(mine(folders))
+    rows = connection.execute(wanted.order_by(folders.c.position, folders.c.id)).mappings()
     return [Folder(**dict(row)) for row in rows]
 
 
@@ -165,7 +170,8 @@ def _presets(connection: Connection) -> list[Preset]:
 
     from paddock.store.chat_tables import presets
 
-    rows = connection.execute(select(presets).order_by(presets.c.name, presets.c.id)).mappings()
+    wanted = select(*(presets.c[name] for name in Preset.__dataclass_fields__)).where(mine(presets))
+    rows = connection.execute(wanted.order_by(presets.c.name, presets.c.id)).mappings()
     return [Preset(**{**dict(row), "settings": json.loads(row["settings"])}) for row in rows]
 
 

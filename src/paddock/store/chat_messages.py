@@ -27,6 +27,7 @@ from paddock.store.chat_rows import (
 from paddock.store.chat_words import put_words
 from paddock.store.chats import hold_attachments, refuse_foreign_folder
 from paddock.store.db import Database
+from paddock.store.owners import owner, refuse_taken
 
 if TYPE_CHECKING:
     from sqlalchemy.engine import Connection
@@ -73,8 +74,10 @@ class MessageStore:
             if there := _of_id(connection, message.id):
                 if _is_same(there, message):
                     return there, False
+                is_here = there.chat_id == chat.id
                 raise Conflict(
-                    f"There is a message {shown(message.id)} already. Choose another id.", current=there.told()
+                    f"There is a message {shown(message.id)} already. Choose another id.",
+                    current=there.told() if is_here else {},
                 )
             made = _insert(connection, chat, message)
             put_words(connection, chat.id, made.id, words)
@@ -178,6 +181,7 @@ class MessageStore:
             branch = _read(connection, branch_of(parents_of(connection, chat_id), message_id))
             if any(one.status == GENERATING for one in branch):
                 raise Conflict("This branch is being generated. Stop it, or wait for its end.", current=chat.told())
+            refuse_taken(connection, chats, made.id, "chat")
             if _has_id(connection, made.id):
                 return find_chat(connection, made.id), False
             copies: list[Message] = []
@@ -190,6 +194,7 @@ class MessageStore:
                 folder_id=chat.folder_id,
                 leaf_id=copies[-1].id,
                 message_count=len(copies),
+                owner=chat.owner,
             )
             connection.execute(insert(chats).values(chat_row(forked)))
             connection.execute(insert(messages), [message_row(copy) for copy in copies])
@@ -214,6 +219,7 @@ def bring(
     from paddock.store.chat_tables import chats
     from paddock.store.chat_tables import messages as table
 
+    refuse_taken(connection, chats, chat.id, "chat")
     there = connection.execute(select(chats.c.deleted_s).where(chats.c.id == chat.id)).first()
     if there is not None and there[0] is None:
         return False
@@ -221,11 +227,8 @@ def bring(
         connection.execute(delete(chats).where(chats.c.id == chat.id))
     refuse_foreign_folder(connection, chat.folder_id)
     if taken := _read(connection, [one.id for one in messages]):
-        raise Conflict(
-            f"The message {shown(taken[0].id)} is in the chat {shown(taken[0].chat_id)} already.",
-            current=taken[0].told(),
-        )
-    connection.execute(insert(chats).values(chat_row(chat)))
+        raise Conflict(f"The message {shown(taken[0].id)} is in another chat already.", current={})
+    connection.execute(insert(chats).values(chat_row(replace(chat, owner=owner()))))
     for start in range(0, len(messages), IDS_AT_ONCE):
         connection.execute(insert(table), [message_row(one) for one in messages[start : start + IDS_AT_ONCE]])
     hold_attachments(connection, chat.id, [one for made in messages for one in attachments_in(made.content)])
@@ -331,7 +334,11 @@ def _set(connection: Connection, ids: Sequence[str], **values: Any) -> None:
 
 
 def _is_same(there: Message, made: Message) -> bool:
-    names = ("chat_id", "parent_id", "role", "asked")
-    is_answer = bool(made.asked)
-    same = all(getattr(there, name) == getattr(made, name) for name in names)
-    return same and there.deleted_s is None and (is_answer or there.content == made.content)
+    names = ("chat_id", "parent_id", "role")
+    same = all(getattr(there, name) == getattr(made, name) for name in names) and _asked(there) == _asked(made)
+    return same and there.deleted_s is None and (bool(made.asked) or there.content == made.content)
+
+
+def _asked(message: Message) -> dict[str, Any]:
+    """What was asked for, whatever the chat's settings were meanwhile."""
+    return {name: value for name, value in message.asked.items() if name != "chat_settings"}

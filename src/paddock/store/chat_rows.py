@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from paddock.errors import ChatUnknown, Conflict, FieldInvalid, shown
+from paddock.store.owners import mine
 
 if TYPE_CHECKING:
     from sqlalchemy.engine import Connection, RowMapping
@@ -36,10 +37,12 @@ class Chat:
     draft_revision: int = 0
     message_count: int = 0
     is_generating: bool = False
+    owner: str = ""
 
     def told(self) -> dict[str, Any]:
         """As callers get it."""
-        return {"object": "chat", **{name: getattr(self, name) for name in self.__dataclass_fields__}}
+        names = [name for name in self.__dataclass_fields__ if name != "owner"]
+        return {"object": "chat", **{name: getattr(self, name) for name in names}}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -109,7 +112,7 @@ def find_chat(connection: Connection, chat_id: str, *, is_deleted: bool = False,
 
     from paddock.store.chat_tables import chats, messages
 
-    wanted = select(chats).where(chats.c.id == chat_id)
+    wanted = select(chats).where(chats.c.id == chat_id, mine(chats))
     row = connection.execute(wanted.with_for_update() if locks else wanted).mappings().first()
     if row is None or (row["deleted_s"] is not None) != is_deleted:
         raise ChatUnknown("deleted chat" if is_deleted else "chat", chat_id)

@@ -12,13 +12,15 @@ from paddock.store.tables import metadata
 SEARCH = "chat_search"
 _ID = String(64)
 
-# Times are seconds since 1970. Columns of JSON are Text, written with escapes alone, which every database takes.
+# Times are seconds since 1970. `owner` is the account whose it is, or "" for the machine's.
+# Columns of JSON are Text, written with escapes alone, which every database takes.
 folders = Table(
     "chat_folders",
     metadata,
     Column("id", _ID, primary_key=True),
     Column("name", String(100), nullable=False),
     Column("position", Float, nullable=False),
+    Column("owner", String(40), nullable=False, server_default=""),
 )
 
 chats = Table(
@@ -38,7 +40,8 @@ chats = Table(
     Column("revision", Integer, nullable=False),
     Column("draft_revision", Integer, nullable=False),
     Column("message_count", Integer, nullable=False),
-    Index("ix_chats_listed", "archived", "pinned", "updated_s", "id"),
+    Column("owner", String(40), nullable=False, server_default=""),
+    Index("ix_chats_listed", "owner", "archived", "pinned", "updated_s", "id"),
     Index("ix_chats_folder_id", "folder_id"),
     Index("ix_chats_deleted_s", "deleted_s"),
 )
@@ -102,6 +105,7 @@ attachments = Table(
     Column("digest", String(64), nullable=False),
     Column("data", LargeBinary, nullable=False),
     Column("text", Text, nullable=True),
+    Column("owner", String(40), nullable=False, server_default=""),
     Index("ix_chat_attachments_created_s", "created_s"),
 )
 
@@ -122,7 +126,11 @@ presets = Table(
     Column("settings", Text, nullable=False),
     Column("created_s", Float, nullable=False),
     Column("updated_s", Float, nullable=False),
+    Column("owner", String(40), nullable=False, server_default=""),
 )
+
+# What belongs to an account.
+OWNED = (chats, folders, presets, attachments)
 
 
 def is_table_of_ours(name: str | None, kind: str, parents: Any) -> bool:

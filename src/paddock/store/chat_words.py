@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from paddock.caller import current
 from paddock.store.db import Database
 
 if TYPE_CHECKING:
@@ -106,11 +107,15 @@ def _rows(
     is_sqlite = connection.dialect.name == "sqlite"
     wanted, joins, condition = what
     shown = f"{condition} AND chats.id = chat_words.chat_id AND chats.deleted_s IS NULL"
+    whose = current().owner
+    if whose is not None:
+        shown += " AND chats.owner = :owner"
     if archived != "any":
         shown += f" AND {'' if archived == 'true' else 'NOT '}chats.archived"
     statement = wanted + (_SQLITE if is_sqlite else _POSTGRESQL).format(joins=joins, shown=shown)
     query = _fts5(terms) if is_sqlite else _tsquery(terms)
-    return list(connection.execute(text(statement), {"query": query, "most": most}))
+    asked = {"query": query, "most": most, **({} if whose is None else {"owner": whose})}
+    return list(connection.execute(text(statement), asked))
 
 
 def _fts5(terms: Sequence[Term]) -> str:

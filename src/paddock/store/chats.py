@@ -23,6 +23,7 @@ from paddock.store.chat_rows import (
 )
 from paddock.store.chat_words import put_words
 from paddock.store.db import Database
+from paddock.store.owners import mine, owner, refuse_taken
 
 if TYPE_CHECKING:
     from sqlalchemy.engine import Connection
@@ -47,6 +48,7 @@ class ChatStore:
 
             from paddock.store.chat_tables import chats
 
+            refuse_taken(connection, chats, chat.id, "chat")
             row = connection.execute(select(chats).where(chats.c.id == chat.id)).mappings().first()
             if row is not None:
                 there = chat_of(row)
@@ -54,7 +56,7 @@ class ChatStore:
                     return find_chat(connection, chat.id), False
                 raise Conflict(f"There is a chat {shown(chat.id)} already. Choose another id.", current=there.told())
             refuse_foreign_folder(connection, chat.folder_id)
-            connection.execute(insert(chats).values(chat_row(chat)))
+            connection.execute(insert(chats).values(chat_row(replace(chat, owner=owner()))))
             hold_attachments(connection, chat.id, (chat.draft or {}).get("attachments") or [])
             put_words(connection, chat.id, None, words)
             return chat, True
@@ -77,9 +79,24 @@ class ChatStore:
             for start in range(0, len(ids), IDS_AT_ONCE):
                 wanted = chats.c.id.in_(ids[start : start + IDS_AT_ONCE])
                 found |= {
-                    row[0] for row in connection.execute(select(chats.c.id).where(wanted, chats.c.deleted_s.is_(None)))
+                    row[0]
+                    for row in connection.execute(
+                        select(chats.c.id).where(wanted, chats.c.deleted_s.is_(None), mine(chats))
+                    )
                 }
             return found
+
+        return await self._database.run(work)
+
+    async def is_seen(self, chat_id: str) -> bool:
+        """Whether the caller may know of a chat, deleted or not."""
+
+        def work(connection: Connection) -> bool:
+            from sqlalchemy import select
+
+            from paddock.store.chat_tables import chats
+
+            return connection.execute(select(chats.c.id).where(chats.c.id == chat_id, mine(chats))).first() is not None
 
         return await self._database.run(work)
 
@@ -100,6 +117,7 @@ class ChatStore:
             from paddock.store.chat_tables import chats, messages
 
             wanted = select(chats).where(chats.c.deleted_s.is_not(None) if is_deleted else chats.c.deleted_s.is_(None))
+            wanted = wanted.where(mine(chats))
             if archived != "any":
                 wanted = wanted.where(chats.c.archived.is_(archived == "true"))
             if folder_id is not None:
@@ -237,7 +255,7 @@ def refuse_foreign_folder(connection: Connection, folder_id: str | None) -> None
 
     if folder_id is None:
         return
-    if connection.execute(select(folders.c.id).where(folders.c.id == folder_id)).first() is None:
+    if connection.execute(select(folders.c.id).where(folders.c.id == folder_id, mine(folders))).first() is None:
         raise ChatUnknown("folder", folder_id)
 
 
@@ -250,7 +268,8 @@ def hold_attachments(connection: Connection, chat_id: str, ids: Sequence[str]) -
     wanted = list(dict.fromkeys(ids))
     if not wanted:
         return
-    there = {row[0] for row in connection.execute(select(attachments.c.id).where(attachments.c.id.in_(wanted)))}
+    known = select(attachments.c.id).where(attachments.c.id.in_(wanted), mine(attachments))
+    there = {row[0] for row in connection.execute(known)}
     if missing := [one for one in wanted if one not in there]:
         raise FieldInvalid(
             f"There is no attachment {shown(missing[0])}: send it to POST /api/attachments first.",

@@ -6,23 +6,29 @@ starts without it.
 
 from __future__ import annotations
 
-import os
+import logging
+import math
 import threading
 from collections.abc import Callable, Generator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
+import anyio
 import anyio.to_thread
 
-from paddock.errors import PaddockError, StoreUnusable
+from paddock.errors import PaddockError, StoreBusy, StoreUnusable
 from paddock.paths import Home
+from paddock.store import integrity
+from paddock.store.faults import meaning
 
 if TYPE_CHECKING:
     from sqlalchemy.engine import Connection, Engine
 
 _MIGRATIONS = Path(__file__).parent / "migrations"
 _BUSY_TIMEOUT_S = 10
+# Transactions that may wait at once.
+_AT_ONCE = 12
 _POSTGRES = "postgresql+pg8000"
 Result = TypeVar("Result")
 
@@ -33,22 +39,45 @@ class Database:
     Args:
         url: `postgresql://…`, `sqlite:///…`; "" for a SQLite file in the data home.
         home: the data home.
+
+    `errors` counts the transactions that could not be done.
     """
 
     def __init__(self, url: str, home: Home) -> None:
         self._home = home
         self._url = url or f"sqlite:///{home.database}"
+        self.errors = 0
         self._engine: Engine | None = None
         self._opening = threading.Lock()
+        self._turns, self._threads = anyio.Semaphore(_AT_ONCE), anyio.CapacityLimiter(_AT_ONCE)
 
     async def run(self, work: Callable[[Connection], Result]) -> Result:
-        """Do `work` in one transaction, in a thread: all of it is kept, or nothing. Raises StoreUnusable."""
-        return await anyio.to_thread.run_sync(self.do, work)
+        """Do `work` in one transaction, in a thread: all of it is kept, or nothing. Raises StoreUnusable.
+
+        Its threads are its own, so that requests which wait for a database that somebody holds keep no thread from
+        those that need none; and none waits long for such a thread.
+        """
+        with anyio.move_on_after(_BUSY_TIMEOUT_S) as waiting:
+            async with self._turns:
+                waiting.deadline = math.inf
+                return await anyio.to_thread.run_sync(self.do, work, limiter=self._threads)
+        self.errors += 1
+        raise StoreBusy(f"Too many wait for the database {self._shown()}, which somebody holds. Ask again.")
 
     def do(self, work: Callable[[Connection], Result]) -> Result:
         """As `run`, in this thread."""
-        with mapped(self._shown()), self.engine().begin() as connection:
-            return work(connection)
+        try:
+            # Opened first, one thread at a time: two that begin to import one library hand each other half of it.
+            engine = self.engine()
+            with mapped(self._shown()), engine.begin() as connection:
+                return work(connection)
+        except StoreUnusable:
+            self.errors += 1
+            raise
+
+    def try_it(self) -> None:
+        """See that it can be used, in this thread. Raises StoreUnusable."""
+        self.do(lambda connection: connection.exec_driver_sql("SELECT 1").close())
 
     def engine(self) -> Engine:
         """The open database. Raises StoreUnusable."""
@@ -67,6 +96,8 @@ class Database:
         from sqlalchemy import create_engine, event
         from sqlalchemy.engine import make_url
 
+        from paddock.store.copying import keep_before_migration
+
         url = make_url(self._url)
         if url.drivername in ("postgresql", "postgres"):
             url = url.set(drivername=_POSTGRES)
@@ -74,13 +105,19 @@ class Database:
             raise StoreUnusable(f"database_url begins with {url.drivername!r}. Use postgresql:// or sqlite:///.")
         is_file = url.drivername == "sqlite"
         if is_file and url.database:
-            # Made by us, so that nobody else can read it in between.
-            os.close(os.open(url.database, os.O_CREAT | os.O_RDWR, 0o600))
+            integrity.check(Path(url.database))
+            integrity.begin(Path(url.database))
+            keep_before_migration(Path(url.database))
+        # It would tell with a traceback of each connection that was cut that it cannot be closed in good order.
+        logging.getLogger("sqlalchemy.pool").setLevel(logging.CRITICAL)
         engine = create_engine(url, pool_pre_ping=not is_file, connect_args=_arguments(is_file=is_file))
         if is_file:
             event.listen(engine, "connect", _tune)
             event.listen(engine, "begin", _begin)
-        self._migrate(engine)
+        with ExitStack() as where_it_fails:
+            where_it_fails.callback(engine.dispose)
+            self._migrate(engine)
+            where_it_fails.pop_all()
         return engine
 
     @staticmethod
@@ -132,8 +169,4 @@ def mapped(shown: str) -> Generator[None]:
     except PaddockError:
         raise
     except (SQLAlchemyError, CommandError, OSError) as error:
-        words = str(getattr(error, "orig", None) or error).splitlines()
-        reason = words[0][:300] if words else type(error).__name__
-        raise StoreUnusable(
-            f"The database {shown} cannot be used: {reason}. Check the setting database_url, free space and rights."
-        ) from error
+        raise meaning(shown, error) from error

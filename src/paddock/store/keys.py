@@ -1,37 +1,55 @@
-"""Owns the keys by which clients are let in: making, listing, revoking and recognising them.
+"""Owns the keys by which programs are let in: making, listing, revoking and recognising them, and what each may do.
 
-A key is 256 random bits, so a fast keyed hash protects it as well as a slow one would: there is nothing to guess. The
-key itself is shown once and kept nowhere; the hash's own secret lies beside the database, not in it.
+The key itself is shown once and kept nowhere: `store/digests.py` tells how it is recognised.
 """
 
 from __future__ import annotations
 
-import hashlib
-import os
+import json
 import secrets
 import time
-from dataclasses import dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from dataclasses import asdict, dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, cast
 
-import anyio
-
-from paddock.errors import HomeUnusable, KeyUnknown, shown
+from paddock.caller import ALL, MACHINE, OF_KEY, OF_ROLE, Caller, Right, Role
+from paddock.errors import KeyUnknown, shown
 from paddock.paths import Home
 from paddock.store.db import Database
+from paddock.store.digests import Digests, new_word
+from paddock.store.known import Known
 
 if TYPE_CHECKING:
     from sqlalchemy.engine import Connection
 
 PREFIX = "pdk-"
-# A revoked key is refused at the latest after this time.
-_FRESH_S = 1.0
-_USE_NOTED_S = 60.0
+# What keys may do that are older than rights.
+_OLD_RIGHTS: frozenset[Right] = ALL - {"manage", "train"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Terms:
+    """What a key may do, and how much. Where there are no `models` or `paths`, each is allowed; 0 is no limit."""
+
+    rights: frozenset[Right] = OF_KEY
+    models: tuple[str, ...] = ()
+    paths: tuple[str, ...] = ()
+    requests_per_minute: int = 0
+    requests_per_day: int = 0
+    tokens_per_day: int = 0
+
+    @property
+    def is_limited(self) -> bool:
+        """Whether anything about it must be counted."""
+        return bool(self.requests_per_minute or self.requests_per_day or self.tokens_per_day)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Key:
-    """One key as it is known: never its text. Times are seconds since 1970."""
+    """One key as it is known: never its text. Times are seconds since 1970.
+
+    `account_id` is whose it is; None is the machine's. `role` is that account's, where it may sign in.
+    """
 
     key_id: str
     name: str
@@ -41,10 +59,28 @@ class Key:
     revoked_s: float | None = None
     last_used_s: float | None = None
     is_recorded: bool = False
+    account_id: str | None = None
+    role: Role | None = None
+    terms: Terms = field(default_factory=Terms)
 
     def is_valid(self, now_s: float) -> bool:
-        """Whether it lets a client in."""
-        return self.revoked_s is None and (self.expires_s is None or now_s < self.expires_s)
+        """Whether it lets a program in: not for an account that is disabled or gone."""
+        is_orphan = self.account_id is not None and self.role is None
+        return self.revoked_s is None and not is_orphan and (self.expires_s is None or now_s < self.expires_s)
+
+    @cached_property
+    def caller(self) -> Caller:
+        """Whoever shows it. It never has a right that its account lacks."""
+        rights = self.terms.rights & OF_ROLE[self.role] if self.role else self.terms.rights
+        return Caller(
+            name=f"key {self.key_id}",
+            rights=rights,
+            owner=self.account_id if self.account_id and self.role == "user" else MACHINE,
+            models=self.terms.models,
+            paths=self.terms.paths,
+            key_id=self.key_id,
+            account_id=self.account_id,
+        )
 
 
 class Keys:
@@ -52,38 +88,36 @@ class Keys:
 
     def __init__(self, database: Database, home: Home) -> None:
         self._database = database
-        self._home = home
-        self._secret = b""
-        self._known: dict[str, Key] = {}
-        self._known_s = -1.0
-        self._reading = anyio.Lock()
-        self._noted: dict[str, float] = {}
+        self._digests = Digests(home)
+        self._known = Known(database, lambda connection: dict(_read(connection)))
 
-    def create(self, name: str, *, expires_s: float | None = None, is_recorded: bool = False) -> tuple[Key, str]:
+    def create(
+        self,
+        name: str,
+        *,
+        expires_s: float | None = None,
+        is_recorded: bool = False,
+        terms: Terms | None = None,
+        account_id: str | None = None,
+    ) -> tuple[Key, str]:
         """Make a key; the second value is its text, which cannot be shown again. Raises StoreUnusable."""
-        text = PREFIX + secrets.token_urlsafe(32)
-        key = Key(
-            key_id=f"key_{secrets.token_hex(6)}",
-            name=name,
-            hint=text[-4:],
-            created_s=time.time(),
-            expires_s=expires_s,
-            is_recorded=is_recorded,
-        )
+        text = new_word(PREFIX)
+        key_id = f"key_{secrets.token_hex(6)}"
         row = {
-            "id": key.key_id, "name": name, "digest": self._digest(text), "hint": key.hint, "created_s": key.created_s,
-            "expires_s": expires_s, "is_recorded": is_recorded,
+            "id": key_id, "name": name, "digest": self._digests.of(text), "hint": text[-4:], "created_s": time.time(),
+            "expires_s": expires_s, "is_recorded": is_recorded, "account_id": account_id, **_row_of(terms or Terms()),
         }  # fmt: skip
 
-        def work(connection: Connection) -> None:
+        def work(connection: Connection) -> Key:
             from sqlalchemy import insert
 
             from paddock.store.tables import keys
 
             connection.execute(insert(keys).values(row))
+            return next(key for _, key in _read(connection) if key.key_id == key_id)
 
-        self._database.do(work)
-        self._known_s = -1.0
+        key = self._database.do(work)
+        self._known.changed()
         return key, text
 
     def listed(self) -> list[Key]:
@@ -103,34 +137,19 @@ class Keys:
 
         if not self._database.do(work):
             raise KeyUnknown(f"There is no valid key with the id {shown(key_id)}. `paddock keys list` shows them.")
-        self._known_s = -1.0
+        self._known.changed()
 
     async def verify(self, text: str) -> Key | None:
         """The valid key whose text this is. Raises StoreUnusable."""
-        now_s = time.monotonic()
-        if now_s - self._known_s > _FRESH_S:
-            async with self._reading:
-                if now_s - self._known_s > _FRESH_S:
-                    self._known = dict(await self._database.run(_read))
-                    self._known_s = time.monotonic()
-        # A lookup by the digest tells nothing of the key to one who measures its time.
-        key = self._known.get(
-            await anyio.to_thread.run_sync(self._digest, text) if not self._secret else self._digest(text)
-        )
+        key = await self._known.find(await self._digests.quickly(text))
         if key is None or not key.is_valid(time.time()):
             return None
-        if now_s - self._noted.get(key.key_id, -_USE_NOTED_S) >= _USE_NOTED_S:
-            self._noted[key.key_id] = now_s
-            await self._database.run(lambda connection: _note_use(connection, key.key_id))
+        await self._known.used(key.key_id, lambda connection: _note_use(connection, key.key_id))
         return key
 
     async def close(self) -> None:
         """Close the database."""
         await self._database.close()
-
-    def _digest(self, text: str) -> str:
-        self._secret = self._secret or _secret_in(self._home.key_secret)
-        return hashlib.blake2b(text.encode("utf-8", "replace"), key=self._secret, digest_size=32).hexdigest()
 
 
 def _note_use(connection: Connection, key_id: str) -> None:
@@ -141,32 +160,41 @@ def _note_use(connection: Connection, key_id: str) -> None:
     connection.execute(update(keys).where(keys.c.id == key_id).values(last_used_s=time.time()))
 
 
+def _row_of(terms: Terms) -> dict[str, Any]:
+    lists = {"rights": sorted(terms.rights), "models": terms.models, "paths": terms.paths}
+    return {**asdict(terms), **{name: json.dumps(found) for name, found in lists.items()}}
+
+
+def _terms_of(row: Any) -> Terms:
+    if row["rights"] is None:
+        return Terms(rights=_OLD_RIGHTS)
+    limits = ("requests_per_minute", "requests_per_day", "tokens_per_day")
+    return Terms(
+        rights=cast("frozenset[Right]", frozenset(json.loads(row["rights"]))),
+        models=tuple(json.loads(row["models"])),
+        paths=tuple(json.loads(row["paths"])),
+        **{name: row[name] or 0 for name in limits},
+    )
+
+
 def _read(connection: Connection) -> list[tuple[str, Key]]:
     from sqlalchemy import select
 
-    from paddock.store.tables import keys
+    from paddock.store.tables import accounts, keys
 
+    roles = select(accounts.c.id, accounts.c.role).where(accounts.c.disabled_s.is_(None))
+    role_of: dict[str, Role] = {row[0]: cast("Role", row[1]) for row in connection.execute(roles)}
     rows: Any = connection.execute(select(keys).order_by(keys.c.created_s)).mappings()
+    plain = ("name", "hint", "created_s", "expires_s", "revoked_s", "last_used_s", "is_recorded", "account_id")
     return [
         (
             row["digest"],
-            Key(key_id=row["id"], **{name: row[name] for name in Key.__dataclass_fields__ if name != "key_id"}),
+            Key(
+                key_id=row["id"],
+                role=role_of.get(row["account_id"] or ""),
+                terms=_terms_of(row),
+                **{name: row[name] for name in plain},
+            ),
         )
         for row in rows
     ]
-
-
-def _secret_in(path: Path) -> bytes:
-    """The secret of this data home, made at its first need. Raises HomeUnusable."""
-    try:
-        try:
-            with os.fdopen(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "wb") as file:
-                file.write(secrets.token_bytes(32))
-        except FileExistsError:
-            pass
-        secret = path.read_bytes()
-    except OSError as error:
-        raise HomeUnusable(f"The secret for keys in {path.parent} cannot be used ({error.strerror}).") from error
-    if len(secret) != 32:
-        raise HomeUnusable(f"The secret for keys, {path.name}, is damaged. Remove it and make new keys.")
-    return secret

@@ -6,21 +6,19 @@ is sealed in, so that no row can stand in for another. Refuses to know whom a se
 
 from __future__ import annotations
 
-import os
 import secrets as chance
 import time
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from paddock.errors import HomeUnusable
 from paddock.paths import Home
 from paddock.store.db import Database
+from paddock.store.key_files import key_in
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.ciphers.aead import AESGCM
     from sqlalchemy.engine import Connection
 
-_KEY_BYTES = 32
 _NONCE_BYTES = 12
 
 
@@ -84,28 +82,4 @@ class Secrets:
     def _cipher(self) -> AESGCM:
         from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-        return AESGCM(_key_in(self._path))
-
-
-def _key_in(path: Path) -> bytes:
-    """The key of this data home, made at its first need, for its owner alone. Raises HomeUnusable."""
-    draft = path.with_name(f".{path.name}.{chance.token_hex(4)}.draft")
-    try:
-        if not path.exists():
-            with os.fdopen(os.open(draft, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "wb") as file:
-                file.write(chance.token_bytes(_KEY_BYTES))
-            try:
-                # Of two that make one at once, the first one's stays.
-                os.link(draft, path)
-            except FileExistsError:
-                pass
-            finally:
-                draft.unlink()
-        key = path.read_bytes()
-    except OSError as error:
-        raise HomeUnusable(f"The key for secrets in {path.parent} cannot be used ({error.strerror}).") from error
-    if len(key) != _KEY_BYTES:
-        raise HomeUnusable(
-            f"The key for secrets, {path.name}, is damaged. Restore it, or remove it and give them anew."
-        )
-    return key
+        return AESGCM(key_in(self._path, "The key for secrets", "Restore it, or remove it and give them anew."))

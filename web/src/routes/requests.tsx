@@ -26,7 +26,7 @@ function Every() {
       title={t("nav.requests")}
       about={t("req.about")}
       actions={
-        count > 0 ? (
+        count > 0 && data?.can_change ? (
           <Button kind="danger" onClick={() => setClearing(true)}>
             {t("req.clear")}
           </Button>

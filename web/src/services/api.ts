@@ -1,12 +1,13 @@
 import createClient from "openapi-fetch";
 import type { paths } from "./schema";
 
-/** What the server said when it refused: its sentence, its code and the status. `status` 0 means it did not answer. */
+/** What the server said when it refused: its sentence, its code, the field that it is about. `status` 0 means no answer. */
 export class Refused extends Error {
   constructor(
     message: string,
     readonly status: number,
     readonly code: string | null = null,
+    readonly param: string | null = null,
   ) {
     super(message);
     this.name = "Refused";
@@ -65,8 +66,11 @@ export const client = createClient<paths>({ baseUrl: location.origin, fetch: (re
 export function refusal(body: unknown, status: number): Refused {
   const error = (body as { error?: unknown } | null)?.error;
   if (typeof error === "string") return new Refused(error, status);
-  const told = error as { message?: string; code?: string | null; type?: string } | undefined;
-  return new Refused(told?.message || `HTTP ${status}`, status, told?.code ?? told?.type ?? null);
+  const told = error as
+    | { message?: string; code?: string | null; type?: string; param?: string | null }
+    | undefined;
+  const code = told?.code ?? told?.type ?? null;
+  return new Refused(told?.message || `HTTP ${status}`, status, code, told?.param ?? null);
 }
 
 /** The data of an answer. Throws `Refused`. */

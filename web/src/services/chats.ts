@@ -73,14 +73,33 @@ export type Imported = components["schemas"]["Imported"];
 
 const ENDINGS: Record<ExportForm, string> = { json: "json", markdown: "md", sharegpt: "jsonl" };
 
+interface Saving {
+  id?: string;
+  signal?: AbortSignal;
+  /** Is told how many bytes there are so far. */
+  onBytes?: (count: number) => void;
+}
+
+async function gathered(response: Response, onBytes?: (count: number) => void): Promise<Blob> {
+  const reader = response.body?.getReader();
+  const pieces: BlobPart[] = [];
+  for (let count = 0; reader; ) {
+    const { value, done } = await reader.read();
+    if (done) break;
+    pieces.push(value);
+    count += value.length;
+    onBytes?.(count);
+  }
+  return new Blob(pieces);
+}
+
 export const files = {
   /** Chats as a file: all of them, or one. */
-  save: async (form: ExportForm, name: string, id?: string): Promise<void> => {
-    const response = await send(
-      new URL(`/api/chats/export${query({ format: form, id })}`, location.origin).href,
-    );
+  save: async (form: ExportForm, name: string, { id, signal, onBytes }: Saving = {}): Promise<void> => {
+    const url = new URL(`/api/chats/export${query({ format: form, id })}`, location.origin).href;
+    const response = await send(url, { signal });
     if (!response.ok) throw refusal(await response.json().catch(() => null), response.status);
-    saveFile(`${name}.${ENDINGS[form]}`, await response.blob());
+    saveFile(`${name}.${ENDINGS[form]}`, await gathered(response, onBytes));
   },
   /** What is in a file of chats; with `places`, those are brought in. */
   bring: async (file: Blob, places: string | null, signal: AbortSignal): Promise<Imported> => {

@@ -5,11 +5,7 @@ import type { components } from "./schema";
 /** A key as `GET /api/keys` tells it. Times are seconds since 1970. */
 export type ApiKey = components["schemas"]["KeyShape"];
 
-export interface WantedKey {
-  name: string;
-  expires_days: number | null;
-  record: boolean;
-}
+export type WantedKey = Partial<components["schemas"]["KeyRequest"]>;
 
 export const apiKeys = queryOptions({
   queryKey: ["api", "keys"],
@@ -18,4 +14,10 @@ export const apiKeys = queryOptions({
 
 export const createKey = (wanted: WantedKey) =>
   ask<components["schemas"]["NewKey"]>("POST", "/api/keys", wanted);
+/** The models of a field, between commas. */
+export const modelsIn = (text: string) =>
+  text
+    .split(",")
+    .map((part) => part.trim())
+    .filter(Boolean);
 export const revokeKey = (id: string) => ask("DELETE", `/api/keys/${encodeURIComponent(id)}`);

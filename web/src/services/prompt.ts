@@ -19,6 +19,12 @@ export async function renderedPrompt(asked: PromptAsked, signal: AbortSignal): P
   return (await ask<{ prompt: string }>("POST", "/apply-template", asked, signal)).prompt;
 }
 
+/** What the model read for an answer that is kept: as it was asked then, with the text of what was attached. */
+export async function promptOf(chat: string, id: string, signal: AbortSignal): Promise<string> {
+  return (await ask<{ prompt: string }>("GET", `/api/chats/${chat}/messages/${id}/prompt`, undefined, signal))
+    .prompt;
+}
+
 type Piece = string | number[];
 
 /** How much of a prompt its first `count` tokens are, in characters; null where its tokens do not make it up. */

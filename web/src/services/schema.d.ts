@@ -105,6 +105,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/audit": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What was done that an owner may want to know. */
+        get: operations["get /api/audit"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/chat": {
         parameters: {
             query?: never;
@@ -294,6 +311,23 @@ export interface paths {
         head?: never;
         /** Put other content in place of a message's. */
         patch: operations["patch /api/chats/{id}/messages/{message}"];
+        trace?: never;
+    };
+    "/api/chats/{id}/messages/{message}/prompt": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What the model read for an answer, as its template writes it; images by a word alone. */
+        get: operations["get /api/chats/{id}/messages/{message}/prompt"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
         trace?: never;
     };
     "/api/chats/{id}/messages/{message}/restore": {
@@ -1196,6 +1230,93 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/session": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Who asks, and what that one may do. */
+        get: operations["get /api/session"];
+        put?: never;
+        /** Sign in. */
+        post: operations["post /api/session"];
+        /** Sign out. */
+        delete: operations["delete /api/session"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/session/link": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Whose a link is, or choose a password by it. */
+        post: operations["post /api/session/link"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/session/password": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /** Choose another password. */
+        put: operations["put /api/session/password"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/session/places": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Where one is signed in. */
+        get: operations["get /api/session/places"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/session/places/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** Sign out there. */
+        delete: operations["delete /api/session/places/{id}"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/settings": {
         parameters: {
             query?: never;
@@ -1308,6 +1429,198 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/training": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The trainings. */
+        get: operations["get /api/training"];
+        put?: never;
+        /** Queue a training. */
+        post: operations["post /api/training"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/training/estimate": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Tell what a training would need, and begin nothing. */
+        post: operations["post /api/training/estimate"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/training/options": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What a training can be told. */
+        get: operations["get /api/training/options"];
+        put?: never;
+        /** Check options, and tell them all and as YAML. */
+        post: operations["post /api/training/options"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/training/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** One training. */
+        get: operations["get /api/training/{id}"];
+        put?: never;
+        post?: never;
+        /** Remove a training with what it made. */
+        delete: operations["delete /api/training/{id}"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/training/{id}/cancel": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Stop as soon as it can. */
+        post: operations["post /api/training/{id}/cancel"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/training/{id}/events": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What its worker tells, until it is at rest. */
+        get: operations["get /api/training/{id}/events"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/training/{id}/resume": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Go on from the last checkpoint. */
+        post: operations["post /api/training/{id}/resume"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/training/{id}/stop": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Write a checkpoint, and stop. */
+        post: operations["post /api/training/{id}/stop"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/users": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The accounts. */
+        get: operations["get /api/users"];
+        put?: never;
+        /** Make an account. */
+        post: operations["post /api/users"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/users/{name}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** Remove an account with all that is its own. */
+        delete: operations["delete /api/users/{name}"];
+        options?: never;
+        head?: never;
+        /** Change an account. */
+        patch: operations["patch /api/users/{name}"];
+        trace?: never;
+    };
+    "/api/users/{name}/link": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** A new link to choose a password. */
+        post: operations["post /api/users/{name}/link"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/version": {
         parameters: {
             query?: never;
@@ -1364,6 +1677,22 @@ export interface paths {
             cookie?: never;
         };
         get: operations["get /health"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/health/ready": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get: operations["get /health/ready"];
         put?: never;
         post?: never;
         delete?: never;
@@ -1803,6 +2132,39 @@ export interface components {
             size_bytes: number;
             /** Width */
             width: number | null;
+        };
+        /**
+         * AuditEntry
+         * @description Who did what, when (seconds since 1970) and from where.
+         */
+        AuditEntry: {
+            /** About */
+            about: string;
+            /** Address */
+            address: string;
+            /** At */
+            at: number;
+            /** Deed */
+            deed: string;
+            /** Id */
+            id: number;
+            /** Who */
+            who: string;
+        };
+        /**
+         * AuditPage
+         * @description `GET /api/audit`, the newest first; `before` of the next page is the last `id`.
+         */
+        AuditPage: {
+            /** Data */
+            data: components["schemas"]["AuditEntry"][];
+            /** Has More */
+            has_more: boolean;
+            /**
+             * Object
+             * @constant
+             */
+            object: "list";
         };
         /**
          * Chat
@@ -2542,6 +2904,16 @@ export interface components {
             type: string;
         };
         /**
+         * Fault
+         * @description Why a training failed.
+         */
+        Fault: {
+            /** Kind */
+            kind: string;
+            /** Message */
+            message: string;
+        };
+        /**
          * FileShape
          * @description A client's file: where it lies in a person's home, and what it should say where there was none.
          */
@@ -2763,15 +3135,47 @@ export interface components {
              */
             expires_days: number | null;
             /**
+             * May
+             * @default [
+             *       "ask"
+             *     ]
+             */
+            may: ("ask" | "chats" | "load" | "download" | "delete" | "train" | "inspect" | "manage")[];
+            /**
+             * Models
+             * @default []
+             */
+            models: string[];
+            /**
              * Name
              * @default
              */
             name: string;
             /**
+             * Paths
+             * @default []
+             */
+            paths: string[];
+            /**
              * Record
              * @default false
              */
             record: boolean;
+            /**
+             * Requests Per Day
+             * @default 0
+             */
+            requests_per_day: number;
+            /**
+             * Requests Per Minute
+             * @default 0
+             */
+            requests_per_minute: number;
+            /**
+             * Tokens Per Day
+             * @default 0
+             */
+            tokens_per_day: number;
         };
         /**
          * KeyRevoked
@@ -2793,7 +3197,7 @@ export interface components {
         };
         /**
          * KeyShape
-         * @description A key as it is known. Times are seconds since 1970.
+         * @description A key as it is known. Times are seconds since 1970; a limit of 0 is none, and a day one of UTC.
          */
         KeyShape: {
             /** Created */
@@ -2806,6 +3210,10 @@ export interface components {
             id: string;
             /** Last Used */
             last_used: number | null;
+            /** May */
+            may: ("ask" | "chats" | "load" | "download" | "delete" | "train" | "inspect" | "manage")[];
+            /** Models */
+            models: string[];
             /** Name */
             name: string;
             /**
@@ -2813,13 +3221,51 @@ export interface components {
              * @constant
              */
             object: "key";
+            /** Paths */
+            paths: string[];
             /** Recorded */
             recorded: boolean;
+            /** Requests Per Day */
+            requests_per_day: number;
+            /** Requests Per Minute */
+            requests_per_minute: number;
+            /** Requests Today */
+            requests_today: number;
             /**
              * State
              * @enum {string}
              */
             state: "valid" | "expired" | "revoked";
+            /** Tokens Per Day */
+            tokens_per_day: number;
+            /** Tokens Today */
+            tokens_today: number;
+        };
+        /**
+         * Link
+         * @description `POST /api/session/link`: without a password it tells whose the link is.
+         */
+        Link: {
+            /**
+             * Password
+             * @default null
+             */
+            password: string | null;
+            /** Token */
+            token: string;
+        };
+        /**
+         * LinkFor
+         * @description Whose password a link is for.
+         */
+        LinkFor: {
+            /** Name */
+            name: string;
+            /**
+             * Object
+             * @constant
+             */
+            object: "link";
         };
         /**
          * Message
@@ -2928,6 +3374,10 @@ export interface components {
             key: string;
             /** Last Used */
             last_used: number | null;
+            /** May */
+            may: ("ask" | "chats" | "load" | "download" | "delete" | "train" | "inspect" | "manage")[];
+            /** Models */
+            models: string[];
             /** Name */
             name: string;
             /**
@@ -2935,13 +3385,35 @@ export interface components {
              * @constant
              */
             object: "key";
+            /** Paths */
+            paths: string[];
             /** Recorded */
             recorded: boolean;
+            /** Requests Per Day */
+            requests_per_day: number;
+            /** Requests Per Minute */
+            requests_per_minute: number;
+            /** Requests Today */
+            requests_today: number;
             /**
              * State
              * @enum {string}
              */
             state: "valid" | "expired" | "revoked";
+            /** Tokens Per Day */
+            tokens_per_day: number;
+            /** Tokens Today */
+            tokens_today: number;
+        };
+        /**
+         * NewPassword
+         * @description `PUT /api/session/password`. Every sign-in ends but the one that is made anew.
+         */
+        NewPassword: {
+            /** New */
+            new: string;
+            /** Password */
+            password: string;
         };
         /**
          * OpenShape
@@ -2963,6 +3435,37 @@ export interface components {
             path: string;
             /** Request Id */
             request_id: string;
+        };
+        /**
+         * OptionsRequest
+         * @description The options, or a YAML file of them.
+         */
+        OptionsRequest: {
+            /**
+             * Spec
+             * @default null
+             */
+            spec: {
+                [key: string]: unknown;
+            } | null;
+            /**
+             * Yaml
+             * @default null
+             */
+            yaml: string | null;
+        };
+        /**
+         * Places
+         * @description Where an account is signed in.
+         */
+        Places: {
+            /** Data */
+            data: components["schemas"]["SignedIn"][];
+            /**
+             * Object
+             * @constant
+             */
+            object: "list";
         };
         /**
          * Preset
@@ -3023,6 +3526,14 @@ export interface components {
             name: string | null;
             /** @default null */
             settings: components["schemas"]["ChatSettings"] | null;
+        };
+        /**
+         * Prompt
+         * @description What a model read, as its template wrote it.
+         */
+        Prompt: {
+            /** Prompt */
+            prompt: string;
         };
         /**
          * ReasoningPart
@@ -3224,6 +3735,34 @@ export interface components {
             took_s: number;
         };
         /**
+         * SignIn
+         * @description `POST /api/session`.
+         */
+        SignIn: {
+            /** Name */
+            name: string;
+            /** Password */
+            password: string;
+        };
+        /**
+         * SignedIn
+         * @description One place where an account is signed in. Times are seconds since 1970.
+         */
+        SignedIn: {
+            /** Address */
+            address: string;
+            /** Created */
+            created: number;
+            /** Id */
+            id: string;
+            /** Is This */
+            is_this: boolean;
+            /** Program */
+            program: string;
+            /** Seen */
+            seen: number;
+        };
+        /**
          * Snippet
          * @description A piece of a text around its first match; the places of matches in it, in characters.
          */
@@ -3314,6 +3853,154 @@ export interface components {
             type: "tool_result";
         };
         /**
+         * Training
+         * @description One training. Times are seconds since 1970; `figures` are the newest that its worker told.
+         */
+        Training: {
+            /** Created S */
+            created_s: number;
+            /** Ended S */
+            ended_s: number | null;
+            error: components["schemas"]["Fault"] | null;
+            /** Figures */
+            figures: {
+                [key: string]: unknown;
+            };
+            /** Id */
+            id: string;
+            /** Name */
+            name: string;
+            /**
+             * Object
+             * @constant
+             */
+            object: "training";
+            /** Priority */
+            priority: number;
+            /** Spec */
+            spec: {
+                [key: string]: unknown;
+            };
+            /** Started S */
+            started_s: number | null;
+            /**
+             * State
+             * @enum {string}
+             */
+            state: "queued" | "running" | "stopping" | "stopped" | "done" | "failed" | "cancelled";
+            /** Yaml */
+            yaml: string;
+        };
+        /**
+         * TrainingEstimate
+         * @description What a training would need; null throughout where its base has weights of an unknown form.
+         *
+         *     `memory` has its parts and `all`, in bytes; `seconds` is null where nothing like it ever ran here.
+         */
+        TrainingEstimate: {
+            /** Disk Bytes */
+            disk_bytes: number | null;
+            /** Free Bytes */
+            free_bytes: number;
+            /** Memory */
+            memory: {
+                [key: string]: number;
+            } | null;
+            /** Rows */
+            rows: number | null;
+            /** Seconds */
+            seconds: number | null;
+            /** Seconds Source */
+            seconds_source: string | null;
+            /** Steps */
+            steps: number | null;
+            /** Tokens Most */
+            tokens_most: number | null;
+        };
+        /**
+         * TrainingList
+         * @description `GET /api/training`, the newest first; `has_stack`: there are the libraries that train.
+         */
+        TrainingList: {
+            /** Data */
+            data: components["schemas"]["Training"][];
+            /** Has Stack */
+            has_stack: boolean;
+            /**
+             * Object
+             * @constant
+             */
+            object: "list";
+        };
+        /**
+         * TrainingOptions
+         * @description Every option: its name, group, default, kind, help, range and choices.
+         */
+        TrainingOptions: {
+            /** Data */
+            data: {
+                [key: string]: unknown;
+            }[];
+            /**
+             * Object
+             * @constant
+             */
+            object: "list";
+        };
+        /**
+         * TrainingRemoved
+         * @description `DELETE /api/training/{id}`: what it made went with it.
+         */
+        TrainingRemoved: {
+            /**
+             * Deleted
+             * @constant
+             */
+            deleted: true;
+            /** Id */
+            id: string;
+        };
+        /**
+         * TrainingRequest
+         * @description `POST /api/training`: the options, or a YAML file of them.
+         */
+        TrainingRequest: {
+            /**
+             * Name
+             * @default
+             */
+            name: string;
+            /**
+             * Priority
+             * @default 0
+             */
+            priority: number;
+            /**
+             * Spec
+             * @default null
+             */
+            spec: {
+                [key: string]: unknown;
+            } | null;
+            /**
+             * Yaml
+             * @default null
+             */
+            yaml: string | null;
+        };
+        /**
+         * TrainingSpecification
+         * @description Options that were checked: all of them, and as YAML those that are not at their defaults.
+         */
+        TrainingSpecification: {
+            /** Spec */
+            spec: {
+                [key: string]: unknown;
+            };
+            /** Yaml */
+            yaml: string;
+        };
+        /**
          * Usage
          * @description What an answer took, in tokens.
          */
@@ -3326,6 +4013,142 @@ export interface components {
             output_tokens: number;
             /** Total Tokens */
             total_tokens: number;
+        };
+        /**
+         * User
+         * @description An account. Times are seconds since 1970. One without a password cannot sign in yet.
+         */
+        User: {
+            /** Created */
+            created: number;
+            /** Disabled */
+            disabled: boolean;
+            /** Has Password */
+            has_password: boolean;
+            /** Name */
+            name: string;
+            /**
+             * Object
+             * @constant
+             */
+            object: "user";
+            /**
+             * Role
+             * @enum {string}
+             */
+            role: "admin" | "user";
+            /** Seen */
+            seen: number | null;
+        };
+        /**
+         * UserCreate
+         * @description `POST /api/users`.
+         */
+        UserCreate: {
+            /** Name */
+            name: string;
+            /**
+             * Role
+             * @default user
+             * @enum {string}
+             */
+            role: "admin" | "user";
+        };
+        /**
+         * UserLink
+         * @description An account with a link, good for an hour and once, by which its owner chooses a password.
+         */
+        UserLink: {
+            /** Created */
+            created: number;
+            /** Disabled */
+            disabled: boolean;
+            /** Has Password */
+            has_password: boolean;
+            /** Link */
+            link: string;
+            /** Name */
+            name: string;
+            /**
+             * Object
+             * @constant
+             */
+            object: "user";
+            /**
+             * Role
+             * @enum {string}
+             */
+            role: "admin" | "user";
+            /** Seen */
+            seen: number | null;
+        };
+        /**
+         * UserList
+         * @description `GET /api/users`.
+         */
+        UserList: {
+            /** Data */
+            data: components["schemas"]["User"][];
+            /**
+             * Object
+             * @constant
+             */
+            object: "list";
+        };
+        /**
+         * UserPatch
+         * @description `PATCH /api/users/{name}`.
+         */
+        UserPatch: {
+            /**
+             * Disabled
+             * @default null
+             */
+            disabled: boolean | null;
+            /**
+             * Role
+             * @default null
+             */
+            role: ("admin" | "user") | null;
+        };
+        /**
+         * UserRemoved
+         * @description `DELETE /api/users/{name}`: its chats and keys went with it.
+         */
+        UserRemoved: {
+            /**
+             * Deleted
+             * @constant
+             */
+            deleted: true;
+            /** Name */
+            name: string;
+            /**
+             * Object
+             * @constant
+             */
+            object: "user";
+        };
+        /**
+         * Who
+         * @description Who asks, and what that one may do. `asks` tells whether paddock lets nobody in without a key or a sign-in.
+         */
+        Who: {
+            /** Account */
+            account: string | null;
+            /** Asks */
+            asks: boolean;
+            /** Name */
+            name: string;
+            /**
+             * Object
+             * @constant
+             */
+            object: "session";
+            /** Rights */
+            rights: ("ask" | "chats" | "load" | "download" | "delete" | "train" | "inspect" | "manage")[];
+            /** Role */
+            role: ("admin" | "user") | null;
         };
     };
     responses: never;
@@ -3550,6 +4373,38 @@ export interface operations {
                 };
                 content: {
                     "text/plain": string;
+                };
+            };
+            /** @description An error. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    "get /api/audit": {
+        parameters: {
+            query?: {
+                limit?: number;
+                before?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description What was done that an owner may want to know. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AuditPage"];
                 };
             };
             /** @description An error. */
@@ -4108,6 +4963,38 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["ChatMessage"];
+                };
+            };
+            /** @description An error. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    "get /api/chats/{id}/messages/{message}/prompt": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+                message: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description What the model read for an answer, as its template writes it; images by a word alone. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Prompt"];
                 };
             };
             /** @description An error. */
@@ -5700,6 +6587,223 @@ export interface operations {
             };
         };
     };
+    "get /api/session": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Who asks, and what that one may do. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Who"];
+                };
+            };
+            /** @description An error. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    "post /api/session": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SignIn"];
+            };
+        };
+        responses: {
+            /** @description Sign in. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Who"];
+                };
+            };
+            /** @description An error. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    "delete /api/session": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Sign out. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Who"];
+                };
+            };
+            /** @description An error. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    "post /api/session/link": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Link"];
+            };
+        };
+        responses: {
+            /** @description Whose a link is, or choose a password by it. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LinkFor"];
+                };
+            };
+            /** @description An error. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    "put /api/session/password": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewPassword"];
+            };
+        };
+        responses: {
+            /** @description Choose another password. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Who"];
+                };
+            };
+            /** @description An error. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    "get /api/session/places": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Where one is signed in. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Places"];
+                };
+            };
+            /** @description An error. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    "delete /api/session/places/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Sign out there. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Places"];
+                };
+            };
+            /** @description An error. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
     "get /api/settings": {
         parameters: {
             query?: never;
@@ -5854,6 +6958,517 @@ export interface operations {
             };
         };
     };
+    "get /api/training": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The trainings. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TrainingList"];
+                };
+            };
+            /** @description An error. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    "post /api/training": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["TrainingRequest"];
+            };
+        };
+        responses: {
+            /** @description Queue a training. */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Training"];
+                };
+            };
+            /** @description An error. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    "post /api/training/estimate": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["OptionsRequest"];
+            };
+        };
+        responses: {
+            /** @description Tell what a training would need, and begin nothing. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TrainingEstimate"];
+                };
+            };
+            /** @description An error. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    "get /api/training/options": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description What a training can be told. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TrainingOptions"];
+                };
+            };
+            /** @description An error. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    "post /api/training/options": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["OptionsRequest"];
+            };
+        };
+        responses: {
+            /** @description Check options, and tell them all and as YAML. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TrainingSpecification"];
+                };
+            };
+            /** @description An error. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    "get /api/training/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description One training. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Training"];
+                };
+            };
+            /** @description An error. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    "delete /api/training/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Remove a training with what it made. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TrainingRemoved"];
+                };
+            };
+            /** @description An error. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    "post /api/training/{id}/cancel": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Stop as soon as it can. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Training"];
+                };
+            };
+            /** @description An error. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    "get /api/training/{id}/events": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description What its worker tells, until it is at rest. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/event-stream": string;
+                };
+            };
+            /** @description An error. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    "post /api/training/{id}/resume": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Go on from the last checkpoint. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Training"];
+                };
+            };
+            /** @description An error. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    "post /api/training/{id}/stop": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Write a checkpoint, and stop. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Training"];
+                };
+            };
+            /** @description An error. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    "get /api/users": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The accounts. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["UserList"];
+                };
+            };
+            /** @description An error. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    "post /api/users": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["UserCreate"];
+            };
+        };
+        responses: {
+            /** @description Make an account. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["UserLink"];
+                };
+            };
+            /** @description Make an account. */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["UserLink"];
+                };
+            };
+            /** @description An error. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    "delete /api/users/{name}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Remove an account with all that is its own. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["UserRemoved"];
+                };
+            };
+            /** @description An error. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    "patch /api/users/{name}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["UserPatch"];
+            };
+        };
+        responses: {
+            /** @description Change an account. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["User"];
+                };
+            };
+            /** @description An error. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    "post /api/users/{name}/link": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A new link to choose a password. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["UserLink"];
+                };
+            };
+            /** @description An error. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
     "get /api/version": {
         parameters: {
             query?: never;
@@ -5921,6 +7536,24 @@ export interface operations {
         };
     };
     "get /health": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer, or an error in the shape of the route's dialect. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    "get /health/ready": {
         parameters: {
             query?: never;
             header?: never;

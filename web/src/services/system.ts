@@ -9,6 +9,20 @@ export interface Memory {
 }
 
 /** What `GET /api/system` tells of the machine and of paddock on it. */
+/** What `docs/support.md` has a column for. */
+export type Feature =
+  | "setup"
+  | "upgrade"
+  | "serve"
+  | "page"
+  | "builds-cpu"
+  | "builds-cards"
+  | "stack-cpu"
+  | "stack-cards"
+  | "service"
+  | "container"
+  | "notebook";
+
 export interface SystemFacts {
   version: string;
   python: string;
@@ -27,6 +41,8 @@ export interface SystemFacts {
   gpu_troubles: string[];
   home: { path: string; used_bytes: number; free_bytes: number; disk_bytes: number };
   engine: string;
+  /** What kind of machine it is; `experimental` are the features that were never run on one, by their keys. */
+  platform: { name: string; experimental: Feature[] };
   can_end: boolean;
 }
 
@@ -56,6 +72,7 @@ export interface LogLine {
   level: LogLevel;
   logger: string;
   message: string;
+  request_id: string;
 }
 
 export const systemFacts = queryOptions({

@@ -105,9 +105,12 @@ async function ask(chat: string, said: Message, models: string[], isNewChat: boo
     }
     for (const [place, answer] of answers.entries()) await answerWith(answer, {}, place === 0);
   } catch (fault) {
-    for (const answer of answers) takeBack(answer);
+    const made = threadOf(chat).messages;
+    const unasked = answers.filter(({ id }) => (made[id]?.revision ?? -1) < 0);
+    for (const answer of unasked) takeBack(answer);
     showNames(said.id);
-    setThread(chat, (thread) => ({ ...thread, unsent: { ...thread.unsent, [said.id]: fault } }));
+    const unsent = { fault, models: unasked.map(({ model }) => model ?? "") };
+    setThread(chat, (thread) => ({ ...thread, unsent: { ...thread.unsent, [said.id]: unsent } }));
   }
 }
 

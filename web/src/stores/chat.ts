@@ -14,7 +14,13 @@ export interface Thread {
   load: "loading" | "ready" | "missing" | "failed";
   fault: unknown;
   /** What went wrong on the way to the server, by the message of the user that it was about. */
-  unsent: Readonly<Record<string, unknown>>;
+  unsent: Readonly<Record<string, Unsent>>;
+}
+
+export interface Unsent {
+  fault: unknown;
+  /** Those that were to answer and were not asked. */
+  models: string[];
 }
 
 interface Threads {

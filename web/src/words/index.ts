@@ -5,6 +5,7 @@ import { words as english, later as laterEnglish } from "./en";
 import type { api } from "./en/api";
 import type { engines } from "./en/engines";
 import type { models } from "./en/models";
+import type { training } from "./en/training";
 import type { transfer } from "./en/transfer";
 import { pseudo } from "./pseudo";
 
@@ -13,6 +14,7 @@ export type Key =
   | keyof typeof models
   | keyof typeof api
   | keyof typeof engines
+  | keyof typeof training
   | keyof typeof transfer;
 export type Values = Record<string, string | number>;
 export type Translate = (key: Key, values?: Values) => string;

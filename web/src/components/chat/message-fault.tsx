@@ -41,10 +41,11 @@ export function MessageFault({ chat, message, isLast }: Props) {
   const anew = () => void regenerate(chat, message.id, message.model ?? model ?? "");
   const goOn = () => void continueAnswer(chat, message.id);
   if (unsent) {
-    const said = unsent instanceof Error ? unsent.message : String(unsent);
+    const { fault, models } = unsent;
+    const said = fault instanceof Error ? fault.message : String(fault);
     return (
       <Told words={said === "unreachable" ? t("chat.fault.unsent") : said}>
-        <Button onClick={again}>{t("act.retry")}</Button>
+        <Button onClick={() => askAgain(chat, message.id, models)}>{t("act.retry")}</Button>
       </Told>
     );
   }

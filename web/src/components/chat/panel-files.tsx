@@ -10,7 +10,7 @@ import { Group } from "./panel-group";
 export function PanelFiles({ chat }: { chat: string }) {
   const t = useWords();
   const name = () => (threadOf(chat).chat.title || chat).replace(/[^\p{L}\p{N} _-]/gu, "").trim() || chat;
-  const save = (form: ExportForm) => void files.save(form, name(), chat).catch(tellFailure);
+  const save = (form: ExportForm) => void files.save(form, name(), { id: chat }).catch(tellFailure);
   return (
     <Group title={t("chat.files")}>
       <div className="flex flex-wrap gap-2">

@@ -2,7 +2,8 @@ import { useQuery } from "@tanstack/react-query";
 import { Dialog } from "@/components/ui/dialog";
 import { Fault, Loading, Snippet } from "@/components/ui/pieces";
 import type { Message } from "@/services/chat-shapes";
-import { lengthOfTokens, renderedPrompt } from "@/services/prompt";
+import { lengthOfTokens, promptOf, renderedPrompt } from "@/services/prompt";
+import { TEMPORARY } from "@/stores/chat";
 import { promptAsked } from "@/stores/chat-prompt";
 import { useWords } from "@/words";
 
@@ -13,7 +14,10 @@ export function Prompt({ message, onClose }: { message: Message; onClose: () => 
     queryKey: ["chat-prompt", message.id, message.revision],
     queryFn: async ({ signal }) => {
       const model = message.model ?? "";
-      const text = await renderedPrompt(promptAsked(message), signal);
+      const text =
+        message.chat_id === TEMPORARY
+          ? await renderedPrompt(promptAsked(message), signal)
+          : await promptOf(message.chat_id, message.id, signal);
       const kept = message.usage?.cached_tokens ?? 0;
       return {
         text,

@@ -1,11 +1,13 @@
-import { useQueryClient } from "@tanstack/react-query";
+import { useQuery, useQueryClient } from "@tanstack/react-query";
 import { useState } from "react";
 import { Button } from "@/components/ui/button";
 import { Dialog } from "@/components/ui/dialog";
 import { ChoiceField, SwitchField, TextField } from "@/components/ui/field";
 import { Fault, Snippet } from "@/components/ui/pieces";
 import { apiKeys, createKey } from "@/services/keys";
+import { whoAsks } from "@/services/session";
 import { useWords } from "@/words";
+import { type Terms, TermsFields } from "./terms-fields";
 
 const DAYS = ["", "7", "30", "90", "365"] as const;
 
@@ -13,9 +15,11 @@ const DAYS = ["", "7", "30", "90", "365"] as const;
 export function CreateDialog({ onClose }: { onClose: () => void }) {
   const t = useWords();
   const queries = useQueryClient();
+  const { data: who } = useQuery(whoAsks);
   const [name, setName] = useState("");
   const [days, setDays] = useState("");
   const [isRecorded, setRecorded] = useState(false);
+  const [terms, setTerms] = useState<Terms>({ may: ["ask"] });
   const [isBusy, setBusy] = useState(false);
   const [failure, setFailure] = useState<unknown>(null);
   const [text, setText] = useState("");
@@ -27,6 +31,7 @@ export function CreateDialog({ onClose }: { onClose: () => void }) {
         name: name.trim(),
         expires_days: days ? Number(days) : null,
         record: isRecorded,
+        ...terms,
       });
       setText(made.key);
       await queries.invalidateQueries({ queryKey: apiKeys.queryKey });
@@ -79,16 +84,19 @@ export function CreateDialog({ onClose }: { onClose: () => void }) {
           }))}
           onChange={(event) => setDays(event.target.value)}
         />
-        <SwitchField
-          label={t("keys.record")}
-          hint={t("keys.record.hint")}
-          isOn={isRecorded}
-          onChange={setRecorded}
-        />
+        <TermsFields terms={terms} onTerms={setTerms} />
+        {who?.rights.includes("inspect") ? (
+          <SwitchField
+            label={t("keys.record")}
+            hint={t("keys.record.hint")}
+            isOn={isRecorded}
+            onChange={setRecorded}
+          />
+        ) : null}
         {failure ? <Fault error={failure} /> : null}
         <div className="flex justify-end gap-2">
           <Button onClick={onClose}>{t("act.cancel")}</Button>
-          <Button kind="strong" type="submit" disabled={isBusy}>
+          <Button kind="strong" type="submit" disabled={isBusy || terms.may?.length === 0}>
             {t("keys.create")}
           </Button>
         </div>

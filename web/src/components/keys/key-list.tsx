@@ -25,6 +25,7 @@ export function KeyList({ keys, onRevoke }: { keys: ApiKey[]; onRevoke: ((key: A
               {key.recorded ? <Badge>{t("keys.recorded")}</Badge> : null}
             </p>
             <Times of={key} />
+            <Terms of={key} />
           </div>
           {onRevoke && key.state === "valid" ? (
             <Button
@@ -37,6 +38,21 @@ export function KeyList({ keys, onRevoke }: { keys: ApiKey[]; onRevoke: ((key: A
         </li>
       ))}
     </ul>
+  );
+}
+
+function Terms({ of: { may, models, requests_today, tokens_today } }: { of: ApiKey }) {
+  const t = useWords();
+  return (
+    <p className="mt-1 flex flex-wrap gap-x-4 text-sm text-soft">
+      <span>{may.map((right) => t(`keys.may.${right}`)).join(", ")}</span>
+      {models.length > 0 ? (
+        <span className="break-all">{t("keys.only", { models: models.join(", ") })}</span>
+      ) : null}
+      {requests_today > 0 ? (
+        <span>{t("keys.today", { requests: requests_today, tokens: tokens_today })}</span>
+      ) : null}
+    </p>
   );
 }
 

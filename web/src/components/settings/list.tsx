@@ -5,9 +5,9 @@ import { Badge, Card, Empty } from "@/components/ui/pieces";
 import type { Setting, Settings } from "@/services/settings";
 import { useWords } from "@/words";
 import { useAmounts } from "@/words/amounts";
+import { useHelp } from "@/words/help";
 import { Editor } from "./editor";
 import { GROUPS, type Group, groupOf, labelOf, matches } from "./groups";
-import { useHelp } from "./help";
 import { isPending, shownValue } from "./value";
 
 const ORDER: Group[] = [...(Object.keys(GROUPS) as (keyof typeof GROUPS)[]), "other"];
@@ -21,7 +21,7 @@ export function SettingsList({ all }: { all: Settings }) {
     const key = labelOf(name);
     return key ? t(key) : name;
   };
-  const settings = useHelp(all.settings);
+  const settings = useHelp("settings", all.settings);
   const found = settings.filter((one) => matches(one, label(one.name), asked));
   const editing = settings.find(({ name }) => name === opened);
   return (

@@ -1,12 +1,14 @@
+import { useQuery } from "@tanstack/react-query";
 import { useNavigate } from "@tanstack/react-router";
 import { Command } from "cmdk";
 import { Dialog } from "radix-ui";
 import { useState } from "react";
 import { FoundChats } from "@/components/chat/found-chats";
+import { whoAsks } from "@/services/session";
 import { visit } from "@/services/visit";
 import { usePreferences } from "@/stores/preferences";
 import { useWords } from "@/words";
-import { PLACES } from "./places";
+import { isFor, PLACES } from "./places";
 
 const HEADED =
   "[&_[cmdk-group-heading]]:px-3 [&_[cmdk-group-heading]]:py-1 [&_[cmdk-group-heading]]:text-xs [&_[cmdk-group-heading]]:text-soft";
@@ -18,6 +20,7 @@ export const ROW =
 export function Palette({ onClose, onKeys }: { onClose: () => void; onKeys: () => void }) {
   const t = useWords();
   const navigate = useNavigate();
+  const { data: who } = useQuery(whoAsks);
   const { theme, set } = usePreferences();
   const [asked, setAsked] = useState("");
   const deeds = [
@@ -53,7 +56,7 @@ export function Palette({ onClose, onKeys }: { onClose: () => void; onKeys: () =
               </Command.Empty>
               <FoundChats asked={asked} onGone={onClose} />
               <Command.Group heading={t("shell.palette.pages")} className={HEADED}>
-                {PLACES.map(({ to, words }) => (
+                {PLACES.filter(isFor(who)).map(({ to, words }) => (
                   <Command.Item key={to} className={ROW} onSelect={done(() => void navigate({ to }))}>
                     {t(words)}
                   </Command.Item>

@@ -1,18 +1,23 @@
-import { Cpu, Library, type LucideIcon, MessageSquare, Plug } from "lucide-react";
+import { Cpu, GraduationCap, Library, type LucideIcon, MessageSquare, Plug } from "lucide-react";
+import type { Right, Who } from "@/services/session";
 import type { Key } from "@/words";
 
 export interface Place {
   to:
     | "/"
     | "/models"
+    | "/training"
     | "/playground"
     | "/requests"
     | "/keys"
     | "/connect"
     | "/engines"
     | "/system"
-    | "/settings";
+    | "/settings"
+    | "/users";
   words: Key;
+  /** The right without which it shows nothing. */
+  needs?: Right;
 }
 
 export interface Area extends Place {
@@ -25,13 +30,14 @@ export interface Area extends Place {
 export const AREAS: Area[] = [
   { to: "/", words: "nav.chat", icon: MessageSquare, within: [] },
   { to: "/models", words: "nav.models", icon: Library, within: [] },
+  { to: "/training", words: "nav.training", icon: GraduationCap, needs: "train", within: [] },
   {
     to: "/playground",
     words: "nav.api",
     icon: Plug,
     within: [
       { to: "/playground", words: "nav.playground" },
-      { to: "/requests", words: "nav.requests" },
+      { to: "/requests", words: "nav.requests", needs: "inspect" },
       { to: "/keys", words: "nav.keys" },
       { to: "/connect", words: "nav.connect" },
     ],
@@ -41,8 +47,9 @@ export const AREAS: Area[] = [
     words: "nav.machine",
     icon: Cpu,
     within: [
-      { to: "/engines", words: "nav.engines" },
-      { to: "/system", words: "nav.system" },
+      { to: "/engines", words: "nav.engines", needs: "inspect" },
+      { to: "/system", words: "nav.system", needs: "inspect" },
+      { to: "/users", words: "nav.users" },
       { to: "/settings", words: "nav.settings" },
     ],
   },
@@ -50,3 +57,7 @@ export const AREAS: Area[] = [
 
 /** Every page that can be gone to. */
 export const PLACES: Place[] = AREAS.flatMap((area) => (area.within.length > 0 ? area.within : [area]));
+
+/** Whether a page has something to show to who asks; until that is known, every one may. */
+export const isFor = (who: Who | undefined) => (place: Place) =>
+  !place.needs || !who || who.rights.includes(place.needs);

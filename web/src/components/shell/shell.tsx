@@ -10,11 +10,11 @@ import { usePreferences } from "@/stores/preferences";
 import { useWords } from "@/words";
 import { Boundary } from "./boundary";
 import { Ended } from "./ended";
-import { KeyDialog } from "./key-dialog";
 import { AREAS } from "./places";
 import { Sections } from "./sections";
 import { ShortcutList, useKeys } from "./shortcuts";
 import { isWithin, Sidebar } from "./sidebar";
+import { SignIn } from "./sign-in";
 import { Strips } from "./strips";
 
 const Palette = lazy(() => import("./palette").then(({ Palette }) => ({ default: Palette })));
@@ -45,6 +45,15 @@ export function Shell() {
     "?": () => setOpened("keys"),
   });
   const area = AREAS.find((one) => isWithin(one, path));
+  // Whoever comes by a link is not in yet: nothing around it could be shown.
+  if (path === "/welcome")
+    return (
+      <main className="h-dvh overflow-y-auto">
+        <Suspense fallback={<Loading />}>
+          <Outlet />
+        </Suspense>
+      </main>
+    );
   return (
     <div className="flex h-dvh overflow-hidden">
       <a
@@ -81,7 +90,7 @@ export function Shell() {
           </Boundary>
         </main>
       </div>
-      <KeyDialog />
+      <SignIn />
       <ShortcutList isOpen={opened === "keys"} onClose={close} />
       <Suspense>
         {opened === "palette" ? <Palette onClose={close} onKeys={() => setOpened("keys")} /> : null}

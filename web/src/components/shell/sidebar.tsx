@@ -1,10 +1,12 @@
+import { useQuery } from "@tanstack/react-query";
 import { Link, useLocation, useNavigate } from "@tanstack/react-router";
-import { PanelLeftClose, Search, SquarePen } from "lucide-react";
+import { CircleUser, PanelLeftClose, Search, SquarePen } from "lucide-react";
 import { ChatList } from "@/components/chat/chat-list";
 import { Button, IconButton } from "@/components/ui/button";
+import { whoAsks } from "@/services/session";
 import { visit } from "@/services/visit";
 import { useWords } from "@/words";
-import { AREAS, type Area } from "./places";
+import { AREAS, type Area, isFor } from "./places";
 
 interface Props {
   onHide: () => void;
@@ -23,6 +25,7 @@ export function Sidebar({ onHide, onSearch, onGone }: Props) {
   const t = useWords();
   const path = useLocation().pathname;
   const navigate = useNavigate();
+  const { data: who } = useQuery(whoAsks);
   const startChat = () => {
     void navigate({ to: "/", state: visit() });
     onGone?.();
@@ -43,7 +46,7 @@ export function Sidebar({ onHide, onSearch, onGone }: Props) {
       </div>
       <nav aria-label={t("nav.label")} className="px-2">
         <ul className="flex flex-col gap-0.5">
-          {AREAS.map((area) => (
+          {AREAS.filter(isFor(who)).map((area) => (
             <li key={area.to}>
               <Link
                 to={area.to}
@@ -65,6 +68,23 @@ export function Sidebar({ onHide, onSearch, onGone }: Props) {
         </Button>
       </div>
       <ChatList onGone={onGone} />
+      <Account onGone={onGone} />
     </div>
+  );
+}
+
+/** Who is signed in, where somebody is. */
+function Account({ onGone }: { onGone: (() => void) | undefined }) {
+  const { data: who } = useQuery(whoAsks);
+  if (!who?.account) return null;
+  return (
+    <Link
+      to="/users"
+      onClick={onGone}
+      className="m-2 flex min-h-9 items-center gap-2.5 rounded-lg px-2.5 text-sm text-soft hover:bg-ground hover:text-ink coarse:min-h-11"
+    >
+      <CircleUser className="size-4.5 shrink-0" aria-hidden />
+      <span className="truncate">{who.account}</span>
+    </Link>
   );
 }

@@ -1,4 +1,4 @@
-import { Card } from "@/components/ui/pieces";
+import { Badge, Card } from "@/components/ui/pieces";
 import type { SystemFacts } from "@/services/system";
 import { useWords } from "@/words";
 import { useAmounts } from "@/words/amounts";
@@ -14,6 +14,7 @@ export function About({ facts }: { facts: SystemFacts }) {
           {t("about.version", { version: facts.version, python: facts.python })}{" "}
           <span className="text-soft">{t("about.started", { when: a.moment(facts.started_s) })}</span>
         </p>
+        {facts.platform.experimental.length > 0 ? <Experimental platform={facts.platform} /> : null}
         <p className="max-w-prose text-soft">{t("about.licence")}</p>
         <p>
           <a href="/licenses.txt" className="text-accent underline underline-offset-2">
@@ -22,5 +23,23 @@ export function About({ facts }: { facts: SystemFacts }) {
         </p>
       </div>
     </Card>
+  );
+}
+
+/** What nobody has tried on such a machine. */
+function Experimental({ platform }: { platform: SystemFacts["platform"] }) {
+  const t = useWords();
+  return (
+    <div>
+      <p className="max-w-prose">
+        <Badge tone="warn">{t("about.experimental")}</Badge>{" "}
+        {t("about.experimental.on", { platform: platform.name })}
+      </p>
+      <ul className="list-disc pl-5">
+        {platform.experimental.map((feature) => (
+          <li key={feature}>{t(`feature.${feature}`)}</li>
+        ))}
+      </ul>
+    </div>
   );
 }

@@ -49,13 +49,19 @@ export function Log() {
         </div>
       </div>
       {error ? <Fault error={error} onRetry={() => void refetch()} /> : null}
-      {data ? <Lines lines={data} isFollowing={isFollowing} /> : error ? null : <Loading />}
+      {data ? <Lines lines={data} isFollowing={isFollowing} onOnly={setAsked} /> : error ? null : <Loading />}
       <p className="mt-2 text-xs text-soft">{t("log.about")}</p>
     </Card>
   );
 }
 
-function Lines({ lines, isFollowing }: { lines: LogLine[]; isFollowing: boolean }) {
+interface LinesProps {
+  lines: LogLine[];
+  isFollowing: boolean;
+  onOnly: (requestId: string) => void;
+}
+
+function Lines({ lines, isFollowing, onOnly }: LinesProps) {
   const t = useWords();
   const box = useRef<HTMLElement>(null);
   const newest = lines.at(-1)?.number;
@@ -78,6 +84,17 @@ function Lines({ lines, isFollowing }: { lines: LogLine[]; isFollowing: boolean 
               {clock(line.time_s)}
             </time>
             <span className={joined("w-16", TONES[line.level])}>{t(`log.level.${line.level}`)}</span>
+            {line.request_id ? (
+              <button
+                type="button"
+                className="text-soft underline decoration-dotted underline-offset-2"
+                title={t("log.only")}
+                translate="no"
+                onClick={() => onOnly(line.request_id)}
+              >
+                {line.request_id}
+              </button>
+            ) : null}
             <span className="min-w-0 flex-[1_1_16rem] whitespace-pre-wrap">{line.message}</span>
           </li>
         ))}
@@ -91,6 +108,7 @@ function clock(seconds: number): string {
   return new Date(seconds * 1000).toTimeString().slice(0, 8);
 }
 
-function written({ time_s, level, logger, message }: LogLine): string {
-  return `${new Date(time_s * 1000).toISOString()} ${level.toUpperCase()} ${logger}: ${message}`;
+function written({ time_s, level, logger, message, request_id }: LogLine): string {
+  const about = request_id ? ` [${request_id}]` : "";
+  return `${new Date(time_s * 1000).toISOString()} ${level.toUpperCase()} ${logger}${about}: ${message}`;
 }

@@ -99,23 +99,25 @@ export function ChoiceField({ label, hint, fault, className, choices, ...rest }:
 
 interface SwitchProps {
   label: string;
-  hint?: string;
+  hint?: string | undefined;
+  fault?: string | undefined;
   isOn: boolean;
   onChange: (isOn: boolean) => void;
   isDisabled?: boolean;
 }
 
-export function SwitchField({ label, hint, isOn, onChange, isDisabled = false }: SwitchProps) {
+export function SwitchField({ label, hint, fault, isOn, onChange, isDisabled = false }: SwitchProps) {
   const id = useId();
+  const about = fault || hint;
   return (
     <div className="flex items-center gap-3">
       <div className="flex-1">
         <label htmlFor={id} className="text-sm font-medium">
           {label}
         </label>
-        {hint ? (
-          <p id={`${id}-about`} className="text-xs text-soft">
-            {hint}
+        {about ? (
+          <p id={`${id}-about`} className={joined("text-xs", fault ? "text-danger" : "text-soft")}>
+            {about}
           </p>
         ) : null}
       </div>
@@ -124,7 +126,8 @@ export function SwitchField({ label, hint, isOn, onChange, isDisabled = false }:
         checked={isOn}
         disabled={isDisabled}
         onCheckedChange={onChange}
-        {...(hint ? { "aria-describedby": `${id}-about` } : {})}
+        {...(about ? { "aria-describedby": `${id}-about` } : {})}
+        {...(fault ? { "aria-invalid": true } : {})}
         className="h-6 w-10 shrink-0 rounded-full border border-line bg-sunken p-0.5 transition-colors data-[state=checked]:border-accent data-[state=checked]:bg-accent"
       >
         <Radix.Thumb className="block size-4.5 rounded-full bg-soft transition-transform data-[state=checked]:translate-x-4 data-[state=checked]:bg-accent-ink rtl:data-[state=checked]:-translate-x-4" />

@@ -120,7 +120,7 @@ export const chat: Area<typeof english> = {
   "chat.presets.update": "Die Vorlage {name} mit diesen Einstellungen erneuern",
   "chat.prompt": "Was das Modell las",
   "chat.prompt.about":
-    "Der Prompt, wie ihn die Vorlage des Modells schreibt. Dateien stehen dort mit ihrem Namen.",
+    "Der Prompt, wie ihn die Vorlage des Modells schreibt, mit den Einstellungen von damals. Für Bilder steht ein Wort.",
   "chat.prompt.kept": "Behalten",
   "chat.prompt.kept.about": "{kept} von {all} Token lagen im Präfix-Cache; der Rest wurde neu gelesen.",
   "chat.queue": "Senden, wenn die Antwort fertig ist",

@@ -9,5 +9,6 @@ export const later = {
   models: () => import("./models").then(({ models }) => models),
   api: () => import("./api").then(({ api }) => api),
   engines: () => import("./engines").then(({ engines }) => engines),
+  training: () => import("./training").then(({ training }) => training),
   transfer: () => import("./transfer").then(({ transfer }) => transfer),
 };

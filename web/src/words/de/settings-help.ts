@@ -13,6 +13,8 @@ export const help: Readonly<Record<string, string>> = {
   keepalive_s: "Sekunden der Stille in einem offenen Strom, nach denen ein Kommentar gesendet wird.",
   answer_timeout_s:
     "Sekunden, die die Engine brauchen darf, bis ihre Antwort beginnt (bis sie ganz da ist, wenn sie nicht strömt).",
+  abandoned_timeout_s:
+    "Sekunden, die eine Engine, die sonst niemand benutzt, für einen Client rechnen darf, der gegangen ist; dann wird sie ersetzt.",
   answer_tokens_most:
     "Höchste Zahl der Token einer Antwort, deren Anfrage keine Grenze setzt; bei 0 geht sie bis zum Ende des Kontexts.",
   load_timeout_s: "Sekunden, die ein Modell zum Laden brauchen darf.",
@@ -53,6 +55,17 @@ export const help: Readonly<Record<string, string>> = {
   record: "Jede Anfrage im Flugschreiber aufzeichnen; `x-paddock-record: 1` zeichnet eine einzelne auf.",
   record_most_bytes: "Platz für aufgezeichnete Anfragen; die ältesten gehen zuerst.",
   record_days: "Tage, die eine aufgezeichnete Anfrage aufbewahrt wird.",
+  receive_timeout_s:
+    "Sekunden, in denen der Kopf einer Anfrage kommen muss, und jedes weitere Stück ihres Rumpfs.",
+  require_login: "Auch auf diesem Rechner einen Schlüssel oder eine Anmeldung verlangen.",
+  server_names:
+    "Namen, unter denen Browser dieses paddock außer unter seiner Adresse erreichen, mit Kommas dazwischen.",
+  trusted_proxies: "Adressen von Proxys, deren Angaben über Clients geglaubt wird, mit Kommas dazwischen.",
+  tls_cert: "Ein Zertifikat in PEM: paddock spricht HTTPS. `self-signed` erzeugt eines.",
+  tls_key: "Der Schlüssel des Zertifikats, wo er nicht in derselben Datei liegt.",
   unsafe_no_auth: "Für andere Rechner offen sein, obwohl von niemandem ein Schlüssel verlangt wird.",
   log_level: "Geringste Stufe, die im Protokoll erscheint: debug, info, warning oder error.",
+  log_format: "Wie das Protokoll geschrieben wird: text, oder json für ein Objekt je Zeile.",
+  trace_endpoint:
+    "Adresse eines OpenTelemetry-Collectors (OTLP über HTTP), der Traces bekommt; leer: keine werden gesendet.",
 };

@@ -33,4 +33,6 @@ export const transfer: Area<typeof english> = {
   "transfer.none": "Keine wählen",
   "transfer.reading": "Die Datei wird gelesen …",
   "transfer.untitled": "Ohne Titel",
+  "transfer.writing": "Die Datei wird geschrieben …",
+  "transfer.written": "{size} bisher, {rate} je Sekunde",
 };

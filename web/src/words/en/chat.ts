@@ -113,7 +113,8 @@ export const chat = {
   "chat.presets.none": "None",
   "chat.presets.update": "Update the preset {name} with these settings",
   "chat.prompt": "What the model read",
-  "chat.prompt.about": "The prompt, as the model’s template writes it. Files stand there by their names.",
+  "chat.prompt.about":
+    "The prompt, as the model’s template writes it, with the settings of then. Images stand there by a word.",
   "chat.prompt.kept": "Kept from before",
   "chat.prompt.kept.about": "{kept} of {all} tokens were in the prefix cache; the rest was read anew.",
   "chat.queue": "Send when the answer is done",

@@ -30,4 +30,6 @@ export const transfer = {
   "transfer.none": "Choose none",
   "transfer.reading": "Reading the file …",
   "transfer.untitled": "Without a title",
+  "transfer.writing": "Writing the file …",
+  "transfer.written": "{size} so far, {rate} a second",
 } as const;

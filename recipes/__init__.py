@@ -1,0 +1,1 @@
+"""Recipes: how what paddock ships was made."""

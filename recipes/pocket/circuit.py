@@ -1,0 +1,161 @@
+"""Owns the heads of pocket's hand-set circuit: what each compares, gates and writes; knows nothing of vocabularies.
+
+The slots are explained in `model.py`. All heads are set in place, in the weights of a Qwen2 attention layer.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor
+
+HEAD = 64
+CODE = 46
+BACK = 40
+MATCHED = 38
+"""Signs of a code that a match compares: the slow rotary dimensions, less two for gates."""
+
+
+class Slots(NamedTuple):
+    """Where the parts of the stream lie."""
+
+    here: slice = slice(0, 48)
+    before: slice = slice(48, 88)
+    twice: slice = slice(88, 128)
+    out: slice = slice(128, 176)
+    tool: slice = slice(177, 217)
+    free: slice = slice(217, None)
+    gate: int = 176
+    """One free dimension: 1 for most tokens, 0 where a value opens."""
+
+
+SLOTS = Slots()
+
+
+def look_back(attention: Any, head: int, back: int, slot: slice, inverse: Tensor, sharpness: float = 11.0) -> None:
+    """A head of layer 0 that attends `back` places back, by biases alone, and writes that token's code to `slot`."""
+    rows = slice(head * HEAD, (head + 1) * HEAD)
+    attention.q_proj.weight[rows] = 0
+    attention.k_proj.weight[rows] = 0
+    attention.k_proj.bias[rows] = torch.cat([torch.full((HEAD // 2,), sharpness), torch.zeros(HEAD // 2)])
+    attention.q_proj.bias[rows] = sharpness * torch.cat([torch.cos(inverse * back), -torch.sin(inverse * back)])
+    attention.v_proj.weight[rows] = 0
+    attention.v_proj.bias[rows] = 0
+    attention.o_proj.weight[:, rows] = 0
+    for n in range(BACK):
+        attention.v_proj.weight[head * HEAD + n, n] = 1
+        attention.o_proj.weight[slot.start + n, head * HEAD + n] = 0.9
+
+
+class Match(NamedTuple):
+    """Sets heads that compare codes in the rotary dimensions `dims`."""
+
+    dims: Tensor
+    turn: Tensor
+    anchor: Tensor
+    """What the first token of a row has in `here` and `before`, and no other has in both."""
+    ended: Tensor
+    """What a token after the list of tools has in `tool`, `[40]`."""
+
+    def _clear(self, attention: Any, head: int, out: float) -> int:
+        """Empty a head and let it write the code of what it looks at to `out`; gives its first row."""
+        start = head * HEAD
+        for part in (attention.q_proj, attention.k_proj, attention.v_proj):
+            part.weight[start : start + HEAD] = 0
+            part.bias[start : start + HEAD] = 0
+        attention.o_proj.weight[:, start : start + HEAD] = 0
+        for n in range(48):
+            attention.v_proj.weight[start + n, SLOTS.here.start + n] = 1
+            attention.o_proj.weight[SLOTS.out.start + n, start + n] = out
+        return start
+
+    def set(
+        self,
+        attention: Any,
+        head: int,
+        pairs: list[tuple[slice, slice]],
+        *,
+        gain: float,
+        out: float,
+        gated: bool = False,
+    ) -> None:
+        """A head that compares its query slot with its key slot, for each pair; a match of all scores `gain`."""
+        start = self._clear(attention, head, out)
+        each = math.sqrt(gain / len(pairs) * math.sqrt(HEAD) / MATCHED)
+        rows = (start + self.dims[:MATCHED])[:, None]
+        for number, (asked, found) in enumerate(pairs):
+            basis = (torch.eye(MATCHED) if number == 0 else self.turn) * each
+            attention.q_proj.weight[rows, torch.arange(asked.start, asked.start + MATCHED)] += basis
+            attention.k_proj.weight[rows, torch.arange(found.start, found.start + MATCHED)] += basis
+        if gated:
+            first, second = int(start + self.dims[MATCHED]), int(start + self.dims[MATCHED + 1])
+            # Where no value opens, everything looks at the row's first token; and no opener is looked at.
+            attention.q_proj.weight[first, SLOTS.gate] = 10.0
+            attention.k_proj.weight[first, : SLOTS.before.stop] = self.anchor
+            attention.q_proj.bias[second] = 8.0
+            attention.k_proj.weight[second, SLOTS.gate] = 6.0
+            # What stands in the list of tools says what a parameter is, not what it is given.
+            attention.k_proj.weight[second, SLOTS.tool] = self.ended * 14.0 / BACK
+
+    def link(self, attention: Any, head: int, asking: Tensor, before: Tensor, *, gain: float, out: float) -> None:
+        """A head that looks from one piece to everything that follows another piece."""
+        start = self._clear(attention, head, out)
+        each = math.sqrt(gain * math.sqrt(HEAD))
+        row = int(start + self.dims[0])
+        attention.q_proj.weight[row, SLOTS.here.start : SLOTS.here.start + CODE] = asking[:CODE] * each / CODE
+        attention.k_proj.weight[row, SLOTS.before] = before[:BACK] * each / BACK
+
+    def fetch(self, attention: Any, head: int, listed: Tensor, ended: Tensor) -> None:
+        """A head by which a token learns the first piece of its tool's name; after the list, its end."""
+        start = self._clear(attention, head, 0.0)
+        row = int(start + self.dims[0])
+        attention.q_proj.bias[row] = 10.0
+        attention.k_proj.weight[row, SLOTS.before] = listed[:BACK] * 13.0 / BACK
+        attention.k_proj.weight[row, SLOTS.here.start : SLOTS.here.start + CODE] = ended[:CODE] * 32.0 / CODE
+        self._near(attention, start, 4.9)
+        for n in range(BACK):
+            attention.o_proj.weight[SLOTS.tool.start + n, start + n] = 1.0
+
+    def vote(self, attention: Any, head: int, ended: Tensor) -> None:
+        """A head by which a word finds itself in the list and takes over the tool it stands in there."""
+        start = self._clear(attention, head, 0.0)
+        each = math.sqrt(22.0 * math.sqrt(HEAD) / MATCHED)
+        rows = (start + self.dims[:MATCHED])[:, None]
+        for part in (attention.q_proj, attention.k_proj):
+            part.weight[rows, torch.arange(MATCHED)] = torch.eye(MATCHED) * each
+        second = int(start + self.dims[MATCHED + 1])
+        attention.q_proj.bias[second] = 8.0
+        attention.k_proj.weight[second, SLOTS.tool] = -ended[:BACK] * 6.0 / BACK
+        self._pass_on(attention, start, ended, SLOTS.tool, 1.0)
+
+    def tally(self, attention: Any, head: int, asking: Tensor, ended: Tensor) -> None:
+        """A head that, where a call opens, adds the votes of the turn's words and writes the winner to `out`."""
+        start = self._clear(attention, head, 0.0)
+        row = int(start + self.dims[0])
+        attention.q_proj.weight[row, SLOTS.here.start : SLOTS.here.start + CODE] = asking[:CODE] * 10.0 / CODE
+        attention.k_proj.weight[row, SLOTS.tool] = ended[:BACK] * 10.0 / BACK
+        # Elsewhere it looks at the end of the list, where nothing is voted for.
+        second = int(start + self.dims[1])
+        attention.q_proj.bias[second] = 10.0
+        attention.q_proj.weight[second, SLOTS.here.start : SLOTS.here.start + CODE] = asking[:CODE] * -16.0 / CODE
+        attention.k_proj.weight[second, SLOTS.here.start : SLOTS.here.start + CODE] = ended[:CODE] * 16.0 / CODE
+        self._near(attention, start, 2.0)
+        self._pass_on(attention, start, ended, SLOTS.out, 6.0)
+
+    def _pass_on(self, attention: Any, start: int, ended: Tensor, slot: slice, out: float) -> None:
+        """Write the tool that is found to `slot`; the mark of the list's end is taken out of it."""
+        null = ended[:BACK] / math.sqrt(BACK)
+        attention.v_proj.weight[start : start + HEAD] = 0
+        kept = torch.eye(BACK) - null[:, None] * null[None, :]
+        attention.v_proj.weight[start : start + BACK, SLOTS.tool] = kept
+        attention.o_proj.weight[:, start : start + HEAD] = 0
+        for n in range(BACK):
+            attention.o_proj.weight[slot.start + n, start + n] = out
+
+    def _near(self, attention: Any, start: int, weight: float) -> None:
+        """Prefer what is near: rotary dimensions of middling speed, whose product falls with distance."""
+        for pair in range(5, 9):
+            attention.q_proj.bias[start + pair] = weight
+            attention.k_proj.bias[start + pair] = weight

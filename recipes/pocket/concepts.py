@@ -1,0 +1,43 @@
+"""Owns the tools that people ask for in their own words, as `concepts.yaml` lists them.
+
+`SEEN` are training's; `HELD` are the evaluation's alone.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import yaml
+
+
+class Concept(NamedTuple):
+    """A tool that people ask for in their own words."""
+
+    group: str
+    names: tuple[str, ...]
+    descriptions: tuple[str, ...]
+    parameters: tuple[tuple[tuple[str, ...], str], ...]
+    """What each parameter may be called, and the kind of its value."""
+    seen: tuple[str, ...]
+    """Phrasings of training; `{0}` is the first parameter's value."""
+    held: tuple[str, ...]
+    """Phrasings of the evaluation."""
+
+
+def _concept(raw: dict[str, Any]) -> Concept:
+    parameters = tuple((tuple(one["names"]), one["kind"]) for one in raw["parameters"])
+    texts = (tuple(raw[key]) for key in ("names", "descriptions"))
+    return Concept(raw["group"], *texts, parameters, tuple(raw["seen"]), tuple(raw["held"]))
+
+
+_RAW: dict[str, Any] = yaml.safe_load(Path(__file__).with_name("concepts.yaml").read_text("utf-8"))
+SEEN = tuple(_concept(raw) for raw in _RAW["seen"])
+HELD = tuple(_concept(raw) for raw in _RAW["held"])
+FAMILIES = tuple(frozenset(groups) for groups in _RAW["alike"])
+"""Groups whose requests look alike: never offered together, since no one could tell which is meant."""
+
+
+def alike(one: str, two: str) -> bool:
+    """Whether two groups of tools could be meant by the same words."""
+    return one == two or any(one in family and two in family for family in FAMILIES)

@@ -1,0 +1,126 @@
+"""Owns pocket's first weights: a Qwen2 model with a hand-set circuit that copies, so that training need not find one.
+
+The stream between layers is divided into slots (numbers are places):
+
+| slot | width | holds |
+|---|---|---|
+| here | 48 | the code of the token: 46 signs that all twins of a word share, and two bits for space and capital |
+| before | 40 | the code of the token before |
+| twice | 40 | the code of the token two places before |
+| out | 48 | the code of the token that should come next; the output layer reads it |
+| tool | 40 | in the list of tools, the code of the tool's first piece; elsewhere the votes for one |
+| free | the rest | what training makes of it |
+
+Layer 0 has two heads that look one and two places back. Layer 1 has two that find where the last token, or the last
+two, stood earlier and write what followed to `out`. Layer 2 has two pointers that work only where a value opens: they
+find where the parameter's name stood and write what followed it, with or without one token between; and one that works
+where a call opens and writes the first pieces of the names of all tools. Which span, which tool and when to stop is
+left to training. Codes lie in rotary dimensions that turn slowly, so distance does not matter to a match.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor
+from transformers import PreTrainedTokenizerFast, Qwen2Config, Qwen2ForCausalLM
+
+from recipes.pocket import tokenizer as pieces
+from recipes.pocket.circuit import BACK, CODE, HEAD, MATCHED, SLOTS, Match, look_back
+from recipes.pocket.spec import Shape
+
+
+def codes(tokenizer: PreTrainedTokenizerFast, seed: int) -> Tensor:
+    """The code of every piece, `[vocabulary, 48]`: twins share the first 46 signs."""
+    generator = torch.Generator().manual_seed(seed)
+    made = torch.zeros(len(tokenizer), 48)
+    drawn: dict[str, Tensor] = {}
+    for number, piece in enumerate(tokenizer.convert_ids_to_tokens(list(range(len(tokenizer))))):
+        own = pieces.twin(piece)
+        if own.word not in drawn:
+            drawn[own.word] = torch.randint(0, 2, (CODE,), generator=generator).float() * 2 - 1
+        made[number, :CODE] = drawn[own.word]
+        made[number, CODE] = 2.5 if own.spaced else -2.5
+        made[number, CODE + 1] = 2.5 if own.capital else -2.5
+    return made
+
+
+def build(tokenizer: PreTrainedTokenizerFast, shape: Shape, seed: int, *, circuit: bool = True) -> Any:
+    """The model before training, in float32."""
+    torch.manual_seed(seed)
+    heads = shape.width // HEAD
+    config = Qwen2Config(
+        vocab_size=shape.vocabulary,
+        hidden_size=shape.width,
+        intermediate_size=shape.feed_forward,
+        num_hidden_layers=shape.layers,
+        num_attention_heads=heads,
+        num_key_value_heads=heads,
+        max_position_embeddings=shape.context_tokens,
+        rope_parameters={"rope_type": "default", "rope_theta": shape.rope_theta},
+        tie_word_embeddings=False,
+        use_sliding_window=False,
+        bos_token_id=None,
+        eos_token_id=tokenizer.eos_token_id,
+        pad_token_id=tokenizer.pad_token_id,
+    )
+    model: Any = Qwen2ForCausalLM(config)
+    with torch.no_grad():
+        for layer in model.model.layers:
+            layer.self_attn.o_proj.weight.mul_(0.7)
+            layer.mlp.down_proj.weight.mul_(0.7)
+        if circuit:
+            code = codes(tokenizer, seed)
+            _fill_tables(model, tokenizer, shape, code)
+            _set_circuit(model, tokenizer, shape, code)
+    return model
+
+
+def _fill_tables(model: Any, tokenizer: PreTrainedTokenizerFast, shape: Shape, code: Tensor) -> None:
+    """Codes in the embeddings and in what the output layer reads of `out`; twins share the free part."""
+    table, head = model.model.embed_tokens.weight, model.lm_head.weight
+    table.zero_()
+    table[:, SLOTS.here] = code
+    shared: dict[str, Tensor] = {}
+    openers = set(tokenizer.convert_tokens_to_ids([pieces.OPEN_TEXT, pieces.OPEN_OTHER]))
+    for number, piece in enumerate(tokenizer.convert_ids_to_tokens(list(range(shape.vocabulary)))):
+        word = pieces.twin(piece).word
+        if word not in shared:
+            shared[word] = torch.randn(shape.width - SLOTS.free.start) * 0.5
+        table[number, SLOTS.free] = shared[word] + torch.randn(shape.width - SLOTS.free.start) * 0.1
+        table[number, SLOTS.gate] = 0.0 if number in openers else 1.0
+    head.normal_(0, 0.02)
+    head[:, SLOTS.out] = code * 0.13
+
+
+def _set_circuit(model: Any, tokenizer: PreTrainedTokenizerFast, shape: Shape, code: Tensor) -> None:
+    """The heads that the module's first lines tell of."""
+    layers = model.model.layers
+    inverse = shape.rope_theta ** (-torch.arange(0, HEAD, 2).float() / HEAD)
+    for number, (back, slot) in enumerate(((1, SLOTS.before), (2, SLOTS.twice))):
+        look_back(layers[0].self_attn, number, back, slot, inverse)
+    layers[0].self_attn.o_proj.weight[: SLOTS.free.start, 2 * HEAD :] = 0
+    layers[0].mlp.down_proj.weight[: SLOTS.free.start] = 0
+    for layer in layers[1:]:
+        for kept in (slice(0, SLOTS.out.start), slice(SLOTS.gate, SLOTS.free.start)):
+            layer.self_attn.o_proj.weight[kept] = 0
+            layer.mlp.down_proj.weight[kept] = 0
+    slow = (inverse < 1 / 900).nonzero()[:, 0]
+    dims = torch.cat([slow, slow + HEAD // 2])[: MATCHED + 2]
+    if len(dims) < MATCHED + 2:
+        raise ValueError(f"rope_theta {shape.rope_theta} leaves {len(dims)} slow dimensions; {MATCHED + 2} are needed.")
+    turn = torch.linalg.qr(torch.randn(MATCHED, MATCHED))[0]
+    opening = code[tokenizer.convert_tokens_to_ids("<|im_start|>")]
+    anchor = torch.cat([opening, opening[:BACK]])
+    kinds = [pieces.OPEN_CALL, pieces.OPEN_SIGNATURE, pieces.END_OF_TOOLS]
+    asking, listed, ended = (code[number] for number in tokenizer.convert_tokens_to_ids(kinds))
+    match = Match(dims, turn, anchor * 0.2, ended[:BACK])
+    match.set(layers[1].self_attn, 0, [(SLOTS.here, SLOTS.before)], gain=20.0, out=0.4)
+    match.set(layers[1].self_attn, 1, [(SLOTS.here, SLOTS.before), (SLOTS.before, SLOTS.twice)], gain=30.0, out=0.8)
+    match.set(layers[2].self_attn, 0, [(SLOTS.before, SLOTS.before)], gain=20.0, out=0.5, gated=True)
+    match.set(layers[2].self_attn, 1, [(SLOTS.before, SLOTS.twice)], gain=20.0, out=0.4, gated=True)
+    match.link(layers[2].self_attn, 2, asking, listed, gain=14.0, out=0.8)
+    match.fetch(layers[1].self_attn, 2, listed, ended)
+    match.vote(layers[2].self_attn, 3, ended)
+    match.tally(layers[3].self_attn, 0, asking, ended)

@@ -1,0 +1,254 @@
+"""Owns `paddock train`: telling a paddock what to train, and watching it; refuses to know how that is done."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from paddock.cli import connection, paddocks, printing
+from paddock.cli.connection import Address
+from paddock.config import load
+from paddock.errors import BadRequest, size
+
+app = typer.Typer(help="Fine-tune models: estimate, run, list, show, compare, stop, resume, remove.")
+Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+Id = Annotated[str, typer.Argument(metavar="ID", help="An id from `paddock train list`; its beginning is enough.")]
+Url = Annotated[str | None, typer.Option("--url", help="The paddock to ask; the one of the settings if none.")]
+SpecFile = Annotated[Path | None, typer.Argument(metavar="SPEC", help="A YAML file of options.")]
+Options = Annotated[list[str] | None, typer.Option("--set", metavar="NAME=VALUE", help="An option, over the file's.")]
+
+_COMPARED = (
+    "step", "loss", "eval_loss", "reward", "reward_margin", "reward_accuracy", "tokens_per_s", "peak_memory_bytes",
+    "estimated_bytes", "took_s",
+)  # fmt: skip
+
+
+@app.callback(invoke_without_command=True)
+def train(context: typer.Context) -> None:
+    """Print the help when no command was typed."""
+    printing.help_when_bare(context)
+
+
+@app.command()
+def run(
+    spec: SpecFile = None,
+    options: Options = None,
+    name: Annotated[str, typer.Option("--name", help="What it is called; the data's name if none.")] = "",
+    detach: Annotated[bool, typer.Option("--detach", help="Do not wait for its end.")] = False,
+    url: Url = None,
+) -> None:
+    """Begin a training, and watch it to its end. Ctrl+C leaves it running; `paddock train stop` stops it."""
+    settings = load()
+    asked: dict[str, object] = {"spec": _spec(spec, options or []), "name": name}
+    with contextlib.ExitStack() as stack:
+        # Where none runs, one is started for as long as this command watches.
+        address = stack.enter_context(paddocks.reached(settings, model=None, url=url))
+        job = connection.asked(address, "/api/training", method="POST", body=asked)
+        printing.say(f"{job['id']}: {printing.clean(job['name'])}, {job['state']}.")
+        if detach:
+            print(job["id"])
+            return
+        _watch(address, job["id"])
+
+
+@app.command()
+def estimate(
+    spec: SpecFile = None,
+    options: Options = None,
+    url: Url = None,
+    as_json: Json = False,
+) -> None:
+    """Tell what a training would need: memory, disk, steps, time. Nothing is begun."""
+    with paddocks.reached(load(), model=None, url=url) as address:
+        asked: dict[str, object] = {"spec": _spec(spec, options or [])}
+        found = connection.asked(address, "/api/training/estimate", method="POST", body=asked)
+    if as_json:
+        printing.data(found)
+    elif found["memory"] is None:
+        print("The base's weights are in another form than safetensors; what they need cannot be told.")
+    else:
+        parts = ", ".join(f"{name} {size(value)}" for name, value in found["memory"].items() if name != "all")
+        print(f"memory   {size(found['memory']['all'])} of {size(found['free_bytes'])} that are free ({parts})")
+        print(f"disk     {size(found['disk_bytes'])}")
+        print(f"steps    {found['steps']}, of {found['rows']} rows, {found['tokens_most']} tokens at most")
+        took = "unknown" if found["seconds"] is None else f"{found['seconds']:.0f} s"
+        print(f"time     {took}: {printing.clean(found['seconds_source'])}")
+
+
+@app.command()
+def compare(jobs: Annotated[list[str], typer.Argument(metavar="ID…", help="Two or more.")], url: Url = None) -> None:
+    """Compare trainings: the options in which they differ, and their newest figures."""
+    address = _paddock(url)
+    found = [_found(address, job) for job in jobs]
+    names = [name for name in found[0]["spec"] if len({str(one["spec"].get(name)) for one in found}) > 1]
+    figures = [name for name in _COMPARED if any(name in one["figures"] for one in found)]
+    told = [("state", *(one["state"] for one in found))]
+    told += [(name, *(printing.clean(str(one["spec"].get(name, ""))) for one in found)) for name in names]
+    told += [(name, *(str(one["figures"].get(name, "")) for one in found)) for name in figures]
+    printing.table(("", *(f"{printing.clean(one['name'])} {one['id']}" for one in found)), told)
+
+
+@app.command("list")
+def list_(url: Url = None, as_json: Json = False) -> None:
+    """List the trainings: how far, how good, and what went wrong."""
+    found = connection.asked(_paddock(url), "/api/training")["data"]
+    if as_json:
+        printing.data(found)
+        return
+    printing.table(
+        ("ID", "NAME", "STATE", "STEP", "OF", "LOSS", "EVAL"),
+        [(one["id"], one["name"], one["state"], *_shown(one["figures"])) for one in found],
+        right=("STEP", "OF", "LOSS", "EVAL"),
+    )
+
+
+@app.command()
+def show(job: Id, url: Url = None, as_json: Json = False) -> None:
+    """Show one training: its options, its newest figures, what it made."""
+    found = _found(_paddock(url), job)
+    if as_json:
+        printing.data(found)
+        return
+    print(f"{found['id']}  {printing.clean(found['name'])}  {found['state']}")
+    print(printing.clean(found["yaml"]).rstrip())
+    for name, value in found["figures"].items():
+        print(f"{name}: {value}")
+    if found["error"]:
+        print(printing.clean(found["error"]["message"]))
+
+
+@app.command()
+def watch(job: Id, url: Url = None) -> None:
+    """Watch a training to its end."""
+    address = _paddock(url)
+    _watch(address, _found(address, job)["id"])
+
+
+@app.command()
+def stop(job: Id, url: Url = None) -> None:
+    """Have it write a checkpoint, and stop."""
+    _change(url, job, "stop")
+
+
+@app.command()
+def cancel(job: Id, url: Url = None) -> None:
+    """Have it stop as soon as it can, without a checkpoint."""
+    _change(url, job, "cancel")
+
+
+@app.command()
+def resume(job: Id, url: Url = None) -> None:
+    """Go on from the last checkpoint."""
+    _change(url, job, "resume")
+
+
+@app.command()
+def remove(job: Id, yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False, url: Url = None) -> None:
+    """Remove a training with all that it made."""
+    address = _paddock(url)
+    found = _found(address, job)
+    what = f"{found['id']} {printing.clean(found['name'])}, with its checkpoints and what it made"
+    if not yes and not printing.agrees(f"Remove {what}? Type y to do it."):
+        raise typer.Exit(1)
+    connection.asked(address, f"/api/training/{found['id']}", method="DELETE")
+    print(f"{found['id']} is removed.")
+
+
+def _spec(path: Path | None, options: list[str]) -> dict[str, Any]:
+    """Every option, by a file and by what was typed. Raises FieldInvalid or BadRequest."""
+    from paddock.data.files import EXAMPLES
+    from paddock.training.spec import as_table, options_in, spec_of
+
+    given: dict[str, Any] = {}
+    if path is not None:
+        try:
+            given = options_in(path.read_text("utf-8"))
+        except (OSError, UnicodeDecodeError) as error:
+            raise BadRequest(f"{path} cannot be read: {error}.") from error
+    for option in options:
+        key, equals, value = option.partition("=")
+        if not equals:
+            raise BadRequest(f"--set {option!r}: say NAME=VALUE, such as learning_rate=0.0002.")
+        given[key.strip()] = value.strip()
+    for key in ("data", "eval_data"):
+        if given.get(key) and given[key] not in EXAMPLES:
+            # The server may have been started in another folder.
+            given[key] = str(Path(str(given[key])).expanduser().absolute())
+    if Path(str(given.get("base", ""))).expanduser().is_dir() and given.get("base"):
+        given["base"] = str(Path(str(given["base"])).expanduser().absolute())
+    return as_table(spec_of(given))
+
+
+def _watch(address: Address, job_id: str) -> None:
+    try:
+        with contextlib.closing(connection.told(address, f"/api/training/{job_id}/events", timeout_s=600.0)) as told:
+            for event in told:
+                if line := _line(event):
+                    print(line, flush=True)
+    except KeyboardInterrupt:
+        printing.say(f"It goes on. `paddock train watch {job_id}` shows it, `paddock train stop {job_id}` stops it.")
+        raise
+    found = connection.asked(address, f"/api/training/{job_id}")
+    print(f"{job_id} is {found['state']}.")
+    for name, path in found["figures"].get("artifacts", {}).items():
+        print(f"{name}: {path}")
+    if found["error"]:
+        print(found["error"]["message"], file=sys.stderr)
+    if found["state"] == "failed":
+        raise typer.Exit(1)
+
+
+def _line(event: dict[str, Any]) -> str:
+    kind = event["kind"]
+    if kind == "dry_run":
+        line = _line({**event, "kind": event["of"]})
+        return f"dry run: {line}" if line else ""
+    if kind == "tried":
+        return f"dry run: the engine loads what was made, and answers: {printing.clean(event['answer'])!r}"
+    if kind == "sample":
+        return f"step {event['step']}  {printing.clean(event['prompt'])!r}: {printing.clean(event['text'])!r}"
+    if kind == "data":
+        # Where a model learns from its own answers, no token of the rows is learnt.
+        learnt = f"{event.get('trained_tokens', 0)} of {event['tokens']} tokens are learnt"
+        long = f"{event['too_long']} rows are too long ({event['too_long_are']})"
+        return f"{event['rows']} rows, {event['held_out']} held out; {learnt}; {long}"
+    if kind == "model":
+        return f"{event['trained_parameters']} of {event['parameters']} parameters are trained"
+    if kind == "step":
+        rate = f"  {event['tokens_per_s']:.0f} tokens/s" if event["tokens_per_s"] else ""
+        return f"step {event['step']}  loss {event['loss']}{_more(event)}{rate}  {size(event['memory_bytes'])}"
+    if kind == "eval":
+        return f"step {event['step']}  held out {event['loss']}{_more(event)}"
+    return f"checkpoint at step {event['step']}" if kind == "checkpoint" else ""
+
+
+def _more(event: dict[str, Any]) -> str:
+    """What is told of some methods beside the loss."""
+    names = {"reward_margin": "margin", "reward_accuracy": "right", "reward": "reward", "kl": "kl"}
+    return "".join(f"  {word} {event[name]}" for name, word in names.items() if event.get(name) is not None)
+
+
+def _shown(figures: dict[str, Any]) -> tuple[str, ...]:
+    return tuple(str(figures.get(name, "-")) for name in ("step", "steps", "loss", "eval_loss"))
+
+
+def _change(url: str | None, job: str, deed: str) -> None:
+    address = _paddock(url)
+    found = connection.asked(address, f"/api/training/{_found(address, job)['id']}/{deed}", method="POST")
+    print(f"{found['id']} is {found['state']}.")
+
+
+def _found(address: Address, job: str) -> dict[str, Any]:
+    listed: list[dict[str, Any]] = connection.asked(address, "/api/training")["data"]
+    meant = [one for one in listed if one["id"] == job] or [one for one in listed if one["id"].startswith(job)]
+    if len(meant) != 1:
+        raise BadRequest(f"{len(meant)} trainings begin with {job!r}. `paddock train list` shows what there is.")
+    return meant[0]
+
+
+def _paddock(url: str | None) -> Address:
+    return paddocks.running(load(), url=url)

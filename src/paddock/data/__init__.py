@@ -1,0 +1,1 @@
+"""Rows to learn from: their forms, files of them, and which of their tokens train."""

@@ -1,0 +1,150 @@
+"""Owns the folder by which a job's worker and its server speak: what lies in it, and its line protocol.
+
+The worker outlives the server, and the server the worker; neither waits for the other. Everything is in files:
+
+order.json      what is to be done, written before the worker starts
+events.jsonl    what the worker tells, a line each, numbered from 1 on; only whole lines count
+keeper.lock     held by the worker's keeper for as long as that lives
+worker.lock     held by the worker for as long as it lives, however it ends
+exit.json       how the worker ended, as its keeper saw it
+dry-run/        what a dry run makes
+stop            what is wished of it: "save" or "cancel"
+output.log      whatever its libraries print
+
+Python's standard library alone: the worker's environment has little of paddock's.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal, cast
+
+from paddock.ownership import Ownership
+from paddock.paths import write_whole
+
+Wish = Literal["save", "cancel"]
+_WISHES: tuple[Wish, ...] = ("save", "cancel")
+
+
+@dataclass(frozen=True, kw_only=True)
+class JobFolder:
+    """The folder of one job."""
+
+    root: Path
+
+    @property
+    def order_file(self) -> Path:
+        """What is to be done."""
+        return self.root / "order.json"
+
+    @property
+    def events_file(self) -> Path:
+        """What was told."""
+        return self.root / "events.jsonl"
+
+    @property
+    def output(self) -> Path:
+        """What was printed."""
+        return self.root / "output.log"
+
+    @property
+    def exit_file(self) -> Path:
+        """How the worker ended."""
+        return self.root / "exit.json"
+
+    @property
+    def dry_run(self) -> Path:
+        """What a dry run makes; it is of no use afterwards."""
+        return self.root / "dry-run"
+
+    @property
+    def _stop(self) -> Path:
+        return self.root / "stop"
+
+    def write_order(self, order: Mapping[str, Any]) -> None:
+        """Write what is to be done. Raises OSError."""
+        write_whole(self.order_file, json.dumps(order, indent=1))
+
+    def order(self) -> dict[str, Any]:
+        """What is to be done. Raises OSError or ValueError."""
+        return cast("dict[str, Any]", json.loads(self.order_file.read_text("utf-8")))
+
+    def ask(self, wish: Wish) -> None:
+        """Have the worker stop: after a checkpoint, or without. Raises OSError."""
+        write_whole(self._stop, wish)
+
+    def wish(self) -> Wish | None:
+        """What is wished of the worker."""
+        try:
+            said = self._stop.read_text("utf-8")
+        except OSError:
+            return None
+        return next((one for one in _WISHES if one == said), None)
+
+    def forget_wish(self) -> None:
+        """Nothing is wished any more. Raises OSError."""
+        self._stop.unlink(missing_ok=True)
+
+    def worker_lock(self) -> Ownership:
+        """What the worker holds while it lives."""
+        return Ownership(self.root / "worker.lock")
+
+    def keeper_lock(self) -> Ownership:
+        """What its keeper holds."""
+        return Ownership(self.root / "keeper.lock")
+
+    def is_alive(self) -> bool:
+        """Whether a worker is at it, or about to be. Raises OSError."""
+        return _is_held(self.keeper_lock()) or _is_held(self.worker_lock())
+
+    def exit_code(self) -> int | None:
+        """How the worker ended: negative for the signal that ended it; None where nobody saw that."""
+        try:
+            said: object = json.loads(self.exit_file.read_text("utf-8"))["code"]
+        except (OSError, ValueError, KeyError, TypeError):
+            return None
+        return said if isinstance(said, int) else None
+
+    def events(self, offset_bytes: int = 0) -> tuple[list[dict[str, Any]], int]:
+        """What was told behind an offset, and the offset behind that; a line that is not whole is left for later."""
+        try:
+            with self.events_file.open("rb") as file:
+                file.seek(offset_bytes)
+                data = file.read()
+        except FileNotFoundError:
+            return [], offset_bytes
+        whole = data[: data.rfind(b"\n") + 1]
+        return [json.loads(line) for line in whole.splitlines()], offset_bytes + len(whole)
+
+
+def _is_held(lock: Ownership) -> bool:
+    if not lock.take():
+        return True
+    lock.release()
+    return False
+
+
+class Report:
+    """The worker's voice: each `tell` is one line that survives whatever happens to it next."""
+
+    def __init__(self, folder: JobFolder) -> None:
+        events, end_bytes = folder.events()
+        self._number = events[-1]["number"] if events else 0
+        self._file = folder.events_file.open("ab")
+        # A line that a killed worker left half is taken away.
+        self._file.truncate(end_bytes)
+
+    def tell(self, kind: str, **told: Any) -> None:
+        """Tell something. Raises OSError."""
+        self._number += 1
+        line = {"number": self._number, "at_s": round(time.time(), 3), "kind": kind, **told}
+        self._file.write(json.dumps(line, allow_nan=False).encode() + b"\n")
+        self._file.flush()
+
+    def close(self) -> None:
+        """Tell no more."""
+        self._file.close()

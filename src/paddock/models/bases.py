@@ -1,0 +1,29 @@
+"""Owns which models can be trained: those in the form of Transformers; refuses to load them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from paddock.errors import FieldInvalid, shown
+
+_BUNDLED = Path(__file__).parent / "bundled"
+
+
+def trainable(base: str) -> Path:
+    """The folder of a base by its name or path. Raises FieldInvalid."""
+    if base == "pocket-v0":
+        return _BUNDLED / base
+    folder = Path(base).expanduser()
+    if folder.suffix.lower() == ".gguf":
+        raise FieldInvalid(
+            f"base is {shown(base)}, a GGUF file: it is for answering. Name the folder of the model's own "
+            "weights, with its config.json.",
+            param="base",
+        )
+    if not (folder / "config.json").is_file():
+        raise FieldInvalid(
+            f"base is {shown(base)}, where no config.json lies. Name a folder in the form of Transformers, or "
+            "pocket-v0.",
+            param="base",
+        )
+    return folder.resolve()

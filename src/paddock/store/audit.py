@@ -1,0 +1,77 @@
+"""Owns the record of what was done that an owner may want to know later; refuses to judge it."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from paddock.clock import steady_s
+from paddock.store.db import Database
+
+if TYPE_CHECKING:
+    from sqlalchemy.engine import Connection
+
+KEPT_S = 365 * 86400.0
+# So many at most: a stranger who tries passwords must not fill the disk.
+_MOST = 100_000
+
+
+@dataclass(frozen=True, kw_only=True)
+class Entry:
+    """Who did what, when and from where. `about` says to whom or what."""
+
+    number: int
+    at_s: float
+    who: str
+    address: str
+    deed: str
+    about: str
+
+
+class Audit:
+    """The record of one database. Every method raises StoreUnusable where that cannot be used."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def note(self, deed: str, *, who: str, address: str = "", about: str = "") -> None:
+        """Add an entry. Blocks."""
+
+        def work(connection: Connection) -> None:
+            from sqlalchemy import delete, func, insert, select
+
+            from paddock.store.tables import audit
+
+            row = {"at_s": time.time(), "who": _one_line(who, 100), "address": _one_line(address, 64)}
+            connection.execute(insert(audit).values(**row, deed=deed, about=_one_line(about, 400)))
+            newest = connection.execute(select(func.max(audit.c.id))).scalar() or 0
+            connection.execute(
+                delete(audit).where((audit.c.at_s < steady_s() - KEPT_S) | (audit.c.id <= newest - _MOST))
+            )
+
+        self._database.do(work)
+
+    def latest(self, *, limit: int, before: int | None = None) -> list[Entry]:
+        """The newest entries, or those before a number. Blocks."""
+
+        def work(connection: Connection) -> list[Entry]:
+            from sqlalchemy import select
+
+            from paddock.store.tables import audit
+
+            wanted = select(audit).order_by(audit.c.id.desc()).limit(limit)
+            if before is not None:
+                wanted = wanted.where(audit.c.id < before)
+            names = ("at_s", "who", "address", "deed", "about")
+            return [
+                Entry(number=row["id"], **{name: row[name] for name in names})
+                for row in connection.execute(wanted).mappings()
+            ]
+
+        return self._database.do(work)
+
+
+def _one_line(text: str, most: int) -> str:
+    """A text that cannot stand for several entries, or move a terminal's cursor."""
+    return "".join(one if one.isprintable() else "?" for one in text)[:most]

@@ -1,0 +1,1 @@
+"""Traces: spans of what requests wait for, and their way to a collector."""

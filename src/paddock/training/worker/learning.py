@@ -1,0 +1,86 @@
+"""Owns one training from its order to its last file: rows, model, trainer, what is kept of it."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+import torch
+from transformers import set_seed
+
+from paddock.jobs.folder import JobFolder, Report
+from paddock.training.endings import DRY_RUN
+from paddock.training.spec import TrainSpec, spec_of
+from paddock.training.worker.backend import Plain
+from paddock.training.worker.checkpoints import newest
+from paddock.training.worker.dry_run import shortened
+from paddock.training.worker.gguf import to_gguf
+from paddock.training.worker.outcome import Diverged, DryReport, Voice
+from paddock.training.worker.sampling import Sampler
+from paddock.training.worker.trainers import trainer_of
+from paddock.training.worker.watching import Watcher
+
+
+def learn(job: JobFolder, report: Report) -> str:
+    """Train what is ordered; "done" or "stopped". Raises what `outcome` tells of."""
+    order = job.order()
+    spec, base, root, voice = spec_of(order["spec"]), Path(order["base"]), job.root, report
+    is_dry = bool(order.get(DRY_RUN))
+    if is_dry:
+        spec, root, voice = shortened(spec), job.dry_run, DryReport(report)
+        shutil.rmtree(root, ignore_errors=True)
+    if spec.threads:
+        torch.set_num_threads(spec.threads)
+    set_seed(spec.seed)
+    voice.tell("started", torch=torch.__version__, threads=torch.get_num_threads(), resumed=_resumed_step(root))
+    backend = Plain()
+    model, tokenizer = backend.load(base, spec)
+    if spec.tuning == "lora":
+        model = backend.add_lora(model, spec)
+    counts = model.num_parameters(only_trainable=True), model.num_parameters()
+    voice.tell("model", trained_parameters=counts[0], parameters=counts[1])
+    watcher = Watcher(job, voice, spec)
+    trainer = trainer_of(
+        spec, model, tokenizer, root / "checkpoints", judged_at=str(order.get("judged_at", "")),
+        report=voice, watcher=watcher, reference=lambda: backend.load(base, spec)[0],
+    )  # fmt: skip
+    if spec.sample_prompts:
+        trainer.add_callback(Sampler(tokenizer, spec, voice))
+    checkpoint = newest(root / "checkpoints")
+    trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
+    if watcher.fault:
+        raise Diverged(watcher.fault)
+    if watcher.was_cancelled:
+        return "cancelled"
+    if watcher.was_stopped:
+        return "stopped"
+    _keep(backend, trainer.model, tokenizer, base, root, spec=spec, voice=voice, is_dry=is_dry)
+    return "done"
+
+
+def _keep(
+    backend: Plain, model: Any, tokenizer: Any, base: Path, root: Path, *, spec: TrainSpec, voice: Voice, is_dry: bool
+) -> None:  # fmt: skip
+    """Write what was trained, and tell of it. Raises OSError, or PaddockError where it cannot be written as GGUF."""
+    kept = [backend.keep(model, tokenizer, root / "model")]
+    is_addition = kept[0].name == "adapter"
+    # The engine adds an addition to a model; what DoRA makes does more than that, so it gets the whole. A dry run shows
+    # whether the addition can be written, and whether it can be merged.
+    if is_addition and (is_dry or (spec.makes_gguf and spec.lora_is_decomposed)):
+        kept.append(backend.keep_merged(model, tokenizer, root / "model", base=base, spec=spec))
+    for folder in kept:
+        voice.tell("artifact", name=folder.name, path=str(folder), size_bytes=_size(folder))
+    written = kept[-1:] if spec.lora_is_decomposed else kept
+    for folder in written if spec.makes_gguf or is_dry else []:
+        made = to_gguf(folder, base)
+        voice.tell("artifact", name="gguf", path=str(made), size_bytes=made.stat().st_size)
+
+
+def _resumed_step(root: Path) -> int:
+    checkpoint = newest(root / "checkpoints")
+    return int(checkpoint.name.rpartition("-")[2]) if checkpoint else 0
+
+
+def _size(path: Path) -> int:
+    return sum(one.stat().st_size for one in path.rglob("*") if one.is_file())

@@ -1,0 +1,84 @@
+"""Owns how a training's end is told: done, stopped, or failed and why; refuses to know how it trains."""
+
+from __future__ import annotations
+
+import errno
+import resource
+import sys
+import time
+import traceback
+from typing import Any
+
+from paddock.errors import PaddockError
+from paddock.jobs.folder import JobFolder, Report
+from paddock.training.endings import DRY_RUN
+
+
+class Diverged(PaddockError):
+    """The loss is no number any more, or far beyond what it began with."""
+
+
+class DryReport:
+    """The voice of a worker that only tries: none of it is a figure of the training."""
+
+    def __init__(self, report: Report) -> None:
+        self._report = report
+
+    def tell(self, kind: str, **told: Any) -> None:
+        """Tell something. Raises OSError."""
+        self._report.tell(DRY_RUN, of=kind, **told)
+
+
+Voice = Report | DryReport
+
+
+def told(job: JobFolder, report: Report) -> int:
+    """Train what is ordered, and tell how it ended; 0 where it went well."""
+    begun_s = time.monotonic()
+    try:
+        from paddock.training.worker.learning import learn
+
+        ending = learn(job, report)
+    except Diverged as error:
+        return _failed(report, "diverged", error.message)
+    except PaddockError as error:
+        return _failed(
+            report, "data" if getattr(error, "param", "") in ("data", "eval_data") else "spec", error.message
+        )
+    except MemoryError:
+        return _failed(report, "memory", _MEMORY)
+    except OSError as error:
+        traceback.print_exc()
+        if error.errno == errno.ENOSPC:
+            return _failed(report, "disk", "The disk is full. Free space, and resume: the last checkpoint is whole.")
+        return _failed(report, "system", f"{error}. output.log holds more.")
+    except RuntimeError as error:
+        traceback.print_exc()
+        kind, words = _of_torch(str(error))
+        return _failed(report, kind, words)
+    voice = DryReport(report) if job.order().get(DRY_RUN) else report
+    voice.tell(ending, took_s=round(time.monotonic() - begun_s, 2), peak_memory_bytes=peak_memory_bytes())
+    return 0
+
+
+_MEMORY = "There was not enough memory. Lower batch_rows or context_tokens, say saves_memory, or train a smaller model."
+
+
+def _failed(report: Report, kind: str, words: str) -> int:
+    report.tell("failed", error={"kind": kind, "message": words})
+    return 1
+
+
+def _of_torch(words: str) -> tuple[str, str]:
+    text = words.lower()
+    if "out of memory" in text or "can't allocate memory" in text:
+        return "memory", _MEMORY
+    if "no space left" in text or "enospc" in text or "filewrite" in text:
+        return "disk", "The disk is full. Free space, and resume: the last checkpoint is whole."
+    return "training", f"{words.splitlines()[0] if words else 'No reason was given.'} output.log holds more."
+
+
+def peak_memory_bytes() -> int:
+    """The most main memory that this process has taken."""
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak if sys.platform == "darwin" else peak * 1024

@@ -1,0 +1,1 @@
+"""What the tests of a killed server are made of."""

@@ -1,0 +1,44 @@
+"""Made-up tasks, as rows: what a method must learn from them is plain, and nothing that pocket knows already."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+ROWS = 120
+ANIMALS = ("llama", "goat", "heron", "otter", "badger", "lynx", "stork")
+KIND, CURT = "It is well, thank you for asking.", "Go away."
+
+
+def written(path: Path, rows: list[dict[str, Any]]) -> str:
+    """A file of rows."""
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows), "utf-8")
+    return str(path)
+
+
+def prompts() -> list[list[dict[str, Any]]]:
+    """A question about an animal each."""
+    return [
+        [{"role": "user", "content": f"How is the {ANIMALS[n % len(ANIMALS)]} number {n}?"}] for n in range(1, ROWS + 1)
+    ]
+
+
+def pairs() -> list[dict[str, Any]]:
+    """Of two answers the kind one is preferred."""
+    return [{"prompt": one, "chosen": KIND, "rejected": CURT} for one in prompts()]
+
+
+def judged() -> list[dict[str, Any]]:
+    """Every second answer is kind, and good."""
+    return [{"prompt": one, "completion": (CURT, KIND)[n % 2], "label": bool(n % 2)} for n, one in enumerate(prompts())]
+
+
+def texts() -> list[dict[str, Any]]:
+    """Plain text about animals and hay."""
+    return [{"text": f"The {ANIMALS[n % len(ANIMALS)]} number {n % 9} eats hay."} for n in range(2 * ROWS)]
+
+
+def questions() -> list[dict[str, Any]]:
+    """Prompts alone: what an answer is worth, a rule says."""
+    return [{"prompt": one} for one in prompts()]

@@ -1,0 +1,131 @@
+"""That the rows pocket is made from are the same for the same seed, whole, and apart from those it is scored on."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import random
+from typing import Any
+
+import jsonschema_rs
+import pytest
+
+from recipes.pocket import concepts, held, inventions, questions, rows, spec, words
+
+Row = dict[str, Any]
+COUNT = 400
+
+
+def made(seed: int, count: int = COUNT) -> list[Row]:
+    return list(itertools.islice(rows.rows(seed, talk=0.25, turns=3, tools=5), count))
+
+
+def asked(row: Row) -> list[str]:
+    return [message["content"] for message in row["messages"] if message["role"] == "user"]
+
+
+def calls(row: Row) -> list[dict[str, Any]]:
+    return [call["function"] for message in row["messages"] for call in message.get("tool_calls", [])]
+
+
+@pytest.fixture(scope="module")
+def training() -> list[Row]:
+    return made(5, 3000)
+
+
+@pytest.fixture(scope="module")
+def prompts() -> list[Row]:
+    return list(held.prompts())
+
+
+def test_a_seed_makes_the_same_rows_and_another_seed_makes_others() -> None:
+    assert json.dumps(made(3)) == json.dumps(made(3))
+    assert json.dumps(made(3)) != json.dumps(made(4))
+
+
+def test_every_call_is_of_an_offered_tool_and_fits_its_schema(training: list[Row], prompts: list[Row]) -> None:
+    checked = 0
+    for row in [*training, *prompts]:
+        tools = {tool["function"]["name"]: tool["function"]["parameters"] for tool in row["tools"]}
+        wanted: list[dict[str, Any]] = [*calls(row), *(row.get("calls") or [])]
+        for call in wanted:
+            arguments = call["arguments"]
+            given = json.loads(arguments) if isinstance(arguments, str) else arguments
+            jsonschema_rs.validate(tools[call["name"]], given)
+            assert set(given) <= set(tools[call["name"]]["properties"])
+            checked += 1
+    assert checked > COUNT
+
+
+def test_every_value_of_a_call_stands_in_its_request(training: list[Row]) -> None:
+    for row in training:
+        said = ""
+        for message in row["messages"]:
+            said = message["content"] if message["role"] == "user" else said
+            for call in message.get("tool_calls", []):
+                for value in call["function"]["arguments"].values():
+                    assert isinstance(value, bool) or str(value).lower() in said.lower(), (said, value)
+
+
+def test_the_tools_of_a_row_have_names_of_their_own(training: list[Row]) -> None:
+    for row in training:
+        names = [tool["function"]["name"] for tool in row["tools"]]
+        assert len(set(names)) == len(names)
+
+
+def test_phrasings_of_the_evaluation_are_none_of_training() -> None:
+    for concept in (*concepts.SEEN, *concepts.HELD):
+        assert not set(concept.held) & set(concept.seen), concept.group
+    for question in questions.QUESTIONS:
+        assert not set(question.held) & set(question.seen), question.answer
+    assert not set(inventions.CLAUSES) & set(inventions.HELD_CLAUSES)
+    assert not set(inventions.FRAMES) & set(inventions.HELD_FRAMES)
+    assert not set(questions.UNKNOWN_SEEN) & set(questions.UNKNOWN_HELD)
+
+
+def test_tools_and_words_of_the_evaluation_are_none_of_training() -> None:
+    assert not set(inventions.VERBS) & set(inventions.HELD_VERBS)
+    assert not set(inventions.THINGS) & set(inventions.HELD_THINGS)
+    assert not set(words.WORDS) & set(words.HELD_WORDS)
+    assert not set(words.CITIES) & set(words.HELD_CITIES)
+    seen = {name for concept in concepts.SEEN for name in concept.names}
+    assert not seen & {name for concept in concepts.HELD for name in concept.names}
+
+
+def test_no_prompt_of_the_evaluation_and_no_unseen_tool_occurs_in_training(
+    training: list[Row], prompts: list[Row]
+) -> None:
+    known = {said for row in training for said in asked(row)}
+    for prompt in prompts:
+        if prompt["cell"].startswith("call"):
+            assert asked(prompt)[-1] not in known
+    names = {tool["function"]["name"] for row in training for tool in row["tools"]}
+    wanted = {call["name"] for prompt in prompts if "unseen" in prompt["cell"] for call in prompt["calls"]}
+    assert not names & wanted
+
+
+def test_the_evaluation_has_five_hundred_prompts_with_four_tools_and_is_always_the_same(prompts: list[Row]) -> None:
+    assert len(prompts) >= 500
+    assert {len(prompt["tools"]) for prompt in prompts if prompt["cell"] != "no call: no tools"} == {4}
+    assert prompts == list(held.prompts())
+    assert prompts != list(held.prompts(seed=1))
+
+
+def test_a_request_that_no_tool_fits_names_no_offered_tool() -> None:
+    source = random.Random(9)
+    met = 0
+    for row in (rows.talk_row(source, tools=3) for _ in range(COUNT)):
+        assert not calls(row)
+        if row["messages"][-1]["content"] == questions.NO_TOOL:
+            met += 1
+    assert met > COUNT / 10
+
+
+def test_the_recipe_is_whole_and_refuses_words_it_does_not_know(tmp_path: Any) -> None:
+    recipe = spec.read()
+    assert recipe.shape.width % 64 == 0
+    assert all(stage.rate > 0 and stage.steps > 0 for stage in recipe.stages)
+    wrong = tmp_path / "recipe.yaml"
+    wrong.write_text(spec.RECIPE.read_text("utf-8").replace("seed:", "sead:"), "utf-8")
+    with pytest.raises(TypeError, match="sead"):
+        spec.read(wrong)

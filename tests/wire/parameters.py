@@ -1,0 +1,211 @@
+"""Owns which texts each route takes from whoever asks: derived from the routes and their description; judges no answer.
+
+What the description does not tell of a route, bodies and queries of its own reading, stands in `BODIES` and `QUERIES`
+here. A route that is described by neither, or a query that is read and told nowhere, fails `test_parameters.py`.
+"""
+
+from __future__ import annotations
+
+import copy
+import json
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any, Literal, cast
+from urllib.parse import quote
+
+from paddock.api import page
+from paddock.api.edge import Edge
+from paddock.api.routes import described
+from paddock.config import NAMES as SETTINGS
+from paddock.config import Settings
+from paddock.models.saved import NAMES as MODEL_SETTINGS
+from tests.fuzz.seeds import OWN
+from tools.describe_api import Nothing
+
+Json = dict[str, Any]
+Where = Literal["path", "query", "body", "raw"]
+MODEL = "pocket-v0"
+FILE = "<a model's file>"
+_METHODS = ("get", "post", "put", "patch", "delete")
+_TEXTS = {name: "x" for name in SETTINGS if isinstance(Settings.__dataclass_fields__[name].default, str)}
+# Bodies that the description tells nothing of. An empty one takes no text.
+BODIES: dict[str, list[Json]] = {
+    **{f"POST {path}": bodies for path, bodies in OWN.items()},
+    "POST /v1/chat/completions/input_tokens": OWN["/v1/chat/completions"],
+    "POST /api/embeddings": [{"model": MODEL, "prompt": "x"}],
+    "POST /api/copy": [{"source": MODEL, "destination": "x"}],
+    "POST /api/create": [{"model": "x", "from": MODEL, "files": {"x.gguf": "sha256:x"}, "adapters": {"x": "sha256:x"},
+                          "template": "x", "modelfile": "FROM x", "path": "x", "quantize": "q4_K_M"}],
+    "DELETE /api/delete": [{"model": "x"}, {"name": "x"}],
+    "POST /api/pull": [{"model": "x"}, {"name": "x", "insecure": True}],
+    "POST /api/push": [{"model": "x"}],
+    "POST /api/downloads": [{"model": "org/repo:Q4"}],
+    "POST /api/downloads/{id}/cancel": [], "POST /api/downloads/{id}/pause": [], "POST /api/downloads/{id}/resume": [],
+    "POST /api/engines/look": [{"tag": "b1", "afresh": False}],
+    "POST /api/engines/install": [{"build": "x", "tag": "b1"}],
+    "POST /api/engines/use": [{"build": "x"}],
+    "POST /api/engines/remove": [{"build": "x"}],
+    "POST /api/engines/job/cancel": [],
+    "POST /api/models/import": [{"path": "/x"}, {"path": FILE, "name": "x"}],
+    "POST /api/models/{id}/load": [], "POST /api/models/{id}/unload": [], "POST /api/models/{id}/pin": [],
+    "POST /api/models/{id}/unpin": [],
+    "PUT /api/models/{id}/settings": [{name: "x"} for name in MODEL_SETTINGS],
+    "PUT /api/aliases/{pattern}": [{"model": "x"}],
+    "POST /api/remotes/check": [{"name": "x"}],
+    "PATCH /api/settings": [{name: text} for name, text in _TEXTS.items()],
+    "POST /api/shutdown": [],
+    "POST /api/chats/import": [], "POST /api/attachments": [],
+    "POST /v1/responses/{id}/cancel": [],
+    "POST /v1/audio/speech": [], "POST /v1/audio/transcriptions": [], "POST /v1/audio/translations": [],
+    "POST /v1/images/generations": [], "POST /v1/moderations": [],
+}  # fmt: skip
+# Queries that routes read without telling so in the description.
+QUERIES: dict[str, tuple[str, ...]] = {
+    "GET /api/hub/search": ("q",),
+    "GET /api/hub/fit": ("model", "ctx", "slots", "kv"),
+    "GET /api/models/{id}/fit": ("ctx", "slots", "kv"),
+    "GET /api/engines/job": ("after",),
+    "GET /api/downloads/{id}/events": ("after",),
+    "GET /api/doctor/clients": ("client", "model", "stream"),
+    "GET /api/system": ("stream",),
+    "GET /api/system/log": ("level", "after", "limit", "contains"),
+    "GET /v1/responses/{id}": ("stream", "starting_after"),
+    "GET /v1/responses/{id}/input_items": ("limit", "order", "after"),
+}
+# They end paddock, or never end.
+APART = ("POST /api/shutdown", "GET /api/chats/events", "GET /api/system/meters", "GET /api/downloads/{id}/events")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Place:
+    """One text that somebody who asks can choose: of which operation, and where in it.
+
+    `keys` lead to it within `seed`, the body; for a path or a query the one key is its name.
+    """
+
+    operation: str
+    where: Where
+    keys: tuple[str | int, ...]
+    seed: Json = field(default_factory=dict[str, Any], repr=False)
+
+    @property
+    def method(self) -> str:
+        return self.operation.partition(" ")[0]
+
+    @property
+    def path(self) -> str:
+        return self.operation.partition(" ")[2]
+
+    def body_with(self, text: str) -> Json:
+        """The body with this text in its place."""
+        made = copy.deepcopy(self.seed)
+        inner: Any = made
+        for key in self.keys[:-1]:
+            inner = inner[key]
+        inner[self.keys[-1]] = text
+        return made
+
+
+def description() -> Json:
+    """What paddock says of its routes."""
+    return described(cast("Edge", Nothing()))
+
+
+def places() -> list[Place]:
+    """Every text of every operation, and the addresses of the page."""
+    told = description()
+    found: list[Place] = []
+    for path, methods in told["paths"].items():
+        for method, operation in methods.items():
+            if method in _METHODS and f"{method.upper()} {path}" not in APART:
+                found += _of(f"{method.upper()} {path}", operation, told)
+    # The page's own files, and whatever stands where no route is.
+    found += [
+        Place(operation=f"GET {route.path}", where="path", keys=("name",))
+        for route in page.routes()
+        if "{" in route.path
+    ]
+    return [*found, Place(operation="GET /", where="raw", keys=("path",))]
+
+
+def _of(name: str, operation: Json, told: Json) -> Iterator[Place]:
+    seen = {"path": re.findall(r"{(\w+)", name), "query": list(QUERIES.get(name, ()))}
+    seen["query"] += [one["name"] for one in operation.get("parameters", []) if one["in"] == "query"]
+    seeds = BODIES.get(name) or [made for made in [seed_of(operation, told)] if made]
+    for where in ("path", "query"):
+        for key in dict.fromkeys(seen[where]):
+            yield Place(operation=name, where=where, keys=(key,), seed=seeds[0] if seeds else {})
+    for seed in seeds:
+        yield from (Place(operation=name, where="body", keys=keys, seed=seed) for keys in texts_in(seed))
+
+
+def texts_in(value: Any, keys: tuple[str | int, ...] = ()) -> Iterator[tuple[str | int, ...]]:
+    """Where texts stand in a body."""
+    if isinstance(value, str):
+        yield keys
+    elif isinstance(value, dict):
+        for key, inner in cast("Json", value).items():
+            yield from texts_in(inner, (*keys, key))
+    elif isinstance(value, list):
+        for key, inner in enumerate(cast("list[Any]", value)):
+            yield from texts_in(inner, (*keys, key))
+
+
+def body_schema(operation: Json) -> Json | None:
+    """What an operation says of its JSON body; None where it says nothing."""
+    schema: Any = operation.get("requestBody", {}).get("content", {}).get("application/json", {}).get("schema") or {}
+    return cast("Json", schema) if set(schema) & {"$ref", "properties", "anyOf", "allOf"} else None
+
+
+def seed_of(operation: Json, told: Json) -> Json:
+    """A body as the description has it, with every field that may be there; {} where it tells none."""
+    schema = body_schema(operation)
+    made: Any = _made(schema, told, 0) if schema else None
+    return cast("Json", made) if isinstance(made, dict) else {}
+
+
+def _made(schema: Json, told: Json, depth: int) -> Any:
+    if "$ref" in schema:
+        schema = told["components"]["schemas"][schema["$ref"].rpartition("/")[2]]
+    if "const" in schema or "enum" in schema:
+        return schema.get("const", (schema.get("enum") or [None])[0])
+    for choice in [*schema.get("anyOf", []), *schema.get("oneOf", []), *schema.get("allOf", [])]:
+        if choice.get("type") != "null":
+            return _made(choice, told, depth)
+    kind = schema.get("type")
+    if kind == "object":
+        inner: Json = schema.get("properties", {}) if depth < 5 else {}
+        return {name: _made(one, told, depth + 1) for name, one in inner.items()}
+    if kind == "array":
+        return [_made(schema.get("items", {}), told, depth + 1)] if depth < 5 else []
+    return {"string": "x", "integer": 1, "number": 1.0, "boolean": False, "null": None}.get(str(kind), "x")
+
+
+def spellings(place: Place, text: str) -> Iterator[str]:
+    """A text as it stands in a path or a query: bare where the line allows it, encoded, and encoded twice."""
+    if place.where == "body":
+        yield text
+        return
+    safe = "/.\\:;@$~%-+{}|'`()!*" if place.where in ("path", "raw") else "/.\\:;@$~-{}|'`()!*"
+    yield quote(text, safe=safe)
+    encoded = "".join(f"%{byte:02X}" for byte in text.encode())
+    if len(encoded) < 4000:
+        yield encoded
+        yield quote(encoded, safe="")
+
+
+def written(place: Place, text: str, *, seeds: Json) -> tuple[str, str, bytes | None]:
+    """Method, target and body of the request with this text in its place. `seeds` fills what else it needs."""
+    target = place.path
+    values = {**dict.fromkeys(re.findall(r"{(\w+)(?::path)?}", target), "x"), **seeds}
+    if place.where == "raw":
+        return "GET", text if text.startswith("/") else f"/{text}", None
+    for name in re.findall(r"{(\w+)(?::path)?}", target):
+        value = text if place.where == "path" and name == place.keys[0] else str(values[name])
+        target = re.sub(rf"{{{name}(?::path)?}}", lambda _, value=value: value, target)
+    if place.where == "query":
+        target += f"?{place.keys[0]}={text}"
+    body = place.body_with(text) if place.where == "body" else place.seed
+    content = json.dumps(body).encode() if body or place.method != "GET" else None
+    return place.method, target, content
