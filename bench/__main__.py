@@ -26,6 +26,7 @@ from bench import (  # noqa: E402
     rivals,
     stopping,
     swapping,
+    training,
 )
 from bench.figures import Figure  # noqa: E402
 
@@ -49,6 +50,7 @@ MEASUREMENTS: dict[str, Callable[[bool], list[Figure]]] = {
     "rivals": rivals.rivals,
     "busy": busy.busy,
     "page": paging.page,
+    "training": training.training,
     "clients": clients.compare,
 }
 # Takes the test set's packages and decides nothing anew; docs/adr/0002-http-client.md holds its outcome.

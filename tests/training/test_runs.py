@@ -191,7 +191,7 @@ async def test_a_loss_that_is_no_number_ends_it(opened: Opened, tmp_path: Path) 
         assert "checkpoint" not in job["figures"]
 
 
-@pytest.mark.parametrize("spec", [{"packs": True}])
+@pytest.mark.parametrize("spec", [{"packs": True}, {"eval_share": 0}], ids=["packed", "nothing held out"])
 async def test_each_way_of_training_lowers_the_loss(opened: Opened, spec: Json) -> None:
     async with opened() as http:
         job = await until(http, await begun(http, **{"makes_gguf": False, **spec}), rests)

@@ -16,7 +16,9 @@ Python's standard library alone: the worker's environment has little of paddock'
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -27,6 +29,7 @@ from paddock.ownership import Ownership
 from paddock.paths import write_whole
 
 Wish = Literal["save", "cancel"]
+_EXIT_BYTES = 64
 _WISHES: tuple[Wish, ...] = ("save", "cancel")
 
 
@@ -109,6 +112,15 @@ class JobFolder:
             return None
         return said if isinstance(said, int) else None
 
+    def begin_exit(self) -> None:
+        """Make room for how the worker will end, so that a full disk leaves it. Raises OSError."""
+        write_whole(self.exit_file, " " * _EXIT_BYTES)
+
+    def note_exit(self, code: int) -> None:
+        """Write how the worker ended, in the room that `begin_exit` made. Raises OSError."""
+        with self.exit_file.open("r+b", buffering=0) as file:
+            file.write(json.dumps({"code": code, "at_s": round(time.time(), 3)}).encode().ljust(_EXIT_BYTES))
+
     def events(self, offset_bytes: int = 0) -> tuple[list[dict[str, Any]], int]:
         """What was told behind an offset, and the offset behind that; a line that is not whole is left for later."""
         try:
@@ -134,16 +146,23 @@ class Report:
     def __init__(self, folder: JobFolder) -> None:
         events, end_bytes = folder.events()
         self._number = events[-1]["number"] if events else 0
-        self._file = folder.events_file.open("ab")
+        self._file = folder.events_file.open("ab", buffering=0)
         # A line that a killed worker left half is taken away.
         self._file.truncate(end_bytes)
+        self._end_bytes = end_bytes
 
     def tell(self, kind: str, **told: Any) -> None:
-        """Tell something. Raises OSError."""
+        """Tell something, whole or not at all. Raises OSError."""
+        told = {"number": self._number + 1, "at_s": round(time.time(), 3), "kind": kind, **told}
+        line = json.dumps(told, allow_nan=False).encode() + b"\n"
+        try:
+            if self._file.write(line) < len(line):
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        except OSError:
+            self._file.truncate(self._end_bytes)
+            raise
         self._number += 1
-        line = {"number": self._number, "at_s": round(time.time(), 3), "kind": kind, **told}
-        self._file.write(json.dumps(line, allow_nan=False).encode() + b"\n")
-        self._file.flush()
+        self._end_bytes += len(line)
 
     def close(self) -> None:
         """Tell no more."""

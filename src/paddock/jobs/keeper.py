@@ -7,15 +7,12 @@ is there whoever looks, also a server that was started later. Python's standard 
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 from paddock.jobs.folder import JobFolder
-from paddock.paths import write_whole
 
 _HELD = 3
 
@@ -26,7 +23,7 @@ def main(root: str, words: list[str]) -> int:
     lock = job.keeper_lock()
     if job.is_alive() or not lock.take():
         return _HELD
-    job.exit_file.unlink(missing_ok=True)
+    job.begin_exit()
     if sys.platform != "win32":
         # The lock goes to the copy with the file that holds it.
         if os.fork():
@@ -47,7 +44,7 @@ def _keep(job: JobFolder, words: list[str]) -> None:
         except OSError as error:
             output.write(f"{words[0]} cannot be started: {error}\n".encode())
             code = 127
-    write_whole(job.exit_file, json.dumps({"code": code, "at_s": round(time.time(), 3)}))
+    job.note_exit(code)
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -12,6 +13,9 @@ Error = Mapping[str, str]
 _TOLD: dict[str, State] = {"done": "done", "stopped": "stopped", "cancelled": "cancelled", "tried": "done"}
 # What a worker tells in a dry run; `of` is what it would be else.
 DRY_RUN = "dry_run"
+# How a worker ends that could not even tell that the disk is full: the number of that error.
+DISK_FULL = errno.ENOSPC
+DISK_IS_FULL = "The disk is full. Free space, and resume: the last checkpoint is whole."
 _LINES = 3
 _TAIL_BYTES = 8192
 # What is kept of an event as the newest figure of its name.
@@ -71,6 +75,8 @@ def concluded(folder: JobFolder, last: Mapping[str, Any] | None) -> tuple[State,
             "message": "The worker was killed: most likely memory was short. Resume goes on from the last "
             "checkpoint; a lower batch_rows or context_tokens needs less.",
         }
+    if code == DISK_FULL:
+        return "failed", {"kind": "disk", "message": DISK_IS_FULL}
     if code is None:
         return "failed", {
             "kind": "lost",

@@ -6,6 +6,7 @@ import json
 import shutil
 from pathlib import Path
 
+from paddock.jobs.folder import JobFolder
 from paddock.paths import write_whole
 
 _SEAL = "paddock.json"
@@ -26,6 +27,14 @@ def newest(folder: Path) -> Path | None:
             return checkpoint
         shutil.rmtree(checkpoint, ignore_errors=True)
     return None
+
+
+def clear_halves(job: JobFolder) -> None:
+    """Remove what a training was writing when it failed; what is whole stays."""
+    for root in (job.root, job.dry_run):
+        newest(root / "checkpoints")
+        for draft in root.glob(".*.draft"):
+            shutil.rmtree(draft, ignore_errors=True)
 
 
 def _is_whole(checkpoint: Path) -> bool:

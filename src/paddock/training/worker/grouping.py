@@ -44,11 +44,16 @@ class _Grpo(GRPOTrainer):
 
 
 def grouping(
-    spec: TrainSpec, shared: Callable[[int], dict[str, Any]], common: dict[str, Any], report: Voice, judged_at: str
+    spec: TrainSpec,
+    shared: Callable[[int, bool], dict[str, Any]],
+    common: dict[str, Any],
+    report: Voice,
+    judged_at: str,
 ) -> Any:
     """The trainer of grpo, which reads its rows itself. Raises FieldInvalid.
 
-    `shared` makes the settings that every trainer gets, by the number of answers that are read; `judged_at` is where a
+    `shared` makes the settings that every trainer gets, by the number of answers that are read and whether rows are
+    held out; `judged_at` is where a
     model can be asked for rewards.
     """
     tokenizer = common["processing_class"]
@@ -70,7 +75,7 @@ def grouping(
     )  # fmt: skip
     every = [*asked, *looked_at]
     config = GRPOConfig(
-        **shared(len(asked) * spec.group_answers) | {
+        **shared(len(asked) * spec.group_answers, bool(looked_at)) | {
             "per_device_eval_batch_size": _LOOKS * spec.batch_rows, "include_num_input_tokens_seen": "no",
         },
         num_generations=spec.group_answers, num_generations_eval=_LOOKS, max_completion_length=spec.answer_tokens,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import resource
 import sys
@@ -11,7 +12,8 @@ from typing import Any
 
 from paddock.errors import PaddockError
 from paddock.jobs.folder import JobFolder, Report
-from paddock.training.endings import DRY_RUN
+from paddock.training.endings import DISK_FULL, DISK_IS_FULL, DRY_RUN
+from paddock.training.worker.checkpoints import clear_halves
 
 
 class Diverged(PaddockError):
@@ -47,35 +49,40 @@ def told(job: JobFolder, report: Report) -> int:
         )
     except MemoryError:
         return _failed(report, "memory", _MEMORY)
-    except OSError as error:
-        traceback.print_exc()
-        if error.errno == errno.ENOSPC:
-            return _failed(report, "disk", "The disk is full. Free space, and resume: the last checkpoint is whole.")
-        return _failed(report, "system", f"{error}. output.log holds more.")
-    except RuntimeError as error:
-        traceback.print_exc()
-        kind, words = _of_torch(str(error))
+    except Exception as error:  # the libraries raise what they like, and each of it is told
+        kind, words = _of_library(error)
+        if kind == "disk":
+            # What was not written to its end is of no use, and may be all the room there is to tell of it.
+            clear_halves(job)
+        with contextlib.suppress(OSError):
+            traceback.print_exc()
         return _failed(report, kind, words)
     voice = DryReport(report) if job.order().get(DRY_RUN) else report
     voice.tell(ending, took_s=round(time.monotonic() - begun_s, 2), peak_memory_bytes=peak_memory_bytes())
     return 0
 
 
+# How libraries tell of a full disk, beside the number.
+_FULL = ("no space left", "enospc", "filewrite")
 _MEMORY = "There was not enough memory. Lower batch_rows or context_tokens, say saves_memory, or train a smaller model."
 
 
 def _failed(report: Report, kind: str, words: str) -> int:
-    report.tell("failed", error={"kind": kind, "message": words})
+    try:
+        report.tell("failed", error={"kind": kind, "message": words})
+    except OSError:
+        return DISK_FULL if kind == "disk" else 1
     return 1
 
 
-def _of_torch(words: str) -> tuple[str, str]:
-    text = words.lower()
+def _of_library(error: Exception) -> tuple[str, str]:
+    text = str(error).lower()
     if "out of memory" in text or "can't allocate memory" in text:
         return "memory", _MEMORY
-    if "no space left" in text or "enospc" in text or "filewrite" in text:
-        return "disk", "The disk is full. Free space, and resume: the last checkpoint is whole."
-    return "training", f"{words.splitlines()[0] if words else 'No reason was given.'} output.log holds more."
+    if getattr(error, "errno", 0) == errno.ENOSPC or any(word in text for word in _FULL):
+        return "disk", DISK_IS_FULL
+    said = str(error).splitlines()[0] if str(error) else "No reason was given."
+    return "system" if isinstance(error, OSError) else "training", f"{said} output.log holds more."
 
 
 def peak_memory_bytes() -> int:

@@ -38,10 +38,12 @@ def trainer_of(
     if spec.method == "grpo":
         from paddock.training.worker.grouping import grouping
 
-        return grouping(spec, lambda answers: _arguments(spec, folder, answers), common, report, judged_at)
+        return grouping(
+            spec, lambda answers, looks: _arguments(spec, folder, answers, looks), common, report, judged_at
+        )
     trained, held = material(spec, cast("Tokenizer", tokenizer), report)
     common |= {"train_dataset": trained, "eval_dataset": held}
-    shared = _arguments(spec, folder, len(trained))
+    shared = _arguments(spec, folder, len(trained), held is not None)
     if spec.method in ("sft", "cpt"):
         config = SFTConfig(**shared, max_length=spec.context_tokens, packing=spec.packs, eval_packing=False)
         return SFTTrainer(args=config, **common)
@@ -50,8 +52,8 @@ def trainer_of(
     return preferring(spec, shared, common, reference)
 
 
-def _arguments(spec: TrainSpec, folder: Path, rows: int) -> dict[str, Any]:
-    """What every trainer is told."""
+def _arguments(spec: TrainSpec, folder: Path, rows: int, looks: bool) -> dict[str, Any]:
+    """What every trainer is told; `looks` is whether there are held-out rows to look at."""
     steps = spec.steps or max(1, round(spec.epochs * max(1, rows // (spec.batch_rows * spec.accumulate))))
     bf16 = spec.precision == "bf16" or (spec.precision == "auto" and _has_bf16())
     return {
@@ -74,7 +76,7 @@ def _arguments(spec: TrainSpec, folder: Path, rows: int) -> dict[str, Any]:
         "logging_steps": spec.log_every_steps,
         "logging_first_step": True,
         "logging_nan_inf_filter": False,
-        "eval_strategy": "steps",
+        "eval_strategy": "steps" if looks else "no",
         "eval_steps": spec.eval_every_steps or max(1, steps // _ROUNDS),
         "save_strategy": "steps",
         "save_steps": spec.save_every_steps or max(1, steps // _ROUNDS),
