@@ -7,6 +7,7 @@ import re
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Generator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from os import environ
@@ -27,6 +28,7 @@ from tests.page.hostile import Poisoner, Trap, payload, short
 from tests.page.rig import Served
 from tests.page.test_requests import recorded
 from tests.unit.test_reading import CHATGPT
+from tests.wire.test_training import WORKER, asked
 
 WEB = Path(__file__).resolve().parents[2] / "web" / "src"
 # Each text that somebody can put before the page, and its mark; `filled` puts it there, `visited` must meet it.
@@ -56,6 +58,11 @@ MARKS = {
             "recorded-message",
             "log-line",
             "refused-file",
+            "training-name",
+            "training-prompt",
+            "training-sample",
+            "training-artifact",
+            "training-error",
         ]
     )
 }
@@ -143,13 +150,15 @@ def studio(
     (models / f"{short(mark('model-file'))}.gguf").write_bytes(gguf(more=names))
     (models / f"{short(mark('adapter-file'))}.gguf").write_bytes(adapter(more=names))
     (models / f"{short(mark('refused-file'))}.gguf").write_bytes(b"GGUF" + bytes(64))
+    rows = tmp_path_factory.mktemp("rows")
     environment = {**environ, "PYTHONPATH": str(wheel), "PADDOCK_HOME": str(home)}
     for name, path in (("lab", "v1"), ("broken", "broken/v1")):
         words = [sys.executable, "-m", "paddock", "remotes", "add", name, f"{far}/{path}"]
         subprocess.run(words, env=environment, check=True, cwd=home, capture_output=True)
-    with rig.served(wheel, home, scripted_engine, model_folders=str(models)) as served:
+    with rig.served(wheel, home, scripted_engine, worker=WORKER, model_folders=str(models)) as served:
         served.ask("/api/models/pocket-v0/load", {})
         filled(served)
+        trained(served, rows)
         yield served
 
 
@@ -181,7 +190,7 @@ def filled(studio: Served) -> None:
         {"type": "text", "text": payload(mark("message"))},
         {"type": "document", "attachment_id": document, "name": short(mark("document-name"))},
     ]
-    asked = studio.ask("/api/chats/hostile-chat/messages", {"parent_id": None, "role": "user", "content": said})
+    first = studio.ask("/api/chats/hostile-chat/messages", {"parent_id": None, "role": "user", "content": said})
     answer = [
         {"type": "reasoning", "text": payload(mark("thought"))},
         {"type": "text", "text": payload(mark("answer"))},
@@ -189,7 +198,7 @@ def filled(studio: Served) -> None:
          "arguments": json.dumps({"a": payload(mark("tool-arguments"))})},
         {"type": "tool_result", "call_id": "c1", "output": payload(mark("tool-output"))},
     ]  # fmt: skip
-    body = {"parent_id": asked["id"], "role": "assistant", "content": answer, "model": short("m3q")}
+    body = {"parent_id": first["id"], "role": "assistant", "content": answer, "model": short("m3q")}
     studio.ask("/api/chats/hostile-chat/messages", body)
     exported = [{**CHATGPT, "conversation_id": "x", "title": short(mark("imported-title"))}]
     sent(studio, "POST", "/api/chats/import?all=true", exported)
@@ -200,6 +209,31 @@ def filled(studio: Served) -> None:
     recorded(studio, {"messages": [{"role": "user", "content": payload(mark("recorded-message"))}]})
     sent(studio, "GET", f"/{quote(short(mark('log-line')))}", None)
     sent(studio, "POST", "/api/remotes/check", {})
+
+
+def trained(studio: Served, folder: Path) -> None:
+    """A training whose worker tells hostile texts, and fails with one."""
+    made = f"/made/{short(mark('training-artifact'))}"
+    acts = [
+        {"tell": "begins", "steps": 2, "step": 0},
+        {"tell": "step", "step": 1, "loss": 3.0, "learning_rate": 2e-4},
+        {"tell": "sample", "step": 1, "prompt": payload(mark("training-prompt")),
+         "text": payload(mark("training-sample"))},
+        {"tell": "artifact", "name": "adapter", "path": made, "size_bytes": 1},
+        {"tell": "failed", "error": {"kind": "data", "message": payload(mark("training-error"))}},
+        {"exit": 1},
+    ]  # fmt: skip
+    body = {**asked(folder, acts, sample_prompts=payload("m7q")), "name": short(mark("training-name"))}
+    studio.ask("/api/training", body)
+    end_s = time.monotonic() + 60
+    while listed(studio, "/api/training")[0]["state"] != "failed":
+        assert time.monotonic() < end_s
+        time.sleep(0.1)
+
+
+def listed(studio: Served, path: str) -> list[Any]:
+    with urlopen(f"{studio.url}{path}", timeout=20) as answer:
+        return json.loads(answer.read())["data"]
 
 
 def unfolded(page: Page) -> None:
@@ -213,9 +247,9 @@ def unfolded(page: Page) -> None:
 
 def visited(studio: Served, trap: Trap, page: Page, settle_ms: int = 400) -> None:
     """Go to every place of the page, open what can be opened, and look."""
-    with urlopen(f"{studio.url}/api/requests", timeout=20) as answer:
-        records = [one["id"] for one in json.loads(answer.read())["data"]]
-    places = [path.replace("{id}", "hostile-chat") for path in PATHS]
+    records = [one["id"] for one in listed(studio, "/api/requests")]
+    ids = {"/chat/{id}": "hostile-chat", "/training/{id}": listed(studio, "/api/training")[0]["id"]}
+    places = [path.replace("{id}", ids.get(path, "")) for path in PATHS]
     for path in [*places, *(f"/requests?id={record}" for record in records)]:
         page.goto(studio.url + path)
         page.locator("main").first.wait_for()
