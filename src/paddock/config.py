@@ -14,6 +14,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, Literal
+from urllib.parse import unquote_plus
 
 from paddock.errors import HomeUnusable, SettingInvalid
 from paddock.paths import Home, alone, default_root, write_whole
@@ -171,7 +172,14 @@ _BY_HAND = frozenset(
         "lend_hub_token", "trace_endpoint",
     )
 )  # fmt: skip
-_CREDENTIALS = re.compile(r"(://[^/\s:@]*):[^/\s@]*@")
+# An address within a text ends where a blank, a quote or an angle bracket stands.
+_WORD = re.compile(r"[^\s\"'`<>]+")
+# Up to where a password begins. What follows the colon is as a rule a port where browsers go; a database's password may
+# begin with digits and hold what it likes.
+_USER = re.compile(r"https?://[^/:]*:(?!\d*[/?#])|(?<!http)(?<!https)://[^/:]*:", re.IGNORECASE)
+_PARAMETER = re.compile(r"[?&]([^=&?]*)=([^&]*)")
+_SECRET_NAME = re.compile(r"passw|passphrase|pwd|secret|token$|api[_-]?key", re.IGNORECASE)
+_ADDRESSES = frozenset(("database_url", "engine_mirror", "trace_endpoint"))
 NAMES: tuple[str, ...] = tuple(f.name for f in fields(Settings) if "help" in f.metadata)
 _TYPED_ONLY = ("unsafe_no_auth",)
 
@@ -215,8 +223,28 @@ def is_by_hand(name: str) -> bool:
 
 
 def masked(text: str) -> str:
-    """A text without the passwords of addresses in it: `postgresql://user:…@host/name`."""
-    return _CREDENTIALS.sub(r"\1:…@", text)
+    """A text without the passwords of addresses in it: `postgresql://user:…@host/name?sslpassword=…`."""
+    return _WORD.sub(lambda word: _masked_address(word[0]), text) if "://" in text else text
+
+
+def shown_value(name: str, value: Value) -> Value:
+    """A setting's value as it may be shown. One that should be an address and is none may hold anything."""
+    if name not in _ADDRESSES:
+        return masked(value) if isinstance(value, str) else value
+    return _masked_address(str(value)) if "://" in str(value) else "…" if value else ""
+
+
+def _masked_address(address: str) -> str:
+    """A password ends at the last `@`, and one in the query at the next `&`, whatever either holds unescaped."""
+    names = [one for one in _PARAMETER.finditer(address) if _SECRET_NAME.search(unquote_plus(one[1]))]
+    hidden = [one.span(2) for one in names]
+    head, at, _ = address.rpartition("@")
+    if at and (user := _USER.search(head)):
+        hidden.append((user.end(), len(head)))
+    kept, done = "", 0
+    for start, end in sorted(hidden):
+        kept, done = kept + (f"{address[done:start]}…" if start >= done else ""), max(done, end)
+    return kept + address[done:]
 
 
 def in_file(home: Home) -> dict[str, Value]:
@@ -251,6 +279,22 @@ def change_file(home: Home, changes: Mapping[str, Value | None]) -> None:
         raise HomeUnusable(
             f"config.toml in the data home cannot be written ({reason}). Free space, or mend its rights."
         ) from error
+
+
+def without_passwords(text: str) -> str:
+    """What `config.toml` holds without the passwords of addresses, in comments too."""
+    import tomlkit
+    from tomlkit.exceptions import TOMLKitError
+
+    try:
+        document = tomlkit.parse(text)
+    except TOMLKitError:
+        return masked(text)
+    held: dict[str, Any] = document.unwrap()
+    for name, value in held.items():
+        if isinstance(value, str) and (shown := shown_value(name, value)) != value:
+            document[name] = shown
+    return masked(tomlkit.dumps(document))
 
 
 def _refuse_untyped(name: str, where: str) -> None:

@@ -242,7 +242,11 @@ def test_a_restore_asks_and_keeps_what_it_takes_the_place_of(ground: Ground, tmp
 
 
 def test_secrets_are_left_out_where_one_says_so(ground: Ground, tmp_path: Path) -> None:
-    (ground.root / "config.toml").write_text('trace_endpoint = "http://me:hush@127.0.0.1:4318"\n', "utf-8")
+    text = (
+        'trace_endpoint = "http://me:hush@127.0.0.1:4318"\n'
+        "# database_url = 'postgresql://me:a/hush@db.example/name?sslpassword=hush'\n"
+    )
+    (ground.root / "config.toml").write_text(text, "utf-8")
     ended = ground.run("backup", "make", str(tmp_path / "open.tar"))
     assert "It holds secrets" in ended.stderr
     ended = ground.run("backup", "make", str(tmp_path / "bare.tar"), "--without-secrets")

@@ -117,6 +117,19 @@ def test_config_show_tells_every_setting_and_its_source(
     assert all(line == line.rstrip() for line in lines)
 
 
+@pytest.mark.parametrize("words", [["config", "show"], ["config", "show", "--json"]])
+def test_config_show_tells_no_password(
+    home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], words: list[str]
+) -> None:
+    (home / "config.toml").write_text('engine_mirror = "https://me:hu/sh@mirror.example"\n')
+    monkeypatch.setenv("PADDOCK_DATABASE_URL", "postgresql://db.example/name?user=me&password=hush")
+    assert _run(*words) == 0
+    printed = capsys.readouterr().out
+    assert ("https://me:…@mirror.example" in printed) or ("https://me:\\u2026@mirror.example" in printed)
+    assert "sh@" not in printed
+    assert "hush" not in printed
+
+
 def test_every_setting_is_an_option_of_serve() -> None:
     group: Any = typer.main.get_command(cli.app)
     options = {parameter.name for parameter in group.commands["serve"].params}

@@ -50,6 +50,12 @@ async def test_a_password_is_masked(own: Rig) -> None:
     assert (await entries(own))["engine_mirror"]["value"] == "https://me:…@mirror.example"
 
 
+async def test_the_databases_password_is_masked_in_the_query_too(tmp_path: Path) -> None:
+    url = "postgresql://127.0.0.1:1/name?user=me&password=hush"
+    async with scripted_studio(tmp_path, warm=False, database_url=url) as rig:
+        assert (await entries(rig))["database_url"]["value"] == "postgresql://127.0.0.1:1/name?user=me&password=…"
+
+
 async def test_a_change_is_written_beside_comments_and_waits_for_a_restart(own: Rig, tmp_path: Path) -> None:
     answer = await own.http.patch(PATH, json={"slots": 4, "idle_unload_s": 90.5, "record": True, "queue_most": 60})
     assert answer.status_code == 200, answer.text

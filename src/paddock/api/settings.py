@@ -12,7 +12,7 @@ from starlette.routing import Route
 
 from paddock import config
 from paddock.api.edge import Edge
-from paddock.config import NAMES, Settings, Value, describe, is_by_hand, masked
+from paddock.config import NAMES, Settings, Value, describe, is_by_hand, shown_value
 from paddock.errors import BadRequest, FieldInvalid, HomeUnusable, SettingInvalid, StoreUnusable, shown
 
 _KINDS: dict[type, str] = {bool: "switch", int: "whole", float: "number", str: "text"}
@@ -99,10 +99,10 @@ def _entry(settings: Settings, name: str, written: dict[str, Value]) -> dict[str
         "low": spec.metadata["low"],
         "high": spec.metadata["high"],
         "default": default,
-        "value": _safe(value),
+        "value": _safe(name, value),
         "source": source,
-        "in_file": _safe(written.get(name)),
-        "next_value": _safe(value if is_over_file else written.get(name, default)),
+        "in_file": _safe(name, written.get(name)),
+        "next_value": _safe(name, value if is_over_file else written.get(name, default)),
         "flag": f"--{name.replace('_', '-')}",
         "variable": f"PADDOCK_{name.upper()}",
         "is_editable": not is_by_hand(name),
@@ -111,8 +111,8 @@ def _entry(settings: Settings, name: str, written: dict[str, Value]) -> dict[str
     }
 
 
-def _safe(value: Value | None) -> Value | None:
-    return masked(value) if isinstance(value, str) else value
+def _safe(name: str, value: Value | None) -> Value | None:
+    return None if value is None else shown_value(name, value)
 
 
 def _why(name: str) -> str:

@@ -22,7 +22,7 @@ from typing import BinaryIO
 from paddock import __version__
 from paddock.backup import manifest, parts, tar
 from paddock.backup.manifest import Absent, File, Kind, Manifest
-from paddock.config import Settings, masked
+from paddock.config import Settings, without_passwords
 from paddock.errors import BackupFailed, DiskTooFull, size
 from paddock.models.records import records_in
 from paddock.paths import Home, take_place
@@ -170,7 +170,7 @@ class _Source:
     def _opened(self, name: str, path: Path) -> Generator[tuple[BinaryIO, int]]:
         with path.open("rb") as file:
             if path == self._home.config_file and not self._choice.secrets:
-                text = masked(file.read().decode("utf-8", "replace")).encode()
+                text = without_passwords(file.read().decode("utf-8", "replace")).encode()
                 yield io.BytesIO(text), len(text)
             else:
                 yield file, os.fstat(file.fileno()).st_size

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from paddock.cli import printing
-from paddock.config import NAMES, Settings, describe, load
+from paddock.config import NAMES, Settings, Value, describe, load, shown_value
 
 app = typer.Typer(help="Look at the settings.")
 
@@ -36,19 +36,23 @@ def show(
     print()
     printing.table(
         ("SETTING", "VALUE", "FROM", "HELP"),
-        [(name, _written(getattr(settings, name)), settings.sources[name], describe(name)) for name in NAMES],
+        [(name, _written(_shown(settings, name)), settings.sources[name], describe(name)) for name in NAMES],
     )
 
 
 def _entry(settings: Settings, name: str) -> dict[str, object]:
     return {
         "name": name,
-        "value": getattr(settings, name),
+        "value": _shown(settings, name),
         "source": settings.sources[name],
         "default": getattr(Settings, name),
         "variable": f"PADDOCK_{name.upper()}",
         "help": describe(name),
     }
+
+
+def _shown(settings: Settings, name: str) -> Value:
+    return shown_value(name, getattr(settings, name))
 
 
 def _written(value: object) -> str:
