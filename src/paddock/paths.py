@@ -16,6 +16,9 @@ from pathlib import Path
 
 from paddock.errors import HomeUnusable
 
+# A full disk, a spent share of one, a file that may not be longer.
+NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+
 
 @dataclass(frozen=True, kw_only=True)
 class Home:
@@ -263,5 +266,5 @@ def read_small(path: Path, *, most_bytes: int) -> bytes:
     with path.open("rb") as file:
         data = file.read(most_bytes + 1)
     if len(data) > most_bytes:
-        raise OSError(errno.EFBIG, f"it has more than {most_bytes} bytes")
+        raise OSError(errno.EINVAL, f"it has more than {most_bytes} bytes")
     return data

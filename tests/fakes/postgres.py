@@ -36,10 +36,10 @@ class Server:
     """One server in a folder, which can be stopped and started again on its port."""
 
     def __init__(self, folder: Path) -> None:
-        self._folder, self._port = folder, free_port()
+        self.folder, self.port = folder, free_port()
         # PostgreSQL refuses to run as root.
         self._user = next((name for name in ("postgres", "nobody") if _has_user(name)), "") if os.geteuid() == 0 else ""
-        self.url = f"postgresql://paddock@127.0.0.1:{self._port}/postgres"
+        self.url = f"postgresql://paddock@127.0.0.1:{self.port}/postgres"
         self._process: subprocess.Popen[bytes] | None = None
         if self._user:
             shutil.chown(folder, self._user)
@@ -48,14 +48,14 @@ class Server:
 
     def start(self) -> None:
         """Serve."""
-        words = ["-D", str(self._folder / "data"), "-h", "127.0.0.1", "-p", str(self._port), "-k", str(self._folder)]
-        log = self._folder / "log"
+        words = ["-D", str(self.folder / "data"), "-h", "127.0.0.1", "-p", str(self.port), "-k", str(self.folder)]
+        log = self.folder / "log"
         with log.open("ab") as output:
             self._process = subprocess.Popen(
                 [str(programs() / "postgres"), *words, "-c", "fsync=off"],
-                cwd=self._folder, stdout=output, stderr=output, user=self._user or None,
+                cwd=self.folder, stdout=output, stderr=output, user=self._user or None,
             )  # fmt: skip
-        _await(self._process, self._port, log)
+        _await(self._process, self.port, log)
 
     def stop(self) -> None:
         """Cut every connection, and end."""

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 
 from paddock import errors
 from paddock.api import faults
-from paddock.api.dialects import refuse_openai
+from paddock.api.dialects import refuse_anthropic, refuse_ollama, refuse_openai
 from paddock.errors import PaddockError
 from paddock.serving.passage import Straight
 
 Json = dict[str, Any]
 
 SECRET = "Traceback /srv/secret.py line 7"
+ADDRESS = "postgresql://me:…@db.example/name"
 
 
 def tree(root: type[PaddockError]) -> list[type[PaddockError]]:
@@ -48,10 +50,10 @@ SAMPLES: list[PaddockError] = [
     errors.ChatUnknown("chat", "chat-1"),
     errors.Conflict("The chat was changed meanwhile.", current={"id": "chat-1"}),
     errors.RequestUnknown("2026"),
-    errors.StoreUnusable("The database cannot be used."),
-    errors.StoreBusy("Another program holds the database."),
-    errors.StoreFull("The disk of the database is full."),
-    errors.StoreDamaged("The database is damaged."),
+    errors.StoreUnusable(f"The database cannot be used: {ADDRESS}."),
+    errors.StoreBusy(f"Another program holds the database: {ADDRESS}."),
+    errors.StoreFull(f"The disk of the database is full: {ADDRESS}."),
+    errors.StoreDamaged(f"The database is damaged: {ADDRESS}."),
     errors.KeyUnknown("No key has the id 'x'."),
     errors.RemoteUnknown("No remote has the name 'x'."),
     errors.ModelUnknown("gpt", known=["pocket-v0"], nearest="pocket-v0"),
@@ -160,8 +162,18 @@ def test_every_error_has_its_status_and_the_shape_of_its_dialect_streamed_and_no
     shown = {"current"} if isinstance(error, errors.Conflict) else set[str]()
     assert set(body["error"]) == {"message", "type", "param", "code"} | shown
     assert body["error"]["type"] in OPENAI_TYPES
-    assert body["error"]["message"] == (error.message if error in NAMED else faults.INTERNAL_MESSAGE)
+    assert body["error"]["message"] == (error.told if error in NAMED else faults.INTERNAL_MESSAGE)
     assert of_frame(Straight().fail(faults.openai_error(error))) == {"error": {**body["error"], "type": "server_error"}}
+
+
+@pytest.mark.parametrize("error", [one for one in SAMPLES if ADDRESS in one.message], ids=name_of)
+@pytest.mark.parametrize("refuse", [refuse_openai, refuse_anthropic, refuse_ollama])
+def test_no_caller_is_told_where_the_database_is(
+    refuse: Callable[[BaseException], tuple[int, bytes]], error: PaddockError
+) -> None:
+    said = refuse(error)[1].decode()
+    assert "db.example" not in said
+    assert error.told in said
 
 
 def test_what_the_caller_can_act_on_has_a_code_and_a_parameter() -> None:

@@ -302,6 +302,8 @@ async def test_a_full_disk_is_told_nothing_is_lost_and_all_goes_on_with_space(tm
         assert (await rig.chat()).status_code == 200
         alias = await rig.http.put("/api/aliases/short", json={"model": "pocket-v0"})
         assert alias.status_code == 507, alias.text
+        setting = await rig.http.patch("/api/settings", json={"slots": 4})
+        assert (setting.status_code, setting.json()["error"]["code"]) == (507, "disk_too_full")
         assert not list((tmp_path / "home").rglob("*.draft"))
         filling.unlink()
         assert await titles(rig) == kept
@@ -317,7 +319,7 @@ async def test_postgresql_may_be_restarted(tmp_path: Path) -> None:
         async with scripted_studio(tmp_path, database_url=server.url) as rig:
             await new_chat(rig, title="before")
             acknowledged: set[str] = {"before"}
-            statuses: set[int] = set()
+            answers: list[httpx.Response] = []
             done = anyio.Event()
 
             async def write(name: int) -> None:
@@ -325,7 +327,7 @@ async def test_postgresql_may_be_restarted(tmp_path: Path) -> None:
                 while not done.is_set():
                     number += 1
                     answer = await rig.http.post(CHATS, json={"title": f"{name}-{number}"}, timeout=HANG_GUARD_S)
-                    statuses.add(answer.status_code)
+                    answers.append(answer)
                     if answer.is_success:
                         acknowledged.add(answer.json()["title"])
 
@@ -336,11 +338,20 @@ async def test_postgresql_may_be_restarted(tmp_path: Path) -> None:
                     await anyio.sleep(0.3)
                     await anyio.to_thread.run_sync(server.stop)
                     assert (await rig.chat()).status_code == 200
-                    assert (await rig.http.get(CHATS)).status_code == 503
+                    answers.append(await rig.http.get(CHATS))
+                    assert answers[-1].status_code == 503
                     await anyio.to_thread.run_sync(server.start)
                 await anyio.sleep(0.3)
                 done.set()
-            assert statuses == {200, 503} or statuses == {201, 503}
+            refused = [answer for answer in answers if not answer.is_success]
+            assert {answer.status_code for answer in refused} == {503}
+            assert {answer.json()["error"]["code"] for answer in refused} == {"store_unusable"}
+            assert all(int(answer.headers["retry-after"]) > 0 for answer in refused)
+            advice = {answer.json()["error"]["message"].partition(". ")[2] for answer in refused}
+            assert advice <= {
+                "Nothing of this was written. Ask again.",
+                "What was asked may have been done all the same: look, and ask again.",
+            }
             assert acknowledged <= await every_title(rig)
 
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import errno
 import json
 from dataclasses import dataclass
 from typing import Any
 
 from paddock import errors
 from paddock.errors import PaddockError
+from paddock.paths import NO_ROOM
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -161,9 +161,10 @@ def is_transport_fault(error: BaseException) -> bool:
 def mapped(error: BaseException) -> BaseException:
     """The error itself, or ours in place of a foreign one that means a lost connection or a full disk."""
     cause = error.__cause__ if isinstance(error, errors.HomeUnusable) else error
-    if isinstance(cause, OSError) and cause.errno in (errno.ENOSPC, errno.EDQUOT):
+    if isinstance(cause, OSError) and cause.errno in NO_ROOM:
         return errors.DiskTooFull(
-            "The disk is full, or your share of it. Nothing of this was written. Free space, and ask again."
+            "The disk is full, or what paddock may write there is used up. Nothing of this was written. Free space, "
+            "and ask again."
         )
     is_lost = not isinstance(error, PaddockError) and is_transport_fault(error)
     return errors.EngineUnreachable() if is_lost else error
@@ -231,7 +232,7 @@ def ollama_error(error: BaseException) -> dict[str, Any]:
 def _message_of(error: BaseException) -> str:
     """What a caller may read: ours where the class is known, else nothing of the inside."""
     is_ours = isinstance(error, PaddockError) and fault_of(error) is not TABLE[PaddockError]
-    return error.message if is_ours and isinstance(error, PaddockError) else INTERNAL_MESSAGE
+    return error.told if is_ours and isinstance(error, PaddockError) else INTERNAL_MESSAGE
 
 
 def encoded(body: dict[str, Any]) -> bytes:

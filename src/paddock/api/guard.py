@@ -103,6 +103,8 @@ class Guard:
             scope["paddock.error"] = name_of(error)
             if not isinstance(error, PaddockError):
                 _log.exception("request %s failed", request_id)
+            elif error.told != error.message:
+                _log.warning("%s", error.message)
             if is_complete:
                 return
             if is_started:

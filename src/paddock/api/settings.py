@@ -12,6 +12,7 @@ from starlette.routing import Route
 
 from paddock import config
 from paddock.api.edge import Edge
+from paddock.api.faults import mapped
 from paddock.config import NAMES, Settings, Value, describe, is_by_hand, shown_value
 from paddock.errors import BadRequest, FieldInvalid, HomeUnusable, SettingInvalid, StoreUnusable, shown
 
@@ -43,7 +44,10 @@ class _Shown:
         except SettingInvalid as error:
             raise BadRequest(error.message) from error
         except HomeUnusable as error:
-            raise StoreUnusable(error.message) from error
+            if mapped(error) is not error:
+                # A full disk, which is told as such wherever it is met.
+                raise
+            raise StoreUnusable(error.message, told=error.message) from error
         await self._edge.note(request, "settings changed", about=", ".join(sorted(changes)))
         return JSONResponse(await self._all(request))
 

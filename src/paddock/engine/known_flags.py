@@ -58,8 +58,9 @@ def identity_of(binary: Path) -> list[int]:
 
 
 def environment_of(binary: Path) -> dict[str, str]:
-    """The environment a build runs in: its own libraries first, and no flag of someone else's."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(("LLAMA_", "AIP_"))}
+    """The environment a build runs in: its own libraries first, no flag of someone else's, no database's password."""
+    left_out = ("LLAMA_", "AIP_", "PADDOCK_DATABASE_URL")
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(left_out)}
     if variable := _LIBRARY_PATHS.get(sys.platform):
         kept[variable] = os.pathsep.join(filter(None, (str(binary.resolve().parent), kept.get(variable))))
     return kept

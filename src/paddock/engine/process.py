@@ -343,12 +343,12 @@ class EngineProcess:
 
 
 def _environment() -> dict[str, str]:
-    """The process's own, and how long the engine's threads look for one another before they sleep.
+    """The process's own without the database's address, and how long the engine's threads spin before they sleep.
 
     They meet some hundred times for each token. By default they spin at each meeting for milliseconds, which on a
     machine with other work burns the time that the late ones need: see docs/adr/0019-short-spins.md.
     """
-    own = dict(os.environ)
+    own = {name: value for name, value in os.environ.items() if name != "PADDOCK_DATABASE_URL"}
     if "OMP_WAIT_POLICY" not in own:
         own.setdefault("GOMP_SPINCOUNT", _SPINS)
     return own

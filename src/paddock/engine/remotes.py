@@ -108,7 +108,7 @@ class Remote:
             try:
                 self._key = await anyio.to_thread.run_sync(self._secrets.get, self.record.secret) or ""
             except (HomeUnusable, StoreUnusable) as error:
-                words = f"The key of the remote '{self.record.name}' cannot be read. {error.message}"
+                words = f"The key of the remote '{self.record.name}' cannot be read. {error.told}"
                 raise EngineUnavailable(words) from error
         return RemoteEndpoint(base_url=self.record.url, api_key=self._key)
 

@@ -32,7 +32,7 @@
     ├── NoTrainingStack           the libraries that train are not installed
     ├── RequestUnknown            no recorded request of that id
     ├── StoreUnusable             the database cannot be opened, read or written
-    │   ├── StoreBusy             another program holds it, or it is being started
+    │   ├── StoreBusy             it is held, or cannot be reached just now
     │   ├── StoreFull             its disk is full
     │   └── StoreDamaged          its file is no whole database any more
     ├── KeyUnknown                no key of that id

@@ -22,8 +22,12 @@ def shown(value: object, *, limit_characters: int = 100) -> str:
 
 
 class PaddockError(Exception):
-    """The root: something a caller can act on. `message` is a full sentence for a person."""
+    """The root: something a caller can act on. `message` is a full sentence for a person.
 
-    def __init__(self, message: str) -> None:
+    `told` is what a caller over HTTP may read: the same, unless the message names what is for this machine's owner.
+    """
+
+    def __init__(self, message: str, *, told: str = "") -> None:
         super().__init__(message)
         self.message = message
+        self.told = told or message

@@ -95,7 +95,7 @@ class Answers:
         except ChatUnknown:
             return message
         except PaddockError as error:
-            told = {"code": maker.code_of(error), "message": error.message}
+            told = {"code": maker.code_of(error), "message": error.told}
             return await self._keep(message, message.content, status="failed", error=told) or message
         if not settled.is_over:
             self._live[message.id] = _Live(message=message, work=work)

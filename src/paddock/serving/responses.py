@@ -184,7 +184,7 @@ class Responses:
             await (await self._store()).put(work.stored(), frames)
         except StoreUnusable as error:
             _log.error("the response %s could not be stored: %s", work.snapshot.response_id, error.message)
-            return error.message
+            return error.told
         return ""
 
     async def _stored(self, response_id: str) -> Stored:

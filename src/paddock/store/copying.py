@@ -16,8 +16,10 @@ from collections.abc import Callable, Generator
 from contextlib import closing, contextmanager
 from pathlib import Path
 
-from paddock.errors import StoreUnusable, size
+from paddock.errors import StoreFull, StoreUnusable, size
 from paddock.paths import Home, take_place
+from paddock.store import address
+from paddock.store.faults import has_no_room
 
 _log = logging.getLogger(__name__)
 _MIGRATIONS = Path(__file__).parent / "migrations"
@@ -29,16 +31,7 @@ _KEPT = 2
 
 def file_of(url: str, home: Home) -> Path | None:
     """The file of a database by its address, "" for the data home's own; None where it is no file of SQLite's."""
-    if not url:
-        return home.database
-    from sqlalchemy.engine import make_url
-    from sqlalchemy.exc import ArgumentError
-
-    try:
-        told = make_url(url)
-    except ArgumentError:
-        return None
-    return Path(told.database) if told.drivername == "sqlite" and told.database else None
+    return address.file_of(url) if url else home.database
 
 
 def copy(source: Path, target: Path, advance: Callable[[int, int], None] | None = None) -> None:
@@ -107,7 +100,7 @@ def keep_before_migration(path: Path) -> None:
     target = path.with_name(f"{path.name}.before-{known[-1]}")
     need_bytes, free_bytes = path.stat().st_size, shutil.disk_usage(path.parent).free
     if free_bytes < need_bytes:
-        raise StoreUnusable(
+        raise StoreFull(
             f"The tables of {path.name} are to be changed from {now} to {known[-1]}, and there is no room for a copy "
             f"before: it needs {size(need_bytes)}, and {size(free_bytes)} are free. Free space, then start again."
         )
@@ -146,6 +139,7 @@ def _mapped(path: Path) -> Generator[None]:
     try:
         yield
     except (sqlite3.Error, OSError) as error:
-        raise StoreUnusable(
+        is_full = isinstance(error, sqlite3.OperationalError | OSError) and has_no_room(path)
+        raise (StoreFull if is_full else StoreUnusable)(
             f"The database {path.name} cannot be copied: {error}. Check free space and rights."
         ) from error

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import math
+import sqlite3
 import threading
 from collections.abc import Callable, Generator
 from contextlib import ExitStack, contextmanager
@@ -19,7 +20,7 @@ import anyio.to_thread
 
 from paddock.errors import PaddockError, StoreBusy, StoreUnusable
 from paddock.paths import Home
-from paddock.store import integrity
+from paddock.store import address, integrity
 from paddock.store.faults import meaning
 
 if TYPE_CHECKING:
@@ -29,7 +30,6 @@ _MIGRATIONS = Path(__file__).parent / "migrations"
 _BUSY_TIMEOUT_S = 10
 # Transactions that may wait at once.
 _AT_ONCE = 12
-_POSTGRES = "postgresql+pg8000"
 Result = TypeVar("Result")
 
 
@@ -62,14 +62,14 @@ class Database:
                 waiting.deadline = math.inf
                 return await anyio.to_thread.run_sync(self.do, work, limiter=self._threads)
         self.errors += 1
-        raise StoreBusy(f"Too many wait for the database {self._shown()}, which somebody holds. Ask again.")
+        raise StoreBusy(f"Too many wait for the database {address.shown(self._url)}, which somebody holds. Ask again.")
 
     def do(self, work: Callable[[Connection], Result]) -> Result:
         """As `run`, in this thread."""
         try:
             # Opened first, one thread at a time: two that begin to import one library hand each other half of it.
             engine = self.engine()
-            with mapped(self._shown()), engine.begin() as connection:
+            with mapped(self._url), engine.begin() as connection:
                 return work(connection)
         except StoreUnusable:
             self.errors += 1
@@ -83,7 +83,7 @@ class Database:
         """The open database. Raises StoreUnusable."""
         with self._opening:
             if self._engine is None:
-                with mapped(self._shown()):
+                with mapped(self._url):
                     self._engine = self._open()
             return self._engine
 
@@ -94,15 +94,10 @@ class Database:
 
     def _open(self) -> Engine:
         from sqlalchemy import create_engine, event
-        from sqlalchemy.engine import make_url
 
         from paddock.store.copying import keep_before_migration
 
-        url = make_url(self._url)
-        if url.drivername in ("postgresql", "postgres"):
-            url = url.set(drivername=_POSTGRES)
-        if url.drivername not in (_POSTGRES, "sqlite"):
-            raise StoreUnusable(f"database_url begins with {url.drivername!r}. Use postgresql:// or sqlite:///.")
+        url = address.parsed(self._url)
         is_file = url.drivername == "sqlite"
         if is_file and url.database:
             integrity.check(Path(url.database))
@@ -134,11 +129,6 @@ class Database:
             config.attributes["connection"] = connection
             command.upgrade(config, "head")
 
-    def _shown(self) -> str:
-        """The address without its password."""
-        head, at, tail = self._url.rpartition("@")
-        return f"{head.split('://')[0]}://…@{tail}" if at else self._url
-
 
 def _arguments(*, is_file: bool) -> dict[str, Any]:
     return {"timeout": _BUSY_TIMEOUT_S, "check_same_thread": False} if is_file else {"timeout": _BUSY_TIMEOUT_S}
@@ -159,8 +149,8 @@ def _tune(connection: Any, record: object) -> None:
 
 
 @contextmanager
-def mapped(shown: str) -> Generator[None]:
-    """Turn whatever the database's libraries raise into StoreUnusable."""
+def mapped(url: str) -> Generator[None]:
+    """Turn whatever the libraries of the database of that address raise into StoreUnusable."""
     from alembic.util.exc import CommandError
     from sqlalchemy.exc import SQLAlchemyError
 
@@ -168,5 +158,5 @@ def mapped(shown: str) -> Generator[None]:
         yield
     except PaddockError:
         raise
-    except (SQLAlchemyError, CommandError, OSError) as error:
-        raise meaning(shown, error) from error
+    except (SQLAlchemyError, CommandError, sqlite3.Error, OSError) as error:
+        raise meaning(address.shown(url), error, address.file_of(url)) from error

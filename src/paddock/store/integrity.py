@@ -47,7 +47,7 @@ def check(path: Path) -> None:
     try:
         found = _found(path)
     except sqlite3.Error as error:
-        raise meaning(str(path), error) from error
+        raise meaning(str(path), error, path) from error
     if found != "ok":
         raise damaged(str(path), found.splitlines()[-1])
     if (took_s := time.monotonic() - began_s) > _TOLD_FROM_S:
