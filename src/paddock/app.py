@@ -15,7 +15,7 @@ import anyio
 import anyio.to_thread
 from anyio.abc import TaskGroup
 
-from paddock import __version__, log, scratch
+from paddock import __version__, clock, log, scratch
 from paddock.api.chat_messages import maker_of
 from paddock.api.credentials import is_credential_needed, is_loopback
 from paddock.api.edge import Edge
@@ -106,6 +106,7 @@ async def running(
             anything is listened on.
     """
     settings.home.ensure()
+    await anyio.to_thread.run_sync(clock.begin, settings.home)
     database = Database(settings.database_url, settings.home)
     try:
         access = Access.of(database, settings.home)
@@ -154,7 +155,7 @@ async def _serving(settings: Settings, parts: _Parts) -> AsyncGenerator[Studio]:
     with contextlib.closing(listen(settings)) as listener:
         async with anyio.create_task_group() as tasks:
             slots = Slots(settings.home.slots, most_bytes=settings.slot_cache_bytes)
-            ended = anyio.Event()
+            ended, over = anyio.Event(), anyio.Event()
             port = listener.getsockname()[1]
             url = url_of(settings, port)
             edge = _edge(settings, parts, tasks, slots, ended, url)
@@ -168,12 +169,14 @@ async def _serving(settings: Settings, parts: _Parts) -> AsyncGenerator[Studio]:
                 tasks.start_soon(anyio.to_thread.run_sync, importing.sweep, settings.home.models)
                 tasks.start_soon(edge.downloads.restore)
                 tasks.start_soon(edge.admission.keep)
+                tasks.start_soon(clock.keep, settings.home, over)
                 tasks.start_soon(edge.trainings.carry_on)
                 if settings.database_url or settings.home.database.exists():
                     tasks.start_soon(edge.chats.answers.carry_on, maker_of(edge))
                 link = f"{reached_at(settings, port)}/welcome#{parts.word}" if parts.word else None
                 yield Studio(url=url, link=link, pool=edge.pool, ended=ended)
             finally:
+                over.set()
                 with anyio.CancelScope(shield=True):
                     await _end(edge, server)
 

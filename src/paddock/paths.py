@@ -112,6 +112,11 @@ class Home:
         return self.root / "serving.lock"
 
     @property
+    def clock(self) -> Path:
+        """How long this home has lived, by which things are forgotten."""
+        return self.root / "clock.json"
+
+    @property
     def scratch(self) -> Path:
         """Folders for the length of a request, such as what a document is read from."""
         return self.root / "scratch"

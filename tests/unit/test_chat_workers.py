@@ -8,29 +8,50 @@ import sys
 import time
 
 import psutil
+import pytest
 
-from paddock.serving.chat_workers import is_gone, name_of_this
+from paddock.serving.chat_workers import Workers, name_of_this
 
 
 def test_a_process_is_gone_once_it_has_ended_whether_or_not_its_parent_took_note() -> None:
+    workers = Workers()
     with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as process:
         there = psutil.Process(process.pid)
-        name = f"{socket.gethostname()}/{process.pid}/{there.create_time():.2f}"
-        assert not is_gone(name, None, now_s=time.time())
+        name = f"{socket.gethostname()}/{process.pid}/{there.create_time() - psutil.boot_time():.2f}"
+        assert not workers.is_gone(name, None)
         process.kill()
         while there.status() != psutil.STATUS_ZOMBIE:
             time.sleep(0.001)
-        assert is_gone(name, time.time(), now_s=time.time())
-    assert is_gone(name, time.time(), now_s=time.time())
+        assert workers.is_gone(name, time.time())
+    assert workers.is_gone(name, time.time())
 
 
 def test_a_process_is_no_other_that_got_its_number_later() -> None:
     name = name_of_this()
-    assert not is_gone(name, None, now_s=time.time())
-    assert is_gone(f"{name}9", time.time(), now_s=time.time())
+    assert not Workers().is_gone(name, None)
+    assert Workers().is_gone(f"{name}9", time.time())
 
 
-def test_a_process_of_another_host_is_gone_once_it_is_silent() -> None:
-    assert not is_gone("elsewhere/1/1.00", time.time() - 10, now_s=time.time())
-    assert is_gone("elsewhere/1/1.00", time.time() - 100, now_s=time.time())
-    assert is_gone(None, None, now_s=time.time())
+def test_a_process_is_itself_whatever_the_clock_says(monkeypatch: pytest.MonkeyPatch) -> None:
+    name, boot_s, began_s = name_of_this(), psutil.boot_time(), psutil.Process().create_time()
+    monkeypatch.setattr(psutil, "boot_time", lambda: boot_s + 1e7)
+
+    def create_time(process: psutil.Process) -> float:
+        return began_s + 1e7
+
+    monkeypatch.setattr(psutil.Process, "create_time", create_time)
+    assert not Workers().is_gone(name, None)
+
+
+def test_a_process_of_another_host_is_gone_once_it_is_silent(monkeypatch: pytest.MonkeyPatch) -> None:
+    workers, now_s = Workers(), [1000.0]
+    monkeypatch.setattr(time, "monotonic", lambda: now_s[0])
+    # Its clock is years behind, or ahead: it says something, and that is all that counts.
+    for beat_s in (100.0, 101.0, 102.0):
+        assert not workers.is_gone("elsewhere/1/1.00", beat_s)
+        now_s[0] += 50
+    assert not workers.is_gone("elsewhere/1/1.00", 102.0)
+    now_s[0] += 20
+    assert workers.is_gone("elsewhere/1/1.00", 102.0)
+    assert not workers.is_gone("elsewhere/1/1.00", 103.0)
+    assert workers.is_gone(None, None)

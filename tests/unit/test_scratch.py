@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -53,6 +55,18 @@ async def test_the_next_folder_takes_the_abandoned_ones_away(home: Home) -> None
         aged(path)
     async with private_folder(home):
         assert (left.exists(), kept.exists()) == (False, True)
+
+
+def test_a_folder_of_a_process_that_runs_is_in_use_however_old_it_looks(home: Home) -> None:
+    with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as process:
+        folder = made(home.scratch / f"{process.pid}-0123456789abcdef" / "document").parent
+        aged(folder / "document")
+        aged(folder)
+        sweep(home)
+        assert folder.exists()
+        process.communicate()
+    sweep(home)
+    assert not folder.exists()
 
 
 def test_a_start_takes_away_what_killed_paddocks_were_writing(home: Home) -> None:

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from paddock import clock
 from paddock.engine.flags import EngineFlags
 from paddock.engine.slot_files import (
     ABANDONED_S,
@@ -24,6 +25,7 @@ from paddock.engine.slot_files import (
     parts_of,
     state_of,
 )
+from paddock.paths import Home
 
 FLAGS = EngineFlags(
     model_path="/models/x.gguf", alias="x", context_tokens=8192, slots=2, batch_tokens=128, ubatch_tokens=128
@@ -205,7 +207,8 @@ def test_a_disk_never_gives_more_than_a_tenth_of_what_it_has(tmp_path: Path) -> 
     assert not files.tidy(2**59)
 
 
-def test_what_nobody_took_up_for_days_goes(files: SlotFiles, save: Callable[..., str]) -> None:
+def test_what_nobody_took_up_for_days_goes(files: SlotFiles, save: Callable[..., str], tmp_path: Path) -> None:
+    clock.begin(Home(root=tmp_path))
     save(age_s=KEEP_S + 10)
     young = save(age_s=KEEP_S - 1000)
     assert files.tidy()

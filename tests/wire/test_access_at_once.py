@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy.engine import Connection
 
+from paddock import clock
 from paddock.errors import Conflict, LinkSpent, PaddockError, SignInRefused
 from paddock.paths import Home
 from paddock.store.accounts import Account, Accounts
@@ -117,3 +118,18 @@ async def test_of_two_admins_who_are_to_go_at_once_one_stays(database: Database,
     found = outcome_beside(database, lambda c: c.execute(user), lambda: people.change("berta", role="user"))
     assert isinstance(found, Conflict)
     assert people.find("berta").role == "admin"
+
+
+@pytest.mark.parametrize("ahead_s", [366 * 86400.0, -20 * 366 * 86400.0], ids=["ahead", "back"])
+async def test_a_sign_in_by_a_wrong_clock_ends_no_session(
+    database: Database, people: Accounts, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, ahead_s: float
+) -> None:
+    home = Home(root=tmp_path)
+    clock.begin(home)
+    sessions, account, real = Sessions(database, home), signed_in(people), time.time
+    _, word = await sessions.begin(account, address="", program="")
+    monkeypatch.setattr(time, "time", lambda: real() + ahead_s)
+    clock.begin(home)
+    await sessions.begin(account, address="", program="")
+    monkeypatch.setattr(time, "time", real)
+    assert await sessions.verify(word) is not None

@@ -37,7 +37,7 @@ async def test_an_error_after_the_head_is_written_into_a_stream_alone(rig: Rig, 
     )
     if stream:
         await relay({"type": "http"}, receive, send)
-        assert b"The database is gone." in sent[-1]["body"]
+        assert b"The database cannot be used." in sent[-1]["body"]
         return
     with pytest.raises(ExceptionGroup) as caught:
         await relay({"type": "http"}, receive, send)

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import ssl
+import subprocess
+import sys
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
+from cryptography import x509
 
 from paddock.app import running
 from paddock.config import load
@@ -19,6 +24,7 @@ from tests.wire.rig import engine_program, scripted_studio
 from tests.wire.test_accounts import PASSWORD, SESSION, enrolled
 
 pytestmark = pytest.mark.anyio
+SOURCES = Path(__file__).resolve().parents[2] / "src"
 
 
 def trusting(home: Home) -> ssl.SSLContext:
@@ -78,3 +84,21 @@ async def test_a_certificate_that_cannot_be_used_is_told_before_anything_is_serv
     with pytest.raises(SettingInvalid, match="tls_cert"):
         async with running(settings, engine_program=engine_program(tmp_path)):
             pass
+
+
+@pytest.mark.parametrize("ahead_s", [366 * 86400, -20 * 366 * 86400], ids=["ahead", "back"])
+def test_a_certificate_that_was_made_by_a_wrong_clock_is_made_anew(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, ahead_s: int
+) -> None:
+    home = Home(root=tmp_path)
+    path = Path(__file__).resolve().parents[1] / "fakes" / "wrong_clock"
+    code = "from paddock.paths import Home; from paddock.store.certificates import self_signed; "
+    code += f"self_signed(Home(root=__import__('pathlib').Path({str(tmp_path)!r})), ['127.0.0.1'])"
+    environ = {**os.environ, "PYTHONPATH": f"{path}{os.pathsep}{SOURCES}", "CLOCK_AHEAD_S": str(ahead_s)}
+    subprocess.run([sys.executable, "-c", code], check=True, env=environ)
+    wrong = fingerprint(home)
+    cert, _ = self_signed(home, ["127.0.0.1"])
+    assert fingerprint(home) != wrong
+    assert "made anew" in caplog.text
+    found = x509.load_pem_x509_certificate(cert.read_bytes())
+    assert found.not_valid_before_utc <= datetime.now(UTC) <= found.not_valid_after_utc

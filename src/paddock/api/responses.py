@@ -17,6 +17,7 @@ from paddock.api.attending import attended
 from paddock.api.chat import prepared_chat
 from paddock.api.edge import Edge
 from paddock.api.recording import carried
+from paddock.clock import stamp_s
 from paddock.engine.remotes import RemoteModel
 from paddock.errors import BadRequest
 from paddock.models.catalog import Model
@@ -132,7 +133,7 @@ async def _work(edge: Edge, body: dict[str, Any], response_id: str) -> tuple[ASG
     prepared, model = await edge.addressed(_prepared(form))
     snapshot = Snapshot(
         response_id=response_id,
-        created_s=int(time.time()),
+        created_s=int(stamp_s()),
         model=str(body.get("model") or model.id),
         request=body,
         watch=Stopwatch(time.monotonic) if is_streamed else None,

@@ -22,10 +22,12 @@ from typing import BinaryIO
 from paddock import __version__
 from paddock.backup import manifest, parts, tar
 from paddock.backup.manifest import Absent, File, Kind, Manifest
+from paddock.clock import steady_s
 from paddock.config import Settings, without_passwords
 from paddock.errors import BackupFailed, DiskTooFull, size
 from paddock.models.records import records_in
 from paddock.paths import Home, take_place
+from paddock.scratch import name_of_folder
 from paddock.store import copying
 
 _ABANDONED_S = 3600.0
@@ -226,7 +228,7 @@ def _drafted(target: Path) -> Generator[BinaryIO]:
 @contextmanager
 def _private(home: Home) -> Generator[Path]:
     """A folder for the copy of the database; what is left of it by a killed process, a server takes away."""
-    folder = home.scratch / secrets.token_hex(8)
+    folder = home.scratch / name_of_folder()
     try:
         home.scratch.mkdir(mode=0o700, exist_ok=True)
         folder.mkdir(mode=0o700)
@@ -239,7 +241,7 @@ def _sweep(folder: Path) -> None:
     """Take away what killed backups left in a folder."""
     for path in _globbed(folder):
         with contextlib.suppress(OSError):
-            if path.stat().st_mtime < time.time() - _ABANDONED_S:
+            if path.stat().st_mtime < steady_s() - _ABANDONED_S:
                 path.unlink()
 
 

@@ -53,6 +53,7 @@ LEFT_OUT = {
     "scanned": "is read anew from the models",
     "downloads": "is of what a download has fetched into the hub's cache, which is not here",
     "measured": "is of this machine, and measured anew",
+    "clock": "is of this machine's clock",
     "slots": "is computed anew from the chats",
     "serving": "is a lock",
     "scratch": "is for the length of a request",

@@ -17,7 +17,6 @@ import json
 import os
 import re
 import shutil
-import time
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -25,6 +24,7 @@ from pathlib import Path
 
 import psutil
 
+from paddock.clock import lived_s, steady_s
 from paddock.engine.flags import EngineFlags
 
 KEEP_S = 3 * 86400.0
@@ -125,10 +125,10 @@ class SlotFiles:
 
         Returns whether there is.
         """
-        now_s, saved = time.time(), self._saved()
+        now_s, saved = lived_s(), self._saved()
         for draft in self.folder.glob("draft-*"):
             with contextlib.suppress(OSError):
-                if now_s - draft.stat().st_mtime > ABANDONED_S:
+                if steady_s() - draft.stat().st_mtime > ABANDONED_S:
                     draft.unlink()
         for path in [path for path, (_, used_s) in saved.items() if now_s - used_s > KEEP_S]:
             del saved[path]

@@ -10,12 +10,12 @@ import contextlib
 import os
 import re
 import shutil
-import time
 import uuid
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Literal
 
+from paddock.clock import steady_s
 from paddock.errors import BadRequest, HomeUnusable, ModelUnusable
 from paddock.models.entries import first_parts, is_gguf
 from paddock.models.gguf import part_of
@@ -196,7 +196,7 @@ def _flush_folder(folder: Path) -> None:
 
 def sweep(folder: Path, now_s: float | None = None) -> None:
     """Remove what imports left that were killed long before `now_s`; what cannot be removed stays. Blocks."""
-    now_s = time.time() if now_s is None else now_s
+    now_s = steady_s() if now_s is None else now_s
     for draft in folder.glob(f".*{_DRAFT}"):
         with contextlib.suppress(OSError):
             status = draft.lstat()

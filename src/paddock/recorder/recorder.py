@@ -18,7 +18,7 @@ from typing import Any
 import anyio
 import anyio.to_thread
 
-from paddock.clock import steady_s
+from paddock.clock import lived_s, stamp_s, steady_s
 from paddock.config import Settings
 from paddock.errors import HomeUnusable, RequestUnknown
 from paddock.log import named
@@ -181,6 +181,8 @@ class Recorder:
         draft = self._folder / f".{record_id}.draft"
         with os.fdopen(os.open(draft, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "wb") as file:
             file.write(gzip.compress(json.dumps(record()).encode(), compresslevel=5))
+        # What it was written at is by the clock of the machine, which may be behind.
+        os.utime(draft, (stamp_s(), stamp_s()))
         self._held_bytes += draft.stat().st_size
         draft.replace(self._folder / f"{record_id}{_SUFFIX}")
         if self._held_bytes > self._most_bytes or time.monotonic() - self._looked_s > _LOOK_EVERY_S:
@@ -188,7 +190,7 @@ class Recorder:
 
     def _make_room(self) -> None:
         """Remove what is too old or too much; where there was too much, some more, so that it is not always so."""
-        oldest_s = steady_s() - self._most_age_s
+        oldest_s = lived_s() - self._most_age_s
         entries = self.entries()
         is_full = sum(entry.size_bytes for entry in entries) > self._most_bytes
         limit_bytes = self._most_bytes * _KEPT_WHEN_FULL if is_full else self._most_bytes
@@ -205,5 +207,5 @@ class Recorder:
         for draft in self._folder.glob(".*.draft"):
             # Another request's is no draft any more as soon as it is whole.
             with contextlib.suppress(FileNotFoundError):
-                if draft.stat().st_mtime < time.time() - 3600:
+                if draft.stat().st_mtime < steady_s() - 3600:
                     draft.unlink()

@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import hashlib
 import re
-import time
 from dataclasses import replace
 from functools import partial
 
 import anyio
 import anyio.to_thread
 
+from paddock.clock import stamp_s
 from paddock.errors import BodyTooLarge, FieldInvalid, FileUnreadable, ImageRefused, shown
 from paddock.paths import Home
 from paddock.reading import apart
@@ -77,7 +77,7 @@ def _document(attachment_id: str, name: str, data: bytes) -> Attachment:
         name=name,
         media_type="text/plain",
         size_bytes=len(data),
-        created_s=time.time(),
+        created_s=stamp_s(),
         digest=hashlib.blake2b(data, digest_size=32).hexdigest(),
     )
 

@@ -75,6 +75,7 @@ class Answers:
         self._changes = changes
         self._tasks = tasks
         self._live: dict[str, _Live] = {}
+        self._workers = chat_workers.Workers()
         self._is_writing = False
         self._closing = anyio.Event()
         self._worker = ""
@@ -173,7 +174,7 @@ class Answers:
         return self._closing.is_set()
 
     def _is_left(self, message: Message) -> bool:
-        return message.worker != self.worker and chat_workers.is_gone(message.worker, message.beat_s, now_s=time.time())
+        return message.worker != self.worker and self._workers.is_gone(message.worker, message.beat_s)
 
     async def _revive(self, message: Message, maker: Maker) -> None:
         if message.tries >= _TRIES_MOST:

@@ -1,33 +1,55 @@
 """Owns whether the process that was making an answer still does; refuses to know what an answer is.
 
-Covered: processes of this host, at once; those of other hosts on the same database, by their silence.
+Covered: processes of this host, at once; those of other hosts on the same database, by their silence. No clock of the
+system's is asked: another host's may differ, and this one's may be set.
 """
 
 from __future__ import annotations
 
 import os
 import socket
+import time
 
 import psutil
 
-# What makes an answer says so each second; another host's clock may differ.
+# What makes an answer says so each second.
 _SILENT_S = 60.0
 
 
 def name_of_this() -> str:
     """This process, among all of all hosts."""
-    return f"{socket.gethostname()}/{os.getpid()}/{psutil.Process().create_time():.2f}"
+    return f"{socket.gethostname()}/{os.getpid()}/{_since_boot(psutil.Process())}"
 
 
-def is_gone(worker: str | None, beat_s: float | None, *, now_s: float) -> bool:
-    """Whether nobody works any more on what `worker` was making, and last said so at `beat_s`."""
-    host, _, rest = (worker or "").partition("/")
-    pid, _, created = rest.partition("/")
-    if host == socket.gethostname() and pid.isdecimal():
-        try:
-            there = psutil.Process(int(pid))
-            # Its parent may never take note that it has ended, as in many a container.
-            return there.status() == psutil.STATUS_ZOMBIE or f"{there.create_time():.2f}" != created
-        except psutil.Error:
-            return True
-    return beat_s is None or now_s - beat_s > _SILENT_S
+class Workers:
+    """Those whose answers are looked at, again and again."""
+
+    def __init__(self) -> None:
+        # What each of another host said last, and since when it has said no more, by this process's own time.
+        self._heard: dict[str, tuple[float, float]] = {}
+
+    def is_gone(self, worker: str | None, beat_s: float | None) -> bool:
+        """Whether nobody works any more on what `worker` was making, and last said so at `beat_s`."""
+        host, _, rest = (worker or "").partition("/")
+        pid, _, begun = rest.partition("/")
+        if host == socket.gethostname() and pid.isdecimal():
+            try:
+                there = psutil.Process(int(pid))
+                # Its parent may never take note that it has ended, as in many a container.
+                return there.status() == psutil.STATUS_ZOMBIE or _since_boot(there) != begun
+            except psutil.Error:
+                return True
+        return worker is None or beat_s is None or self._is_silent(worker, beat_s)
+
+    def _is_silent(self, worker: str, beat_s: float) -> bool:
+        now_s = time.monotonic()
+        last_s, since_s = self._heard.get(worker, (beat_s, now_s))
+        if beat_s > last_s:
+            since_s = now_s
+        self._heard[worker] = max(beat_s, last_s), since_s
+        return now_s - since_s > _SILENT_S
+
+
+def _since_boot(process: psutil.Process) -> str:
+    """When a process began: what the machine ran until then, since both of these move with the system's clock."""
+    return f"{process.create_time() - psutil.boot_time():.2f}"

@@ -11,7 +11,7 @@ from typing import Any
 
 import anyio
 
-from paddock.clock import steady_s
+from paddock.clock import lived_s, stamp_s
 from paddock.errors import FieldInvalid, shown
 from paddock.protocol.chat_parts import title_of
 from paddock.protocol.chat_thread import Part, text_of
@@ -73,7 +73,7 @@ class Chats:
             async with self._tidying:
                 if time.monotonic() - self._tidied_s > _PURGED_EVERY_S:
                     self._tidied_s = time.monotonic()
-                    await self._untidied.purge(now_s=steady_s())
+                    await self._untidied.purge(now_s=lived_s())
         return self._untidied
 
     async def create(self, chat: Chat) -> tuple[Chat, bool]:
@@ -95,7 +95,7 @@ class Chats:
         store = await self.store()
         await store.get(chat_id)
         await self.answers.stop(chat_id)
-        gone = await store.delete(chat_id, at_s=time.time())
+        gone = await store.delete(chat_id, at_s=stamp_s())
         self.changes.tell("chat_deleted", chat_id=chat_id)
         return gone
 
@@ -168,7 +168,7 @@ class Chats:
 
     async def delete_message(self, chat_id: str, message_id: str) -> tuple[Chat, float]:
         """Take a message away with all beneath it; the chat, and when. Raises ChatUnknown."""
-        at_s = time.time()
+        at_s = stamp_s()
         chat, gone = await self._messages.delete(chat_id, message_id, at_s=at_s)
         await self.answers.stop(chat_id, {one.id for one in gone})
         self.changes.tell("message_deleted", chat_id=chat_id, message_id=message_id)

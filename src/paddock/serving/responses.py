@@ -11,7 +11,7 @@ from typing import Any
 import anyio
 from starlette.types import ASGIApp
 
-from paddock.clock import steady_s
+from paddock.clock import lived_s
 from paddock.errors import BadRequest, ResponseUnknown, StoreUnusable
 from paddock.log import named
 from paddock.protocol.responses_answer import endings
@@ -199,7 +199,7 @@ class Responses:
         if not self._is_tidy:
             async with self._tidying:
                 if not self._is_tidy:
-                    await self._untidied.tidy(older_than_s=steady_s() - self._keep_s)
+                    await self._untidied.tidy(older_than_s=lived_s() - self._keep_s)
                     self._is_tidy = True
         return self._untidied
 

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from paddock.clock import steady_s
+from paddock.clock import lived_s, stamp_s
 from paddock.store.db import Database
 
 if TYPE_CHECKING:
@@ -43,11 +42,11 @@ class Audit:
 
             from paddock.store.tables import audit
 
-            row = {"at_s": time.time(), "who": _one_line(who, 100), "address": _one_line(address, 64)}
+            row = {"at_s": stamp_s(), "who": _one_line(who, 100), "address": _one_line(address, 64)}
             connection.execute(insert(audit).values(**row, deed=deed, about=_one_line(about, 400)))
             newest = connection.execute(select(func.max(audit.c.id))).scalar() or 0
             connection.execute(
-                delete(audit).where((audit.c.at_s < steady_s() - KEPT_S) | (audit.c.id <= newest - _MOST))
+                delete(audit).where((audit.c.at_s < lived_s() - KEPT_S) | (audit.c.id <= newest - _MOST))
             )
 
         self._database.do(work)

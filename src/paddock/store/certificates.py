@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import logging
 import os
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
@@ -15,6 +16,7 @@ from paddock.paths import Home, write_whole
 if TYPE_CHECKING:
     from cryptography import x509
 
+_log = logging.getLogger(__name__)
 SELF_SIGNED = "self-signed"
 # Browsers refuse those that hold for longer.
 _DAYS = 397
@@ -30,7 +32,10 @@ def self_signed(home: Home, names: Sequence[str]) -> tuple[Path, Path]:
     wanted = list(dict.fromkeys([*names, "localhost", "127.0.0.1", "::1"]))
     try:
         if not (key.exists() and _is_good(cert, key, wanted)):
+            was_there = cert.exists()
             _make(cert, key, wanted)
+            if was_there:
+                _log.warning("the certificate was made anew: the old one does not hold now, or not for these names")
     except (OSError, ValueError) as error:
         raise HomeUnusable(f"The certificate {cert.name} cannot be made ({error}). Remove it and its key.") from error
     return cert, key
@@ -57,8 +62,10 @@ def _is_good(cert: Path, key: Path, wanted: Sequence[str]) -> bool:
     if found.public_key() != load_pem_private_key(key.read_bytes(), None).public_key():
         return False
     names = found.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
-    is_young = found.not_valid_after_utc > datetime.now(UTC) + timedelta(days=_RENEWED_DAYS)
-    return is_young and {_name(one) for one in wanted} <= set(names)
+    now = datetime.now(UTC)
+    # One that was made while the clock was wrong may hold from some day to come.
+    holds = found.not_valid_before_utc <= now and found.not_valid_after_utc > now + timedelta(days=_RENEWED_DAYS)
+    return holds and {_name(one) for one in wanted} <= set(names)
 
 
 def _make(cert: Path, key: Path, wanted: Sequence[str]) -> None:

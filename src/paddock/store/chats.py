@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Literal
 
+from paddock.clock import OFF_MOST_S
 from paddock.errors import ChatUnknown, Conflict, FieldInvalid, shown
 from paddock.store.chat_rows import (
     GENERATING,
@@ -212,14 +213,15 @@ class ChatStore:
         return await self._database.run(lambda connection: _mark(connection, chat_id, None))
 
     async def purge(self, *, now_s: float) -> None:
-        """Forget what was deleted more than a day ago, and attachments of that age that nothing holds."""
+        """Forget what was deleted more than two days ago, and attachments of that age that nothing holds."""
 
         def work(connection: Connection) -> None:
             from sqlalchemy import delete, select
 
             from paddock.store.chat_tables import attachment_uses, attachments, chats, messages
 
-            before_s = now_s - RESTORABLE_S
+            # A jump of the clock may have taken as much as that of what it was to stay.
+            before_s = now_s - RESTORABLE_S - OFF_MOST_S
             connection.execute(delete(chats).where(chats.c.deleted_s < before_s))
             connection.execute(delete(messages).where(messages.c.deleted_s < before_s))
             held = select(attachment_uses.c.attachment_id)

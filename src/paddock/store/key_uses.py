@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
+from paddock.clock import lived_s
 from paddock.store.db import Database
 
 if TYPE_CHECKING:
     from sqlalchemy.engine import Connection
 
 _KEPT_DAYS = 400
+_DAY_S = 86400
 # Requests, then tokens.
 Used = tuple[int, int]
 
@@ -35,7 +37,7 @@ def _added(connection: Connection, day: int, used: Mapping[str, Used]) -> dict[s
 
     from paddock.store.tables import key_uses, keys
 
-    connection.execute(delete(key_uses).where(key_uses.c.day < day - _KEPT_DAYS))
+    connection.execute(delete(key_uses).where(key_uses.c.day < min(day, lived_s() // _DAY_S) - _KEPT_DAYS))
     for key_id, (requests, tokens) in used.items():
         mine = (key_uses.c.key_id == key_id, key_uses.c.day == day)
         if connection.execute(select(keys.c.id).where(keys.c.id == key_id).with_for_update()).first() is None:

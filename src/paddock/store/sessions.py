@@ -7,6 +7,7 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from paddock.clock import lived_s
 from paddock.errors import SignInRefused
 from paddock.paths import Home
 from paddock.store.accounts import Account, account_of
@@ -70,7 +71,8 @@ class Sessions:
             there = None if found is None else account_of(found)
             if there is None or there.disabled_s or there.password_mark != account.password_mark:
                 raise SignInRefused
-            old = (sessions.c.seen_s < now_s - IDLE_S) | (sessions.c.created_s < now_s - MOST_S)
+            # By the system's clock these are over; if that is wrong now, they are not once it is right.
+            old = (sessions.c.seen_s < lived_s() - IDLE_S) | (sessions.c.created_s < lived_s() - MOST_S)
             connection.execute(delete(sessions).where(old))
             row = {"id": made.session_id, "account_id": account.account_id, "digest": digest, "created_s": now_s}
             more = {"seen_s": now_s, "address": made.address, "program": made.program}

@@ -1,0 +1,83 @@
+"""Tests the time by which things are forgotten: no jump takes it far, and one process hands it on to the next."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from paddock import clock
+from paddock.paths import Home
+
+DAY_S, YEAR_S = 86400.0, 366 * 86400.0
+NOW_S = 1.7e9
+Move = Callable[..., None]
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Home:
+    return Home(root=tmp_path)
+
+
+@pytest.fixture
+def move(monkeypatch: pytest.MonkeyPatch) -> Move:
+    """Lets time pass, as the machine ran and as its clock tells."""
+    at = {"ran": 0.0, "told": NOW_S}
+    monkeypatch.setattr(time, "monotonic", lambda: at["ran"])
+    monkeypatch.setattr(time, "time", lambda: at["told"])
+
+    def go(*, ran_s: float = 0.0, told_s: float = 0.0) -> None:
+        at["ran"] += ran_s
+        at["told"] += told_s
+
+    return go
+
+
+def test_it_goes_with_the_systems_clock_while_that_is_right(home: Home, move: Move) -> None:
+    clock.begin(home)
+    assert clock.lived_s() == NOW_S
+    move(ran_s=3600, told_s=3600)
+    assert clock.lived_s() == clock.stamp_s() == NOW_S + 3600
+
+
+@pytest.mark.parametrize("jump_s", [YEAR_S, -YEAR_S, 20 * YEAR_S])
+def test_a_jump_takes_it_a_day_at_most_in_one_process_or_between_two(home: Home, move: Move, jump_s: float) -> None:
+    clock.begin(home)
+    move(told_s=jump_s)
+    far = clock.lived_s() - NOW_S
+    assert far == (clock.OFF_MOST_S if jump_s > 0 else 0)
+    clock.begin(home)
+    move(told_s=-jump_s)
+    clock.begin(home)
+    assert clock.lived_s() - NOW_S <= far + (clock.OFF_MOST_S if jump_s < 0 else 0)
+
+
+def test_the_time_between_two_processes_counts_as_it_was_up_to_a_day(home: Home, move: Move) -> None:
+    clock.begin(home)
+    move(told_s=DAY_S / 2)
+    clock.begin(home)
+    assert clock.lived_s() == NOW_S + DAY_S / 2
+    move(told_s=30 * DAY_S)
+    clock.begin(home)
+    assert clock.lived_s() == NOW_S + 1.5 * DAY_S
+
+
+def test_what_is_stamped_is_never_older_than_what_was_lived(home: Home, move: Move) -> None:
+    clock.begin(home)
+    move(told_s=-20 * YEAR_S)
+    assert clock.stamp_s() >= NOW_S
+    move(told_s=21 * YEAR_S)
+    assert clock.stamp_s() == NOW_S + YEAR_S
+
+
+@pytest.mark.parametrize(
+    "text", ["", "{}", "[]", '{"lived_s": "x", "system_s": 1}', '{"lived_s": 1e999, "system_s": 0}']
+)
+def test_a_mark_that_cannot_be_read_is_begun_anew(home: Home, move: Move, text: str) -> None:
+    home.clock.write_text(text)
+    clock.begin(home)
+    assert clock.lived_s() == NOW_S
+    assert json.loads(home.clock.read_text())["lived_s"] == NOW_S
