@@ -13,7 +13,7 @@ _time = time.time
 
 class _Wrong(datetime.datetime):
     @classmethod
-    def now(cls, tz=None):
+    def now(cls, tz: datetime.tzinfo | None = None) -> datetime.datetime:
         """The wrong time."""
         return super().now(tz) + datetime.timedelta(seconds=_AHEAD_S)
 
