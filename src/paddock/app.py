@@ -25,7 +25,6 @@ from paddock.engine.pool import EMBEDDED, Pool
 from paddock.engine.remotes import Remotes
 from paddock.engine.runaways import Leniency
 from paddock.engine.slots import Slots
-from paddock.errors import HomeBusy
 from paddock.install import stacking
 from paddock.install.builds import EMBEDDED_NAME, Builds
 from paddock.install.jobs import Jobs
@@ -36,7 +35,8 @@ from paddock.models.bases import trainable
 from paddock.models.catalog import Catalog
 from paddock.models.downloads import Downloads
 from paddock.models.hub_process import HubProcess
-from paddock.ownership import Ownership
+from paddock.ownership import Ownership, joined
+from paddock.paths import Home
 from paddock.recorder.recorder import Recorder
 from paddock.recorder.secrets import text_without_secrets
 from paddock.serving.accounts import Accounts
@@ -102,11 +102,12 @@ async def running(
         worker_program: the words that start the worker of a training, in place of the stack's; its folder is appended.
 
     Raises:
-        HomeUnusable, SettingInvalid, ModelUnknown, ModelUnusable, BuildUnknown, BuildBroken, PortBusy: before
-            anything is listened on.
+        HomeUnusable, HomeBusy, SettingInvalid, ModelUnknown, ModelUnusable, BuildUnknown, BuildBroken, PortBusy:
+            before anything is listened on.
     """
     settings.home.ensure()
     await anyio.to_thread.run_sync(clock.begin, settings.home)
+    here = _joined(settings.home)
     database = Database(settings.database_url, settings.home)
     try:
         access = Access.of(database, settings.home)
@@ -124,6 +125,8 @@ async def running(
             )  # fmt: skip
             try:
                 async with _serving(settings, parts) as studio:
+                    if here.is_held:
+                        here.note(url=studio.url)
                     yield studio
             finally:
                 with anyio.CancelScope(shield=True):
@@ -131,6 +134,7 @@ async def running(
     finally:
         with anyio.CancelScope(shield=True):
             await database.close()
+        here.release()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -278,12 +282,8 @@ async def _serve(settings: Settings, announce: Announce) -> None:
         held.callback(home.release)
         async with running(settings) as studio:
             is_held = await _takes(home, studio.url)
-            is_restored = not is_held and home.holder().get("doing") == "restore"
-            if not is_restored:
-                announce(studio, None if is_held else home.holder())
-                await _until_ended(home, studio, signals, is_held=is_held)
-        if is_restored:
-            raise HomeBusy("A restore into the data home is under way. Start paddock when it is done.")
+            announce(studio, None if is_held else home.holder())
+            await _until_ended(home, studio, signals, is_held=is_held)
 
 
 async def _until_ended(
@@ -301,6 +301,26 @@ async def _signalled(signals: AsyncIterable[signal.Signals], ended: anyio.Event)
     async for _ in signals:
         ended.set()
         return
+
+
+def _joined(home: Home) -> Ownership:
+    """Be seen by whoever needs the data home alone, and only then look whether somebody has it so: one sees the other.
+
+    A data home that cannot be locked is served without. Raises HomeBusy while a restore is under way, or HomeUnusable.
+    """
+    try:
+        lock = joined(home.present)
+    except OSError as error:
+        _log.warning("the data home cannot be locked, so that a restore would not see this paddock: %s", error)
+        lock = Ownership(home.present / "none.lock")
+    if home.restoring.is_dir():
+        from paddock.backup.swap import settle
+
+        with contextlib.ExitStack() as where_it_fails:
+            where_it_fails.callback(lock.release)
+            settle(home, _log.warning)
+            where_it_fails.pop_all()
+    return lock
 
 
 async def _takes(home: Ownership, url: str) -> bool:

@@ -1,4 +1,4 @@
-"""Owns which of several paddocks on one data home holds something, and what the holder says; refuses to know of what.
+"""Owns which of several paddocks on one data home holds something, and what the holders say; refuses to know of what.
 
 The system lets go of the lock when its holder dies, however that comes.
 """
@@ -6,6 +6,7 @@ The system lets go of the lock when its holder dies, however that comes.
 from __future__ import annotations
 
 import contextlib
+import errno
 import json
 import os
 import sys
@@ -15,6 +16,8 @@ from typing import Any, BinaryIO, cast
 
 # Windows keeps others from reading what is locked: the lock lies far behind the note.
 _LOCKED_BYTE = 2**20
+# More paddocks than that work on no data home.
+_MOST_AT_ONCE = 256
 
 
 class Ownership:
@@ -38,12 +41,17 @@ class Ownership:
                 file.close()
                 return False
             self._file = file
-            # On a full disk the lock holds all the same; it only does not say whose it is.
-            with contextlib.suppress(OSError):
-                file.truncate(0)
-                file.write(json.dumps({"pid": os.getpid(), "started_s": int(time.time()), **more}).encode())
-                file.flush()
+            self.note(**more)
         return True
+
+    def note(self, **more: str | int) -> None:
+        """Say anew who has it, with `more`."""
+        assert self._file
+        # On a full disk the lock holds all the same; it only does not say whose it is.
+        with contextlib.suppress(OSError):
+            self._file.truncate(0)
+            self._file.write(json.dumps({"pid": os.getpid(), "started_s": int(time.time()), **more}).encode())
+            self._file.flush()
 
     def holder(self) -> dict[str, Any]:
         """What the holder noted: its `pid`, `started_s` (of the epoch) and more; empty where it cannot be read."""
@@ -58,6 +66,29 @@ class Ownership:
         if self._file is not None:
             self._file.close()
             self._file = None
+
+
+def joined(folder: Path) -> Ownership:
+    """A lock of its own for each of many that may be there at once: the first of a folder that nobody has.
+
+    Raises OSError where nothing can be locked.
+    """
+    for number in range(1, _MOST_AT_ONCE + 1):
+        lock = Ownership(folder / f"{number}.lock")
+        if lock.take():
+            return lock
+    raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
+
+
+def holders(folder: Path) -> list[dict[str, Any]]:
+    """What each of those noted that have a lock of that folder. Raises OSError."""
+    found: list[dict[str, Any]] = []
+    for path in sorted(folder.glob("*.lock")):
+        lock = Ownership(path)
+        if not lock.take():
+            found.append(lock.holder())
+        lock.release()
+    return found
 
 
 def _locked(file: BinaryIO) -> bool:

@@ -117,6 +117,11 @@ class Home:
         return self.root / "clock.json"
 
     @property
+    def present(self) -> Path:
+        """A lock for each paddock that works on this home, held from before it reads anything of it to its end."""
+        return self.root / "present"
+
+    @property
     def scratch(self) -> Path:
         """Folders for the length of a request, such as what a document is read from."""
         return self.root / "scratch"

@@ -26,7 +26,6 @@ import httpx
 import pytest
 
 from paddock.engine.remote_records import Records
-from paddock.ownership import Ownership
 from paddock.paths import Home
 from paddock.store.db import Database
 from paddock.store.secrets import Secrets
@@ -299,18 +298,6 @@ def test_a_backup_of_a_newer_paddock_is_refused_by_name(ground: Ground, tmp_path
         assert "whose tables are 9999" in said
         assert "Upgrade paddock, then restore it." in said
     assert not (other.root / "paddock.db").exists()
-
-
-def test_a_server_does_not_start_over_a_restore(tmp_path: Path) -> None:
-    ground = Ground(root=tmp_path / "home")
-    ground.root.mkdir()
-    restoring = Ownership(Home(root=ground.root).serving)
-    assert restoring.take(doing="restore")
-    try:
-        said = ground.refused("serve", "--port=0")
-    finally:
-        restoring.release()
-    assert "A restore into the data home is under way." in said
 
 
 def test_nothing_half_is_left_where_a_backup_cannot_be_made(ground: Ground, tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ from alembic import command
 from alembic.config import Config
 from sqlalchemy import create_engine
 
-from paddock.errors import StoreUnusable
+from paddock.errors import StoreDamaged, StoreUnusable
 from paddock.paths import Home
 from paddock.store import copying
 from paddock.store.db import Database
@@ -154,10 +154,10 @@ def test_a_damaged_database_is_told_of(home: Home) -> None:
     data = bytearray(home.database.read_bytes())
     data[4096 * 3 : 4096 * 6] = bytes(4096 * 3)
     home.database.write_bytes(data)
-    with pytest.raises(StoreUnusable, match=r"paddock\.db (is damaged|cannot be copied)"):
+    with pytest.raises(StoreDamaged, match=r"paddock\.db is damaged"):
         copying.check(home.database)
     home.database.write_bytes(b"no database" * 1000)
-    with pytest.raises(StoreUnusable, match=r"cannot be copied: file is not a database"):
+    with pytest.raises(StoreDamaged, match=r"is damaged: file is not a database"):
         copying.copy(home.database, home.root / "copy")
 
 

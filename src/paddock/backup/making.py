@@ -28,7 +28,7 @@ from paddock.errors import BackupFailed, DiskTooFull, size
 from paddock.models.records import records_in
 from paddock.paths import Home, take_place
 from paddock.scratch import name_of_folder
-from paddock.store import copying
+from paddock.store import copying, integrity
 
 _ABANDONED_S = 3600.0
 _DRAFT = ".paddock-backup.draft"
@@ -76,7 +76,7 @@ def make(settings: Settings, target: Path, choice: Choice, advance: Progress) ->
     """
     _sweep(target.parent)
     database = copying.file_of(settings.database_url, settings.home)
-    if database is not None and not database.is_file():
+    if database is not None and not integrity.is_there(database):
         database = None
     found = list(parts.files_of(settings.home, choice.kinds))
     for name, _ in found:

@@ -56,6 +56,7 @@ LEFT_OUT = {
     "clock": "is of this machine's clock",
     "slots": "is computed anew from the chats",
     "serving": "is a lock",
+    "present": "is locks",
     "scratch": "is for the length of a request",
     "stack": "is installed anew by `paddock setup python-stack`",
     "engines": "is for this machine, and installed anew by `paddock engine install`",

@@ -25,7 +25,7 @@ from paddock.backup.manifest import Manifest
 from paddock.backup.swap import Change, Journal, swap, workplace
 from paddock.errors import BackupFailed, BackupRefused, DiskTooFull, HomeBusy, StoreUnusable, size
 from paddock.jobs.folder import JobFolder
-from paddock.ownership import Ownership
+from paddock.ownership import holders
 from paddock.paths import Home
 from paddock.store import copying
 
@@ -75,7 +75,7 @@ def restore(
         DiskTooFull: it does not fit beside what is there.
         BackupFailed: it could not be done, or nobody agreed.
     """
-    with opened(path) as archive, _alone(home):
+    with opened(path) as archive, _alone(home) as gathered:
         said = archive.manifest
         _refuse_newer(said, path)
         notes = _database_notes(archive, path, home, environ)
@@ -87,14 +87,8 @@ def restore(
         if not agree(said, there):
             raise BackupFailed("Nothing was restored, since nobody agreed. Type y when asked, or say --yes.")
         kept = _kept_name(home)
-        try:
-            with workplace(home) as gathered:
-                _gather(archive, gathered, step)
-                swap(home, Journal(source=path.name, kept=kept, changes=tuple(changes)))
-        except OSError as error:
-            raise BackupFailed(
-                f"The backup cannot be unpacked into {home.root} ({error.strerror or error}). All is as it was."
-            ) from error
+        _gather(archive, gathered, step)
+        swap(home, Journal(source=path.name, kept=kept, changes=tuple(changes)))
         return Outcome(manifest=said, kept=home.replaced / kept if there else None, notes=tuple(notes))
 
 
@@ -110,22 +104,33 @@ def _stepping(advance: Progress, all_bytes: int) -> Callable[[int], None]:
 
 
 @contextmanager
-def _alone(home: Home) -> Generator[None]:
-    """Nobody serves on the home within the block. Raises HomeBusy or HomeUnusable."""
+def _alone(home: Home) -> Generator[Path]:
+    """A folder to gather files in, while nobody else works on the home, or begins to: who begins looks for that folder.
+
+    Raises HomeBusy, HomeUnusable, or BackupFailed where the disk refuses.
+    """
     home.ensure()
-    serving = Ownership(home.serving)
-    if not serving.take(doing="restore"):
-        holder = serving.holder()
-        who = f"process {holder.get('pid', 'unknown')}"
-        where = f", at {holder['url']}" if "url" in holder else ""
-        raise HomeBusy(f"A paddock works on the data home {home.root} ({who}{where}). Stop it, then restore again.")
     try:
-        for folder in home.jobs.glob("job_*"):
-            if JobFolder(root=folder).is_alive():
-                raise HomeBusy(f"The training {folder.name} runs in the data home. Stop it, then restore again.")
-        yield
-    finally:
-        serving.release()
+        with workplace(home) as gathered:
+            _refuse_busy(home)
+            yield gathered
+    except OSError as error:
+        raise BackupFailed(
+            f"The backup cannot be unpacked into {home.root} ({error.strerror or error}). All is as it was."
+        ) from error
+
+
+def _refuse_busy(home: Home) -> None:
+    found = holders(home.present)
+    if found:
+        who = "; ".join(
+            f"process {one.get('pid', 'unknown')}" + (f", at {one['url']}" if "url" in one else "") for one in found
+        )
+        what, them = ("A paddock works", "it") if len(found) == 1 else (f"{len(found)} paddocks work", "each of them")
+        raise HomeBusy(f"{what} on the data home {home.root} ({who}). Stop {them}, then restore again.")
+    for folder in home.jobs.glob("job_*"):
+        if JobFolder(root=folder).is_alive():
+            raise HomeBusy(f"The training {folder.name} runs in the data home. Stop it, then restore again.")
 
 
 def _refuse_newer(said: Manifest, path: Path) -> None:

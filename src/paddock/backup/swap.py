@@ -64,9 +64,9 @@ def workplace(home: Home) -> Generator[Path]:
         gathered.mkdir(mode=0o700)
         yield gathered
     finally:
-        lock.release()
         if is_ours and not (home.restoring / _JOURNAL).exists():
-            shutil.rmtree(home.restoring, ignore_errors=True)
+            _remove(home.restoring, lock)
+        lock.release()
 
 
 def swap(home: Home, journal: Journal) -> None:
@@ -116,14 +116,23 @@ def settle(home: Home, say: Callable[[str], None]) -> None:
                 )
             elif not (home.restoring / _DONE).exists():
                 say("A restore was cut short before it had changed anything. What it had unpacked is removed.")
+            _remove(home.restoring, lock)
         finally:
             lock.release()
-        shutil.rmtree(home.restoring, ignore_errors=True)
     except (OSError, ValueError, TypeError, KeyError) as error:
         raise HomeUnusable(
             f"A restore into the data home was cut short, and cannot be finished: {error}. Mend that and start again. "
             f"What it brings lies in {home.restoring / _NEW}, what was there in {home.replaced}."
         ) from error
+
+
+def _remove(folder: Path, lock: Ownership) -> None:
+    """Take the folder of a restore away while its lock is held, so that it is not another one's by then."""
+    shutil.rmtree(folder, ignore_errors=True)
+    lock.release()
+    if sys.platform == "win32":
+        # It keeps a file that is open, and a folder with such a file.
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _busy(home: Home, lock: Ownership) -> HomeBusy:

@@ -98,12 +98,10 @@ def _home() -> Home:
 
 
 def _confirm_data(home: Home) -> None:
-    from paddock.ownership import Ownership
+    from paddock.ownership import holders
 
-    serving = Ownership(home.serving)
-    if home.serving.exists() and not serving.take():
+    if holders(home.present):
         raise SetupFailed("A paddock serves on this data home. Stop it first, and then remove its data.")
-    serving.release()
     names = ", ".join(path.name for path in _belongings(home))
     printing.say(
         f"and from {home.root}, for good: {names or 'nothing'}.\n"

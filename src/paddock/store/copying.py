@@ -1,7 +1,7 @@
 """Owns copies of a SQLite database: whole ones while others write, and the ones kept before its tables are changed.
 
-Refuses to know what is in the tables. Of what a paddock committed before a copy was begun, all is in it; of what comes
-later, nothing.
+Refuses to know what is in the tables, and to write into what it copies. Of what a paddock committed before a copy was
+begun, all is in it; of what comes later, nothing.
 """
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ from collections.abc import Callable, Generator
 from contextlib import closing, contextmanager
 from pathlib import Path
 
-from paddock.errors import StoreFull, StoreUnusable, size
+from paddock.errors import StoreDamaged, StoreFull, StoreUnusable, size
 from paddock.paths import Home, take_place
 from paddock.store import address
-from paddock.store.faults import has_no_room
+from paddock.store.faults import damaged, has_no_room, meaning
 
 _log = logging.getLogger(__name__)
 _MIGRATIONS = Path(__file__).parent / "migrations"
@@ -43,6 +43,7 @@ def copy(source: Path, target: Path, advance: Callable[[int, int], None] | None 
         advance: is told how many bytes are done, and of how many.
 
     Raises:
+        StoreDamaged: it is no whole database.
         StoreUnusable: it cannot be read, or the copy cannot be written.
     """
 
@@ -60,11 +61,11 @@ def copy(source: Path, target: Path, advance: Callable[[int, int], None] | None 
 
 
 def check(path: Path) -> None:
-    """See that a database is sound, reading all of it. Raises StoreUnusable."""
+    """See that a database is sound, reading all of it. Raises StoreDamaged or StoreUnusable."""
     with _mapped(path), closing(_opened(path)) as there:
         found: str = there.execute("PRAGMA integrity_check(1)").fetchone()[0]
     if found != "ok":
-        raise StoreUnusable(f"The database {path.name} is damaged: {found[:300]}. Restore a backup of it.")
+        raise damaged(path.name, found[:300])
 
 
 def revision_of(path: Path) -> str | None:
@@ -126,8 +127,8 @@ def kept(path: Path) -> list[Path]:
 
 
 def _opened(path: Path) -> sqlite3.Connection:
-    """A connection to a database that is there; none is made."""
-    address = f"{path.absolute().as_uri()}?mode=rw"
+    """A connection that reads a database. One that could write would, at its end, take the log into the file."""
+    address = f"{path.absolute().as_uri()}?mode=ro"
     connection = sqlite3.connect(address, uri=True, timeout=_BUSY_TIMEOUT_S, isolation_level=None)
     # It may come from a stranger's backup: what its tables say is computed runs nothing of consequence.
     connection.execute("PRAGMA trusted_schema=OFF")
@@ -139,6 +140,8 @@ def _mapped(path: Path) -> Generator[None]:
     try:
         yield
     except (sqlite3.Error, OSError) as error:
+        if isinstance(found := meaning(path.name, error, path), StoreDamaged):
+            raise found from error
         is_full = isinstance(error, sqlite3.OperationalError | OSError) and has_no_room(path)
         raise (StoreFull if is_full else StoreUnusable)(
             f"The database {path.name} cannot be copied: {error}. Check free space and rights."

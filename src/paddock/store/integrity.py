@@ -22,17 +22,41 @@ _log = logging.getLogger(__name__)
 WHOLE_MOST_BYTES = 2 * 2**30
 # The smallest page that SQLite knows.
 _LEAST_BYTES = 512
+# What SQLite keeps what was written last in, in one way or the other.
+_LOGS = ("-wal", "-journal")
+_GONE = "its file is gone, and its log is there"
 _TOLD_FROM_S = 1.0
 _WAIT_S = 10.0
 _SQLITE_READONLY = 8
 
 
-def check(path: Path) -> None:
-    """Raises StoreDamaged with what is wrong, or StoreUnusable where it cannot be looked at."""
-    log = path.with_name(f"{path.name}-wal")
+def is_there(path: Path, *, is_read_whole: bool = False) -> bool:
+    """Whether there is a database, which is then as `check` wants it; False only where not even a log of one is.
+
+    Raises as `check`.
+    """
+    if not any(os.path.lexists(path.with_name(path.name + end)) for end in ("", *_LOGS)):
+        return False
+    check(path, is_read_whole=is_read_whole)
     if not path.exists():
-        if log.is_file() and log.stat().st_size:
-            raise damaged(str(path), "its file is gone, and its log is there")
+        raise damaged(str(path), _GONE)
+    return True
+
+
+def check(path: Path, *, is_read_whole: bool = False) -> None:
+    """Raises StoreDamaged with what is wrong, or StoreUnusable where it cannot be looked at.
+
+    `is_read_whole`: all of it is looked at, however large it is.
+    """
+    log = path.with_name(f"{path.name}-wal")
+    if path.is_symlink() and not path.exists():
+        raise StoreUnusable(
+            f"The database {path} is a link to {path.readlink()}, which is not there. Have its disk back, or remove "
+            "the link: then a new one is begun."
+        )
+    if not path.exists():
+        if any(one.is_file() and one.stat().st_size for one in (path.with_name(path.name + end) for end in _LOGS)):
+            raise damaged(str(path), _GONE)
         return
     if not path.is_file():
         raise StoreUnusable(f"The database {path} is no file. Move it aside, or change the setting database_url.")
@@ -41,7 +65,7 @@ def check(path: Path) -> None:
     if path.stat().st_size < _LEAST_BYTES:
         # SQLite would take it for a new one, and write over it.
         raise damaged(str(path), f"its file has {path.stat().st_size} bytes")
-    if path.stat().st_size > WHOLE_MOST_BYTES and not log.exists():
+    if path.stat().st_size > WHOLE_MOST_BYTES and not log.exists() and not is_read_whole:
         return
     began_s = time.monotonic()
     try:
