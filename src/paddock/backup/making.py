@@ -78,12 +78,9 @@ def make(settings: Settings, target: Path, choice: Choice, advance: Progress) ->
     database = copying.file_of(settings.database_url, settings.home)
     if database is not None and not integrity.is_there(database):
         database = None
-    found = list(parts.files_of(settings.home, choice.kinds))
-    for name, _ in found:
-        if fault := parts.fault_of(name):
-            raise BackupFailed(f"The file {name!r} in the data home {fault}. Rename it, then try again.")
     with _told_of(target), _drafted(target) as file:
-        source = _Source(settings, choice, database, found)
+        source = _Source(settings, choice, database)
+        source.refuse_unfit()
         source.refuse_full(target.parent)
         done_bytes = 0
 
@@ -95,6 +92,11 @@ def make(settings: Settings, target: Path, choice: Choice, advance: Progress) ->
         writer = tar.Writer(file, step)
         said = source.written(writer, step)
         data = said.written()
+        if len(data) > manifest.MOST_BYTES:
+            raise BackupFailed(
+                f"The names of the {len(said.files)} files to copy take more than {size(manifest.MOST_BYTES)}. "
+                "Leave the recordings out."
+            )
         writer.add(manifest.NAME, io.BytesIO(data), len(data), changed_s=time.time())
         writer.close()
     return said
@@ -103,18 +105,29 @@ def make(settings: Settings, target: Path, choice: Choice, advance: Progress) ->
 class _Source:
     """What goes into an archive."""
 
-    def __init__(
-        self, settings: Settings, choice: Choice, database: Path | None, found: list[tuple[str, Path]]
-    ) -> None:
+    def __init__(self, settings: Settings, choice: Choice, database: Path | None) -> None:
         self._settings = settings
         self._home = settings.home
         self._choice = choice
         self._database = database
-        self._found = found
+        self._found, self._left_out = parts.files_of(settings.home, choice.kinds)
         self._database_bytes = _size_of(database) if database else 0
-        files_bytes = sum(path.stat().st_size for _, path in found if path.is_file())
+        files_bytes = sum(path.stat().st_size for _, path in self._found if path.is_file())
         # The database is copied, and the copy written.
         self.all_bytes = 2 * self._database_bytes + files_bytes
+
+    def refuse_unfit(self) -> None:
+        """Raises BackupFailed where what is to be copied would be a backup that is not taken back."""
+        if twin := manifest.twins(name for name, _ in self._found):
+            raise BackupFailed(
+                f"The files {twin[0]!r} and {twin[1]!r} in the data home have names that are one on some systems. "
+                "Rename one of them, then try again."
+            )
+        if len(self._found) + bool(self._database) >= tar.MOST_MEMBERS:
+            raise BackupFailed(f"There are more than {tar.MOST_MEMBERS} files to copy. Leave the recordings out.")
+        settings = self._home.config_file
+        if settings.is_file() and settings.stat().st_size > parts.CONFIG_MOST_BYTES:
+            raise BackupFailed(f"The file {settings.name} has more than {parts.CONFIG_MOST_BYTES} bytes. Shorten it.")
 
     def refuse_full(self, folder: Path) -> None:
         """Raises DiskTooFull where the archive, or the copy of the database, does not fit."""
@@ -130,8 +143,6 @@ class _Source:
                 changed_s = path.stat().st_mtime
                 digest = writer.add(name, source, size_bytes, changed_s=changed_s)
                 files.append(File(path=name, size_bytes=size_bytes, sha256=digest))
-        if len(files) >= tar.MOST_MEMBERS:
-            raise BackupFailed(f"There are more than {tar.MOST_MEMBERS} files to copy. Leave the recordings out.")
         return Manifest(
             made_by=__version__,
             made_at=datetime.now(UTC).isoformat(timespec="seconds"),
@@ -140,6 +151,7 @@ class _Source:
             speaks_of=parts.single_files(with_secrets=self._choice.secrets),
             files=tuple(files),
             absent_models=tuple(_absent(self._home, is_all=not self._choice.models)),
+            left_out=tuple(self._left_out),
         )
 
     def _kind(self) -> Kind:

@@ -8,11 +8,12 @@ from __future__ import annotations
 import hashlib
 import json
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Literal, cast, get_args
 
 from paddock.backup import parts
+from paddock.backup.parts import LeftOut
 from paddock.backup.tar import Malformed
 
 NAME = "manifest.json"
@@ -46,6 +47,7 @@ class Manifest:
     `made_by` is paddock's version, `made_at` UTC as ISO 8601 has it. `database` is `sqlite` where it is in the backup,
     `elsewhere` where it is another program's to copy, `none` where there was none yet; `schema` is the last migration
     of one that is in it. `speaks_of` are the single files that are removed where the backup does not have them.
+    `left_out` are files that belong in it, and that it cannot hold.
     """
 
     made_by: str
@@ -55,6 +57,7 @@ class Manifest:
     speaks_of: tuple[str, ...]
     files: tuple[File, ...]
     absent_models: tuple[Absent, ...]
+    left_out: tuple[LeftOut, ...] = ()
 
     def written(self) -> bytes:
         """As the last file of a backup holds it."""
@@ -100,7 +103,19 @@ def _of(table: Mapping[str, Any]) -> Manifest:
             Absent(id=_text(one["id"]), size_bytes=_size(one["size_bytes"]), origin=_text(one["origin"]))
             for one in table["absent_models"]
         ),
+        # Those that were made before have none.
+        left_out=tuple(LeftOut(path=_text(one["path"]), why=_text(one["why"])) for one in table.get("left_out", ())),
     )
+
+
+def twins(names: Iterable[str]) -> tuple[str, str] | None:
+    """Two names that are one on some systems."""
+    seen: dict[str, str] = {}
+    for name in names:
+        other = seen.setdefault(unicodedata.normalize("NFC", name).casefold(), name)
+        if other is not name:
+            return other, name
+    return None
 
 
 def _check(found: Manifest) -> None:
@@ -108,8 +123,8 @@ def _check(found: Manifest) -> None:
     for name in names:
         if fault := parts.fault_of(name):
             raise Malformed(f"holds {name!r:.120}, which {fault}")
-    if len({unicodedata.normalize("NFC", name).casefold() for name in names}) < len(names):
-        raise Malformed("holds two files whose names are one on some systems")
+    if twin := twins(names):
+        raise Malformed(f"holds two files whose names are one on some systems, {twin[0]!r:.120} and {twin[1]!r:.120}")
     known = parts.single_files(with_secrets=True)
     if (
         found.database not in get_args(Kind)

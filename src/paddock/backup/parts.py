@@ -5,8 +5,8 @@ Each member of `paths.Home` stands in RULES, is the database, or stands in LEFT_
 
 from __future__ import annotations
 
+import os
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path, PurePosixPath
@@ -16,6 +16,8 @@ from paddock.paths import Home
 
 When = Literal["always", "secrets", "models", "recordings", "trainings"]
 DATABASE = "database"
+# Settings that are longer are not restored.
+CONFIG_MOST_BYTES = 2**20
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,6 +30,14 @@ class Rule:
     member: str
     within: str = ""
     when: When = "always"
+
+
+@dataclass(frozen=True, kw_only=True)
+class LeftOut:
+    """A file that a rule takes and a backup cannot hold: its name as it can be shown, and `why` as what follows it."""
+
+    path: str
+    why: str
 
 
 RULES = (
@@ -109,16 +119,59 @@ def single_files(*, with_secrets: bool) -> tuple[str, ...]:
     return tuple(place_of(home, one.member).as_posix() for one in RULES if not one.within and one.when in taken)
 
 
-def files_of(home: Home, taken: frozenset[When]) -> Iterator[tuple[str, Path]]:
-    """The files that the rules of these kinds take, by their names in the home; the database is not among them."""
+def files_of(home: Home, taken: frozenset[When]) -> tuple[list[tuple[str, Path]], list[LeftOut]]:
+    """The files that the rules of these kinds take, by their names in the home, and those that cannot be had.
+
+    The database is not among them. Raises OSError.
+    """
+    files: list[tuple[str, Path]] = []
+    left_out: list[LeftOut] = []
     for member in dict.fromkeys(rule.member for rule in RULES):
         place = place_of(home, member)
-        found = sorted(place.rglob("*")) if place.is_dir() else [place]
-        for path in found:
+        for path in sorted(place.rglob("*")) if place.is_dir() else [place]:
             name = path.relative_to(home.root).as_posix()
-            rule = rule_of(name)
-            if rule and rule.when in taken and path.is_file() and not _is_passing(name):
-                yield name, path
+            if _is_passing(name) or not _is_wanted(path, name, taken):
+                continue
+            if why := _hindrance(path, name, place):
+                left_out.append(LeftOut(path=os.fsencode(name).decode("utf-8", "backslashreplace"), why=why))
+            elif path.is_file():
+                files.append((name, path))
+    return files, left_out
+
+
+def _is_wanted(path: Path, name: str, taken: frozenset[When]) -> bool:
+    """Whether a rule takes it, or what would lie in it were it not a link."""
+    rule = rule_of(name)
+    if rule and rule.when in taken and not path.is_dir():
+        return True
+    return path.is_symlink() and path.is_dir() and any(_is_above(name, one) for one in RULES if one.when in taken)
+
+
+def _hindrance(path: Path, name: str, place: Path) -> str:
+    """Why a file that is wanted cannot be had, "" where it can.
+
+    Whoever writes into the home, such as a training, could by a link in a folder have what is nobody's business taken.
+    Links to models are made by importing them, and those in the place of a single file by the home's owner.
+    """
+    if path.is_symlink() and path != place:
+        rule = rule_of(name)
+        if not path.exists():
+            return "is a link to what is not there"
+        if path.is_dir():
+            return "is a link to a folder"
+        if not (rule and rule.when == "models") and not path.resolve().is_relative_to(place.resolve()):
+            return "is a link that leads out of its folder"
+    return fault_of(name)
+
+
+def _is_above(name: str, rule: Rule) -> bool:
+    """Whether the rule takes files of a folder of that name, or deeper ones."""
+    base = place_of(Home(root=Path()), rule.member).as_posix()
+    if not rule.within or not name.startswith(f"{base}/"):
+        return False
+    names, patterns = name[len(base) + 1 :].split("/"), rule.within.split("/")
+    is_deeper = len(names) < len(patterns) or patterns[-1] == "**"
+    return is_deeper and all(fnmatchcase(*pair) for pair in zip(names, patterns, strict=False))
 
 
 def _is_passing(name: str) -> bool:

@@ -29,7 +29,6 @@ from paddock.ownership import holders
 from paddock.paths import Home
 from paddock.store import copying
 
-_CONFIG_MOST_BYTES = 2**20
 _SPARE_BYTES = 2**20
 # What SQLite keeps beside a database: it belongs to the one that goes.
 _BESIDE = ("-wal", "-shm", "-journal")
@@ -164,7 +163,7 @@ def _database_notes(archive: Archive, path: Path, home: Home, environ: Mapping[s
 
 def _told_url(archive: Archive) -> str:
     """The database's address in the settings that come with the backup."""
-    text = archive.text(Home(root=Path()).config_file.as_posix(), most_bytes=_CONFIG_MOST_BYTES)
+    text = archive.text(Home(root=Path()).config_file.as_posix(), most_bytes=parts.CONFIG_MOST_BYTES)
     try:
         return str(tomllib.loads(text).get("database_url", ""))
     except tomllib.TOMLDecodeError:

@@ -113,8 +113,10 @@ def header(name: str, size_bytes: int, changed_s: float) -> bytes:
     prefix, last = split
     wide = (1 << 95 | size_bytes).to_bytes(12, "big")
     sizes = b"%011o\0" % size_bytes if size_bytes <= _OCTAL_MOST else wide
+    # A header holds the times from 1970 to 2242.
+    time_s = min(max(int(changed_s), 0), _OCTAL_MOST)
     block = b"".join((
-        last.ljust(_NAME_BYTES, b"\0"), b"0000600\0", b"0000000\0", b"0000000\0", sizes, b"%011o\0" % int(changed_s),
+        last.ljust(_NAME_BYTES, b"\0"), b"0000600\0", b"0000000\0", b"0000000\0", sizes, b"%011o\0" % time_s,
         b" " * 8, _FILE, bytes(100), _MAGIC, bytes(80), prefix.ljust(_PREFIX_BYTES, b"\0"), bytes(12),
     ))  # fmt: skip
     return block[:148] + b"%06o\0 " % sum(block) + block[156:]

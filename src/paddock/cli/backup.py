@@ -140,6 +140,10 @@ def _say_what_is_not_in_it(said: Manifest) -> None:
         printing.say("The database is PostgreSQL's, and not in the backup: copy it with `pg_dump`.")
     if not set(parts.single_files(with_secrets=True)) <= set(said.speaks_of):
         printing.say("Keys, sign-ins and stored secrets of the backup work only beside the secrets that it leaves out.")
+    for file in said.left_out[:_SHOWN_MOST]:
+        printing.say(f"Not in the backup: {file.path!r}, which {file.why}. Mend that to have it in the next one.")
+    if len(said.left_out) > _SHOWN_MOST:
+        printing.say(f"Not in the backup: {len(said.left_out) - _SHOWN_MOST} more such files; --json lists them.")
     for one in said.absent_models:
         again = f"`paddock pull {one.id}` fetches it" if one.origin == "pulled" else "--with-models takes it"
         printing.say(f"Not in the backup: the model {one.id} ({size(one.size_bytes)}); {again}.")
