@@ -180,6 +180,8 @@ _USER = re.compile(r"https?://[^/:]*:(?!\d*[/?#])|(?<!http)(?<!https)://[^/:]*:"
 _PARAMETER = re.compile(r"[?&]([^=&?]*)=([^&]*)")
 _SECRET_NAME = re.compile(r"passw|passphrase|pwd|secret|token$|api[_-]?key", re.IGNORECASE)
 _ADDRESSES = frozenset(("database_url", "engine_mirror", "trace_endpoint"))
+# What is run, or where it is fetched from.
+_PROGRAMS = ("engine", "engine_mirror")
 NAMES: tuple[str, ...] = tuple(f.name for f in fields(Settings) if "help" in f.metadata)
 _TYPED_ONLY = ("unsafe_no_auth",)
 
@@ -220,6 +222,11 @@ def load(flags: Mapping[str, Value | None] | None = None, environ: Mapping[str, 
 def is_by_hand(name: str) -> bool:
     """Whether a setting is changed at this machine alone, never over the API."""
     return name in _BY_HAND
+
+
+def names_program(name: str) -> bool:
+    """Whether a setting names a program that is run, or where such come from."""
+    return name in _PROGRAMS
 
 
 def masked(text: str) -> str:

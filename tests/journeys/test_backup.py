@@ -261,6 +261,30 @@ def test_secrets_are_left_out_where_one_says_so(ground: Ground, tmp_path: Path) 
     assert (ground.root / "keys.secret").read_bytes() == before
 
 
+def test_programs_that_settings_name_come_along_only_where_one_says_so(ground: Ground, tmp_path: Path) -> None:
+    (ground.root / "config.toml").write_text('slots = 3 # mine\nengine = "/opt/theirs/llama-server"\n', "utf-8")
+    ground.done("backup", "make", str(tmp_path / "b.tar"))
+    other = Ground(root=tmp_path / "other")
+    ended = other.run("backup", "restore", "--yes", "--json", str(tmp_path / "b.tar"))
+    assert "names programs to be run: engine = '/opt/theirs/llama-server'. --trust-settings takes it" in ended.stderr
+    assert "Everybody is signed out" in ended.stderr
+    assert json.loads(ended.stdout)["settings_left_out"] == {"engine": "/opt/theirs/llama-server"}
+    assert (other.root / "config.toml").read_text("utf-8") == "slots = 3 # mine\n"
+    other.done("backup", "restore", "--yes", "--trust-settings", str(tmp_path / "b.tar"))
+    assert "llama-server" in (other.root / "config.toml").read_text("utf-8")
+
+
+def test_an_odd_file_is_left_out_in_words(ground: Ground, tmp_path: Path) -> None:
+    (ground.root / "templates" / "a:b").write_text("x", "utf-8")
+    for number in range(12):
+        (ground.root / "templates" / f"link-{number:02}").symlink_to("/etc/passwd")
+    said = ground.run("backup", "make", str(tmp_path / "b.tar")).stderr
+    assert "Not in the backup: 'templates/a:b', which has a name that not every system can hold. Mend that" in said
+    assert "'templates/link-08', which is a link that leads out of its folder." in said
+    assert "Not in the backup: 3 more such files" in said
+    assert "is whole" in ground.done("backup", "check", str(tmp_path / "b.tar"))
+
+
 def test_models_come_along_only_where_one_says_so(ground: Ground, tmp_path: Path) -> None:
     (ground.root / "models" / "mine.gguf").write_bytes(b"GGUF" * 1000)
     ended = ground.run("backup", "make", str(tmp_path / "a.tar"))

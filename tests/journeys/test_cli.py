@@ -274,6 +274,7 @@ def test_the_doctor_tries_the_engine_for_real(env: dict[str, str]) -> None:
         "gpu",
         "home",
         "disk",
+        "database",
         "port",
         "models",
         "library",

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import socket
+import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -14,6 +16,7 @@ from paddock.cli import checks, ports
 from paddock.config import Settings
 from paddock.hardware import Cpu, Memory
 from paddock.paths import Home
+from paddock.store import integrity
 
 
 @pytest.fixture
@@ -132,3 +135,55 @@ def test_an_address_of_another_machine_is_said_to_be_one() -> None:
 
 def test_nobody_is_named_where_nobody_listens() -> None:
     assert ports.listener(ports.free_port("127.0.0.1", 20000)) == "another program"
+
+
+def _database(home: Path) -> Path:
+    with closing(sqlite3.connect(home / "paddock.db")) as there:
+        there.execute("CREATE TABLE words (word TEXT)")
+        there.executemany("INSERT INTO words VALUES (?)", [("word " * 200,) for _ in range(100)])
+        there.commit()
+    return home / "paddock.db"
+
+
+def test_a_database_is_told_of_and_not_made(tmp_path: Path) -> None:
+    settings = Settings(home=Home(root=tmp_path))
+    assert checks.database_check(settings).detail == "none yet: it is begun when something is kept"
+    assert list(tmp_path.iterdir()) == []
+    path = _database(tmp_path)
+    before = path.read_bytes()
+    check = checks.database_check(settings)
+    assert (check.status, check.advice) == ("ok", "")
+    assert check.detail.startswith(f"{path} is whole, ")
+    assert path.read_bytes() == before
+    elsewhere = Settings(home=Home(root=tmp_path), database_url="postgresql://me@127.0.0.1:9/none")
+    assert checks.database_check(elsewhere).status == "ok"
+    assert "not looked at" in checks.database_check(elsewhere).detail
+
+
+def test_a_damaged_database_fails_with_what_to_do_and_stays_as_it_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # However large it is.
+    monkeypatch.setattr(integrity, "WHOLE_MOST_BYTES", 0)
+    path = _database(tmp_path)
+    data = bytearray(path.read_bytes())
+    data[4096 * 3 : 4096 * 9] = bytes(4096 * 6)
+    path.write_bytes(data)
+    check = checks.database_check(Settings(home=Home(root=tmp_path)))
+    assert check.status == "fail"
+    assert "is damaged" in check.detail
+    assert "paddock backup restore" in check.detail
+    assert check.advice.startswith("Copy it")
+    assert path.read_bytes() == data
+    path.unlink()
+    path.mkdir()
+    check = checks.database_check(Settings(home=Home(root=tmp_path)))
+    assert (check.status, check.advice[:9]) == ("fail", "Mend that")
+
+
+def test_a_database_that_somebody_holds_is_a_warning(tmp_path: Path) -> None:
+    with closing(sqlite3.connect(_database(tmp_path), isolation_level=None)) as there:
+        there.execute("BEGIN EXCLUSIVE")
+        check = checks.database_check(Settings(home=Home(root=tmp_path)))
+    assert check.status == "warn"
+    assert "Another program holds the database" in check.detail

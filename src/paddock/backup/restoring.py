@@ -1,7 +1,8 @@
 """Owns restoring: a backup is checked, unpacked beside the data home's files, checked again, and swapped in.
 
-Until the last step nothing of the home is changed. Refuses a home that somebody works on, and a backup of a newer
-paddock; an older one's tables are changed at the next opening, as any older database's are.
+Until the last step nothing of the home is changed. Sign-ins do not come back, nor trainings that waited, nor programs
+that its settings name. Refuses a home that somebody works on, and a backup of a newer paddock; an older one's tables
+are changed at the next opening, as any older database's are.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from paddock import __version__
-from paddock.backup import parts
+from paddock.backup import parts, programs
 from paddock.backup.archive import Archive, opened
 from paddock.backup.making import Progress
 from paddock.backup.manifest import Manifest
@@ -27,11 +28,24 @@ from paddock.errors import BackupFailed, BackupRefused, DiskTooFull, HomeBusy, S
 from paddock.jobs.folder import JobFolder
 from paddock.ownership import holders
 from paddock.paths import Home
-from paddock.store import copying
+from paddock.store import copying, returned
 
 _SPARE_BYTES = 2**20
+_CONFIG = Home(root=Path()).config_file.as_posix()
 # What SQLite keeps beside a database: it belongs to the one that goes.
 _BESIDE = ("-wal", "-shm", "-journal")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """What a restore is to do. `replaced` are the files of the home that it takes the place of.
+
+    `withheld` are the settings, by their names, that name a program and are left out.
+    """
+
+    manifest: Manifest
+    replaced: tuple[str, ...]
+    withheld: Mapping[str, str]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,6 +54,7 @@ class Outcome:
 
     manifest: Manifest
     kept: Path | None
+    withheld: Mapping[str, str]
     notes: tuple[str, ...]
 
 
@@ -47,6 +62,7 @@ def check(path: Path, advance: Progress) -> Manifest:
     """Read all of a backup, and see that it is whole and could be restored here. Raises BackupRefused, BackupFailed."""
     with opened(path) as archive:
         _refuse_newer(archive.manifest, path)
+        _settings(archive)
         archive.check(_stepping(advance, archive.size_bytes))
         return archive.manifest
 
@@ -56,8 +72,9 @@ def restore(
     path: Path,
     environ: Mapping[str, str],
     *,
-    agree: Callable[[Manifest, list[str]], bool],
+    agree: Callable[[Plan], bool],
     advance: Progress,
+    trusts_settings: bool,
 ) -> Outcome:
     """Put a backup into a data home that nobody works on.
 
@@ -65,8 +82,9 @@ def restore(
         home: is made where it is not there.
         path: the backup.
         environ: may name another database than the backup's settings do.
-        agree: is asked whether to, and told the backup and the files of the home that it takes the place of.
+        agree: is asked whether to.
         advance: is told how many bytes are done, and of how many.
+        trusts_settings: settings that name a program to be run are taken too.
 
     Raises:
         BackupRefused: the backup is damaged, unsafe, of a newer paddock, or of another kind of database.
@@ -82,13 +100,20 @@ def restore(
         step = _stepping(advance, 2 * archive.size_bytes)
         archive.check(step)
         changes = _changes(home, said)
-        there = [change.path for change in changes if os.path.lexists(home.root / change.path)]
-        if not agree(said, there):
+        there = tuple(change.path for change in changes if os.path.lexists(home.root / change.path))
+        withheld: Mapping[str, str] = {} if trusts_settings else programs.withheld(_settings(archive), home)
+        if not agree(Plan(manifest=said, replaced=there, withheld=withheld)):
             raise BackupFailed("Nothing was restored, since nobody agreed. Type y when asked, or say --yes.")
         kept = _kept_name(home)
         _gather(archive, gathered, step)
+        if withheld:
+            programs.leave_out(gathered / _CONFIG, withheld)
         swap(home, Journal(source=path.name, kept=kept, changes=tuple(changes)))
-        return Outcome(manifest=said, kept=home.replaced / kept if there else None, notes=tuple(notes))
+        if said.database == "sqlite":
+            notes.append(_caution(said))
+        return Outcome(
+            manifest=said, kept=home.replaced / kept if there else None, withheld=withheld, notes=tuple(notes)
+        )
 
 
 def _stepping(advance: Progress, all_bytes: int) -> Callable[[int], None]:
@@ -161,11 +186,24 @@ def _database_notes(archive: Archive, path: Path, home: Home, environ: Mapping[s
     return [f"The database is restored as {home.database}, but database_url names {place}. Mend that setting."]
 
 
+def _caution(said: Manifest) -> str:
+    """What is to be known of a database as it once was."""
+    return (
+        "Everybody is signed out, and trainings that waited or ran are stopped. Keys, accounts and passwords are those "
+        f"of {said.made_at}: what was revoked or changed since counts as it did then. Look at `paddock keys list` and "
+        "`paddock users list`."
+    )
+
+
+def _settings(archive: Archive) -> str:
+    """The text of the settings that come with the backup. Raises Malformed where it is too long."""
+    return archive.text(_CONFIG, most_bytes=parts.CONFIG_MOST_BYTES)
+
+
 def _told_url(archive: Archive) -> str:
-    """The database's address in the settings that come with the backup."""
-    text = archive.text(Home(root=Path()).config_file.as_posix(), most_bytes=parts.CONFIG_MOST_BYTES)
+    """The database's address in these settings."""
     try:
-        return str(tomllib.loads(text).get("database_url", ""))
+        return str(tomllib.loads(_settings(archive)).get("database_url", ""))
     except tomllib.TOMLDecodeError:
         # It was like that when it was copied; paddock tells of it when it starts.
         return ""
@@ -193,7 +231,7 @@ def _changes(home: Home, said: Manifest) -> list[Change]:
 
 
 def _gather(archive: Archive, folder: Path, step: Callable[[int], None]) -> None:
-    """Unpack all of it, and see that the database is sound and the one that was told of."""
+    """Unpack all of it, and see that the database is sound and the one that was told of; then let nobody in by it."""
     for file in archive.manifest.files:
         place = folder / file.path
         place.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -204,6 +242,7 @@ def _gather(archive: Archive, folder: Path, step: Callable[[int], None]) -> None
     try:
         copying.check(database)
         schema = copying.revision_of(database)
+        returned.settle(database)
     except StoreUnusable as error:
         raise BackupRefused(f"The backup's database cannot be used: {error.message}") from error
     if schema != archive.manifest.schema:

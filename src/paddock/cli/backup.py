@@ -16,6 +16,7 @@ from paddock.errors import size
 
 if TYPE_CHECKING:
     from paddock.backup.manifest import Manifest
+    from paddock.backup.restoring import Plan
     from paddock.paths import Home
 
 app = typer.Typer(help="The data home in one file: make it, look at it, check it, put it back.")
@@ -100,6 +101,9 @@ def check(file: File, as_json: Json = False) -> None:
 def restore(
     file: File,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Agree beforehand to what is told.")] = False,
+    trusts_settings: Annotated[
+        bool, typer.Option("--trust-settings", help="Take settings that name programs to be run, too.")
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """Put a backup into the data home. What it takes the place of is kept. No paddock may serve meanwhile."""
@@ -109,27 +113,36 @@ def restore(
     # Settings that cannot be read may be why one restores.
     home = Home(root=default_root())
 
-    def agree(said: Manifest, there: list[str]) -> bool:
-        printing.say(_plan(home, said, there))
-        return yes or not there or printing.agrees("Do it? Type y to do it.")
+    def agree(plan: Plan) -> bool:
+        printing.say(_told(home, plan))
+        return yes or not plan.replaced or printing.agrees("Do it? Type y to do it.")
 
     with Progress(f"restore {file.name}") as progress:
-        done = restoring.restore(home, file, os.environ, agree=agree, advance=progress.advance_to)
+        done = restoring.restore(
+            home, file, os.environ, agree=agree, advance=progress.advance_to, trusts_settings=trusts_settings
+        )
     for note in done.notes:
         printing.say(note)
     _say_what_is_not_in_it(done.manifest)
     if as_json:
-        printing.data({**_table(done.manifest, file), "kept": str(done.kept) if done.kept else None})
+        more = {"kept": str(done.kept) if done.kept else None, "settings_left_out": dict(done.withheld)}
+        printing.data({**_table(done.manifest, file), **more})
         return
     kept = f" What was there lies in {done.kept}." if done.kept else ""
     print(f"{file} is restored into {home.root}.{kept}")
 
 
-def _plan(home: Home, said: Manifest, there: list[str]) -> str:
+def _told(home: Home, plan: Plan) -> str:
+    said, there = plan.manifest, plan.replaced
     lines = [f"Restores {_sum(said)}, made {said.made_at} by paddock {said.made_by}, into {home.root}."]
     if there:
         more = f" and {len(there) - _SHOWN_MOST} more" if len(there) > _SHOWN_MOST else ""
         lines.append(f"Takes the place of {', '.join(there[:_SHOWN_MOST])}{more}; these are kept.")
+    if plan.withheld:
+        settings = ", ".join(f"{name} = {value!r}" for name, value in plan.withheld.items())
+        lines.append(
+            f"Leaves out of config.toml what names programs to be run: {settings}. --trust-settings takes it, too."
+        )
     return "\n".join(lines)
 
 

@@ -1,7 +1,7 @@
 """Owns what the doctor looks at: one function a check, each an observation and the next step; refuses to mend anything.
 
-Covered: Python, the engine's library, CPU, memory, GPUs, disk, the data home, the port, the models, and one real answer
-of the bundled model. Not covered: speed, and models other than by their file's header.
+Covered: Python, the engine's library, CPU, memory, GPUs, disk, the data home, its database, the port, the models, and
+one real answer of the bundled model. Not covered: speed, and models other than by their file's header.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from typing import Literal
 from paddock import __version__, hardware
 from paddock.cli import connection, ports
 from paddock.config import Settings, load
-from paddock.errors import PaddockError, SettingInvalid, size
+from paddock.errors import PaddockError, SettingInvalid, StoreBusy, StoreDamaged, StoreUnusable, size
 from paddock.paths import Home, default_root
 
 Status = Literal["ok", "warn", "fail"]
@@ -56,6 +56,7 @@ def all_checks() -> Iterator[Check]:
     home = home_check(settings.home)
     yield home
     yield disk_check(settings.home)
+    yield database_check(settings)
     yield port_check(settings)
     if home.status != "fail":
         yield models_check(settings)
@@ -158,6 +159,28 @@ def disk_check(home: Home) -> Check:
         return _ok("disk", detail)
     advice = "Most models need several GB: free space, or move the data home with PADDOCK_HOME."
     return _warn("disk", detail, advice) if free_bytes >= _NO_DISK_BYTES else _fail("disk", detail, advice)
+
+
+def database_check(settings: Settings) -> Check:
+    """Whether the database is whole, as far as SQLite can tell by reading all of it; nothing is written."""
+    from paddock.store import copying, integrity
+
+    path = copying.file_of(settings.database_url, settings.home)
+    if path is None:
+        return _ok("database", "another program's, as database_url names it; not looked at")
+    try:
+        is_there = integrity.is_there(path, is_read_whole=True)
+    except StoreBusy as error:
+        return _warn("database", error.message, "Run `paddock doctor` again once nobody holds it.")
+    except StoreDamaged as error:
+        return _fail(
+            "database", error.message, "Copy it and what lies beside it (-wal, -journal), then do one of these."
+        )
+    except StoreUnusable as error:
+        return _fail("database", error.message, "Mend that, then run `paddock doctor` again.")
+    if not is_there:
+        return _ok("database", "none yet: it is begun when something is kept")
+    return _ok("database", f"{path} is whole, {size(path.stat().st_size)}")
 
 
 def port_check(settings: Settings) -> Check:

@@ -51,7 +51,7 @@ def copy(source: Path, target: Path, advance: Callable[[int, int], None] | None 
         if advance:
             advance((all_pages - left_pages) * page_bytes, all_pages * page_bytes)
 
-    with _mapped(source), closing(_opened(source)) as there, closing(sqlite3.connect(target)) as here:
+    with mapped(source), closing(_opened(source)) as there, closing(sqlite3.connect(target)) as here:
         page_bytes: int = there.execute("PRAGMA page_size").fetchone()[0]
         # One transaction around all steps: each would else begin anew whenever another process has written.
         there.execute("BEGIN")
@@ -62,7 +62,7 @@ def copy(source: Path, target: Path, advance: Callable[[int, int], None] | None 
 
 def check(path: Path) -> None:
     """See that a database is sound, reading all of it. Raises StoreDamaged or StoreUnusable."""
-    with _mapped(path), closing(_opened(path)) as there:
+    with mapped(path), closing(_opened(path)) as there:
         found: str = there.execute("PRAGMA integrity_check(1)").fetchone()[0]
     if found != "ok":
         raise damaged(path.name, found[:300])
@@ -70,7 +70,7 @@ def check(path: Path) -> None:
 
 def revision_of(path: Path) -> str | None:
     """Which tables a database has, as the last migration is named; None before the first. Raises StoreUnusable."""
-    with _mapped(path), closing(_opened(path)) as there:
+    with mapped(path), closing(_opened(path)) as there:
         found = there.execute("SELECT 1 FROM sqlite_master WHERE name = 'alembic_version' AND type = 'table'")
         if not found.fetchone():
             return None
@@ -107,7 +107,7 @@ def keep_before_migration(path: Path) -> None:
         )
     draft = path.with_name(f".{target.name}.{uuid.uuid4().hex[:8]}.draft")
     try:
-        with _mapped(path):
+        with mapped(path):
             os.close(os.open(draft, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
             copy(path, draft)
             take_place(draft, target)
@@ -136,7 +136,8 @@ def _opened(path: Path) -> sqlite3.Connection:
 
 
 @contextmanager
-def _mapped(path: Path) -> Generator[None]:
+def mapped(path: Path) -> Generator[None]:
+    """Turn what SQLite raises into StoreUnusable, or StoreDamaged."""
     try:
         yield
     except (sqlite3.Error, OSError) as error:

@@ -1,0 +1,142 @@
+"""Tests what a backup that is restored does not bring along: who was signed in, what waited, and programs to be run."""
+
+from __future__ import annotations
+
+import sqlite3
+import tomllib
+from collections.abc import Sequence
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from sqlalchemy import insert
+
+from paddock.backup import making, restoring
+from paddock.backup.restoring import Outcome, Plan
+from paddock.config import Settings
+from paddock.errors import BackupFailed
+from paddock.paths import Home
+from paddock.store.db import Database
+from paddock.store.tables import accounts, jobs, links, sessions
+
+STATES = ("queued", "running", "stopping", "stopped", "done", "failed", "cancelled")
+
+
+def nothing(_: int, __: int) -> None:
+    """Progress that nobody looks at."""
+
+
+def home_at(root: Path, config: str = "") -> Home:
+    home = Home(root=root)
+    home.ensure()
+    if config:
+        home.config_file.write_text(config, "utf-8")
+    return home
+
+
+def restored(source: Home, target: Home, *, trusts_settings: bool = False, agrees: bool = True) -> Outcome:
+    archive = source.root.parent / "b.tar"
+    making.make(Settings(home=source), archive, making.Choice(), nothing)
+    return restoring.restore(
+        target, archive, {}, agree=lambda _: agrees, advance=nothing, trusts_settings=trusts_settings
+    )
+
+
+def rows(home: Home, asked: str) -> list[Sequence[object]]:
+    with closing(sqlite3.connect(home.database)) as there:
+        return there.execute(asked).fetchall()
+
+
+def test_nobody_is_signed_in_after_a_restore_and_nothing_goes_on_by_itself(tmp_path: Path) -> None:
+    source, target = home_at(tmp_path / "source"), home_at(tmp_path / "target")
+    database = Database("", source)
+    times = {"created_s": 1.0, "seen_s": 1.0}
+    with database.engine().begin() as connection:
+        connection.execute(insert(accounts).values(id="a", name="anna", role="admin", **times))
+        of_anna = {"account_id": "a", "digest": "d"}
+        connection.execute(insert(sessions).values(id="s", address="", program="", **of_anna, **times))
+        connection.execute(insert(links).values(expires_s=9e12, **of_anna))
+        for state in STATES:
+            row = {"id": state, "kind": "training", "name": "t", "state": state, "priority": 0, "spec": "{}"}
+            connection.execute(insert(jobs).values(**row, figures="{}", created_s=1.0))
+    database.engine().dispose()
+
+    done = restored(source, target)
+    assert rows(target, "SELECT name FROM accounts") == [("anna",)]
+    assert rows(target, "SELECT * FROM sessions") == rows(target, "SELECT * FROM account_links") == []
+    assert rows(target, "SELECT id, state FROM jobs ORDER BY rowid") == [
+        (state, "stopped" if state in ("queued", "running", "stopping") else state) for state in STATES
+    ]
+    assert rows(target, "SELECT count(*) FROM jobs WHERE ended_s IS NOT NULL") == [(3,)]
+    assert any("Everybody is signed out" in note and "`paddock keys list`" in note for note in done.notes)
+    # The home that was copied is as it was.
+    assert len(rows(source, "SELECT * FROM sessions")) == 1
+    database = Database("", target)
+    database.try_it()
+    database.engine().dispose()
+
+
+def test_a_database_before_there_were_accounts_is_restored(tmp_path: Path) -> None:
+    source, target = home_at(tmp_path / "source"), home_at(tmp_path / "target")
+    with closing(sqlite3.connect(source.database)) as there:
+        there.execute("CREATE TABLE words (word TEXT)")
+        there.execute("INSERT INTO words VALUES ('old')")
+        there.commit()
+    restored(source, target)
+    assert rows(target, "SELECT word FROM words") == [("old",)]
+
+
+CONFIG = """\
+# mine
+slots = 3
+engine = "/tmp/a-program" # theirs
+engine_mirror = "https://elsewhere.example/builds"
+"""
+
+
+def test_programs_that_a_backup_names_are_left_out_and_told_of(tmp_path: Path) -> None:
+    source, target = home_at(tmp_path / "source", CONFIG), home_at(tmp_path / "target")
+    plans: list[Plan] = []
+    done = restored(source, target)
+    assert target.config_file.read_text("utf-8") == "# mine\nslots = 3\n"
+    left_out = {"engine": "/tmp/a-program", "engine_mirror": "https://elsewhere.example/builds"}
+    assert done.withheld == left_out
+    archive = tmp_path / "b.tar"
+
+    def agree(plan: Plan) -> bool:
+        plans.append(plan)
+        return False
+
+    with pytest.raises(BackupFailed, match="nobody agreed"):
+        restoring.restore(target, archive, {}, agree=agree, advance=nothing, trusts_settings=False)
+    assert plans[0].withheld == left_out
+
+
+@pytest.mark.parametrize(
+    ("config", "here"),
+    [
+        ('engine = "embedded"\n', ""), ('engine = ""\n', 'engine = "/other"\n'), ('slots = "engine"\n', ""),
+        ('engine = "/mine"\n', 'engine = "/mine"\n'), ("this is no TOML\n", ""), ('model = "x"\nhost = "::1"\n', ""),
+    ],
+)  # fmt: skip
+def test_settings_that_name_no_program_or_one_that_is_agreed_to_come_along(
+    config: str, here: str, tmp_path: Path
+) -> None:
+    source, target = home_at(tmp_path / "source", config), home_at(tmp_path / "target", here)
+    assert restored(source, target).withheld == {}
+    assert target.config_file.read_text("utf-8") == config
+
+
+def test_one_who_says_so_has_them_all(tmp_path: Path) -> None:
+    source, target = home_at(tmp_path / "source", CONFIG), home_at(tmp_path / "target")
+    assert restored(source, target, trusts_settings=True).withheld == {}
+    assert target.config_file.read_text("utf-8") == CONFIG
+
+
+@pytest.mark.parametrize(
+    "spelling", ['"engine" = "/x"', "engine = '''/x'''", "engine.a = 1", "[engine]\na = 1", "engine = ['/x']"]
+)
+def test_however_it_is_spelt(spelling: str, tmp_path: Path) -> None:
+    source, target = home_at(tmp_path / "source", f"slots = 3\r\n{spelling}\r\n"), home_at(tmp_path / "target")
+    assert list(restored(source, target).withheld) == ["engine"]
+    assert tomllib.loads(target.config_file.read_text("utf-8")) == {"slots": 3}
