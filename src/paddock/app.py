@@ -15,10 +15,11 @@ import anyio
 import anyio.to_thread
 from anyio.abc import TaskGroup
 
-from paddock import __version__, clock, log, scratch
+from paddock import __version__, clock, ending, log, scratch
 from paddock.api.chat_messages import maker_of
 from paddock.api.credentials import is_credential_needed, is_loopback
 from paddock.api.edge import Edge
+from paddock.api.observing import Answered
 from paddock.api.routes import application
 from paddock.config import Settings
 from paddock.engine.pool import EMBEDDED, Pool
@@ -29,7 +30,7 @@ from paddock.install import stacking
 from paddock.install.builds import EMBEDDED_NAME, Builds
 from paddock.install.jobs import Jobs
 from paddock.install.prefix import Prefix
-from paddock.listening import Certificate, Server, certificate_of, listen, reached_at, server_of, url_of
+from paddock.listening import Certificate, certificate_of, listen, reached_at, server_of, url_of
 from paddock.models import importing
 from paddock.models.bases import trainable
 from paddock.models.catalog import Catalog
@@ -64,7 +65,6 @@ from paddock.training.trainings import WORKER, Trainings
 
 _log = logging.getLogger(__name__)
 
-_GRACE_S = 1
 _TAKE_OVER_EVERY_S = 2.0
 _FIRST_ADMIN = "admin"
 
@@ -92,6 +92,7 @@ async def running(
     engine_program: Sequence[str] | None = None,
     builds_program: Sequence[str] | None = None,
     worker_program: Sequence[str] | None = None,
+    signals: AsyncIterable[signal.Signals] | None = None,
 ) -> AsyncGenerator[Studio]:
     """A paddock for the length of an `async with`: it accepts requests inside, and leaves nothing behind.
 
@@ -100,6 +101,7 @@ async def running(
         engine_program: the words that start an engine; its flags are appended. Else those of `engine`.
         builds_program: the words that start the program that works on builds, in place of paddock's own.
         worker_program: the words that start the worker of a training, in place of the stack's; its folder is appended.
+        signals: the first sets `ended`; the next, whoever is answered yet, ends that at once.
 
     Raises:
         HomeUnusable, HomeBusy, SettingInvalid, ModelUnknown, ModelUnusable, BuildUnknown, BuildBroken, PortBusy:
@@ -121,7 +123,7 @@ async def running(
             parts = _Parts(
                 shelf=shelf, database=database, access=access, certificate=certificate, ring=ring, engine=engine,
                 engine_program=program, builds_program=builds_program, worker_program=worker_program,
-                word=word, traces=traces,
+                word=word, traces=traces, signals=signals,
             )  # fmt: skip
             try:
                 async with _serving(settings, parts) as studio:
@@ -152,6 +154,7 @@ class _Parts:
     engine_program: Sequence[str]
     builds_program: Sequence[str] | None
     worker_program: Sequence[str] | None
+    signals: AsyncIterable[signal.Signals] | None
 
 
 @asynccontextmanager
@@ -159,14 +162,22 @@ async def _serving(settings: Settings, parts: _Parts) -> AsyncGenerator[Studio]:
     with contextlib.closing(listen(settings)) as listener:
         async with anyio.create_task_group() as tasks:
             slots = Slots(settings.home.slots, most_bytes=settings.slot_cache_bytes)
-            ended, over = anyio.Event(), anyio.Event()
+            ended, hurried, over = anyio.Event(), anyio.Event(), anyio.Event()
             port = listener.getsockname()[1]
             url = url_of(settings, port)
             edge = _edge(settings, parts, tasks, slots, ended, url)
-            server = server_of(application(edge), settings, parts.certificate, grace_s=3 * _GRACE_S)
+            server = server_of(
+                application(edge),
+                settings,
+                parts.certificate,
+                grace_s=ending.bound_s(settings),
+            )
             tasks.start_soon(server.serve, [listener])
+            signalled = anyio.CancelScope()
             try:
                 await server.up.wait()
+                if parts.signals:
+                    tasks.start_soon(ending.signalled, parts.signals, signalled, ended, hurried)
                 tasks.start_soon(edge.pool.preload)
                 tasks.start_soon(slots.tidy)
                 tasks.start_soon(anyio.to_thread.run_sync, scratch.sweep, settings.home)
@@ -182,23 +193,8 @@ async def _serving(settings: Settings, parts: _Parts) -> AsyncGenerator[Studio]:
             finally:
                 over.set()
                 with anyio.CancelScope(shield=True):
-                    await _end(edge, server)
-
-
-async def _end(edge: Edge, server: Server) -> None:
-    """End what serves, in order."""
-    server.should_exit = True
-    edge.chats.close()
-    edge.builds.close()
-    edge.trainings.close()
-    await edge.downloads.close()
-    with anyio.move_on_after(_GRACE_S):
-        await server.down.wait()
-    # What is still open now learns of the stop from its engine's end, in its own dialect.
-    await edge.pool.close()
-    with anyio.move_on_after(_GRACE_S):
-        await server.down.wait()
-    await edge.admission.close()
+                    await ending.end(edge, server, hurried)
+                signalled.cancel()
 
 
 def _edge(settings: Settings, parts: _Parts, tasks: TaskGroup, slots: Slots, ended: anyio.Event, url: str) -> Edge:
@@ -245,6 +241,7 @@ def _edge(settings: Settings, parts: _Parts, tasks: TaskGroup, slots: Slots, end
         engine=parts.engine,
         log=parts.ring,
         traces=parts.traces,
+        answered=Answered(),
         end=ended.set,
         is_ending=ended.is_set,
     )
@@ -280,27 +277,18 @@ async def _serve(settings: Settings, announce: Announce) -> None:
     home = Ownership(settings.home.serving)
     with anyio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals, contextlib.ExitStack() as held:
         held.callback(home.release)
-        async with running(settings) as studio:
+        async with running(settings, signals=signals) as studio:
             is_held = await _takes(home, studio.url)
             announce(studio, None if is_held else home.holder())
-            await _until_ended(home, studio, signals, is_held=is_held)
+            await _until_ended(home, studio, is_held=is_held)
 
 
-async def _until_ended(
-    home: Ownership, studio: Studio, signals: AsyncIterable[signal.Signals], *, is_held: bool
-) -> None:
+async def _until_ended(home: Ownership, studio: Studio, *, is_held: bool) -> None:
     async with anyio.create_task_group() as tasks:
         if not is_held:
             tasks.start_soon(_take_over, home, studio.url)
-        tasks.start_soon(_signalled, signals, studio.ended)
         await studio.ended.wait()
         tasks.cancel_scope.cancel()
-
-
-async def _signalled(signals: AsyncIterable[signal.Signals], ended: anyio.Event) -> None:
-    async for _ in signals:
-        ended.set()
-        return
 
 
 def _joined(home: Home) -> Ownership:

@@ -140,6 +140,9 @@ class Settings:
     receive_timeout_s: float = _setting(
         60.0, "Seconds in which a request's head must come, and each further piece of its body.", low=0.1, high=86400
     )
+    shutdown_grace_s: float = _setting(
+        10.0, "Seconds that requests under way have to finish when paddock is stopped.", low=0, high=86400
+    )
     require_login: bool = _setting(False, "Ask for a key or a sign-in on loopback too.")
     server_names: str = _setting("", "Names by which browsers reach this paddock, beside its address, between commas.")
     trusted_proxies: str = _setting("", "Addresses of proxies whose word on clients is taken, between commas.")

@@ -227,7 +227,8 @@ async def scripted_studio(
     **flags: Value,
 ) -> AsyncGenerator[Rig]:
     """Paddock before a scripted engine. `warm` loads the model first, so that the engine can be scripted."""
-    settings = load({"port": 0, "scan_others": False, **flags}, environ={"PADDOCK_HOME": str(folder / "home")})
+    told = {"port": 0, "scan_others": False, "shutdown_grace_s": 0.5, **flags}
+    settings = load(told, environ={"PADDOCK_HOME": str(folder / "home")})
     async with (
         running(settings, engine_program=engine_program(folder, script), worker_program=worker_program) as studio,
         client(studio.url) as http,

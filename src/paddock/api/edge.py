@@ -9,11 +9,11 @@ from functools import partial
 from typing import Any
 
 import anyio
-import anyio.to_thread
 from starlette.requests import Request
 
 from paddock.api.body import read_bytes, read_object
 from paddock.api.dialects import OPENAI
+from paddock.api.observing import Answered
 from paddock.api.rights import how
 from paddock.caller import current
 from paddock.config import Settings
@@ -84,6 +84,7 @@ class Edge:
     """The build that engines are started of, until paddock is started anew."""
     log: Ring
     traces: Traces
+    answered: Answered
     end: Callable[[], None]
     """Ends paddock, in order; open requests get their grace."""
     is_ending: Callable[[], bool]
@@ -112,7 +113,7 @@ class Edge:
         """Tell the audit what was done. Where it cannot be written, the log tells it: no deed waits for that."""
         name, address = who or current().name, self.address(request)
         try:
-            await anyio.to_thread.run_sync(lambda: self.access.audit.note(deed, who=name, address=address, about=about))
+            await self.access.audit.noted(deed, who=name, address=address, about=about)
         except StoreUnusable as error:
             _log.error("audit: %s %s %s from %s is not written down: %s", name, deed, about, address, error.message)
 

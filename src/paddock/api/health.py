@@ -39,6 +39,8 @@ class Health:
         self._turn = anyio.Lock()
         self._found: list[str] = []
         self._found_s: float | None = None
+        # Whether a thread looks at the database.
+        self._is_tried = False
 
     async def live(self, request: Request) -> Response:
         """Whether paddock answers, and what its engines are doing."""
@@ -102,13 +104,23 @@ class Health:
         if not settings.database_url and not settings.home.database.exists():
             # Made at its first need, in the data home.
             return ""
+        if self._is_tried:
+            # The one before still waits: that is the answer, and no second one need wait beside it.
+            return fault
+        self._is_tried = True
         with anyio.move_on_after(_DATABASE_S):
             try:
-                await anyio.to_thread.run_sync(self._edge.database.try_it, abandon_on_cancel=True)
+                await anyio.to_thread.run_sync(self._try, abandon_on_cancel=True)
             except StoreUnusable as error:
                 return error.message
             return ""
         return fault
+
+    def _try(self) -> None:
+        try:
+            self._edge.database.try_it()
+        finally:
+            self._is_tried = False
 
 
 def routes(edge: Edge) -> list[Route]:

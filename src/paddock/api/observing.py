@@ -44,7 +44,8 @@ class Answered:
     """The counts of answered requests, told apart by method, route and status, 0 for one whose client left first.
 
     `took` and `began` are by route and class of status: how long until the last byte, and until the first of answers
-    that are sent in pieces. `errors` are by the names of errors, also of those that ended a stream.
+    that are sent in pieces. `errors` are by the names of errors, also of those that ended a stream. `working` is how
+    many of those `in_flight` ask for more than to be told something.
     """
 
     requests: Counter[tuple[str, str, int]] = field(default_factory=Counter[tuple[str, str, int]])
@@ -52,6 +53,7 @@ class Answered:
     began: TimesBy = field(default_factory=TimesBy)
     errors: Counter[str] = field(default_factory=Counter[str])
     in_flight: int = 0
+    working: int = 0
 
 
 class Observed:
@@ -81,12 +83,15 @@ class Observed:
         is_watching = scope["path"] in _WATCHING and seen.method in ("GET", "HEAD")
         is_traced = self._traces.is_on and not is_watching
         spans = self._traces.request(seen.method, scope["headers"]) if is_traced else _UNTRACED
+        works = seen.method not in ("GET", "HEAD")
         self._answered.in_flight += 1
+        self._answered.working += works
         with spans as span, log.about(seen.request_id, span.trace_id):
             try:
                 await self._app(scope, receive, seen.send)
             finally:
                 self._answered.in_flight -= 1
+                self._answered.working -= works
                 route = self._route_of(scope)
                 self._count(seen, route)
                 _note(span, seen, route)

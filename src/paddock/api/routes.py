@@ -54,7 +54,7 @@ from paddock.api.described import Operation
 from paddock.api.dialects import ANTHROPIC, OLLAMA, dialect_of, headers_of
 from paddock.api.edge import Edge
 from paddock.api.faults import name_of
-from paddock.api.observing import Answered, Observed
+from paddock.api.observing import Observed
 from paddock.api.recording import Recorded
 from paddock.api.rights import guarded
 from paddock.errors import PaddockError
@@ -97,7 +97,7 @@ _TOLD = (
 
 def application(edge: Edge) -> ASGIApp:
     """The whole HTTP application, behind its guard."""
-    clients_doctor, answered = doctor.Doctor(edge), Answered()
+    clients_doctor, answered = doctor.Doctor(edge), edge.answered
     routes, pages = published(edge, clients_doctor), page.routes()
     routes.append(metrics.route(edge, answered))
     # A copy: the pages that follow are no part of what is described.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -36,20 +37,11 @@ class Audit:
 
     def note(self, deed: str, *, who: str, address: str = "", about: str = "") -> None:
         """Add an entry. Blocks."""
+        self._database.do(_noting(deed, who, address, about))
 
-        def work(connection: Connection) -> None:
-            from sqlalchemy import delete, func, insert, select
-
-            from paddock.store.tables import audit
-
-            row = {"at_s": stamp_s(), "who": _one_line(who, 100), "address": _one_line(address, 64)}
-            connection.execute(insert(audit).values(**row, deed=deed, about=_one_line(about, 400)))
-            newest = connection.execute(select(func.max(audit.c.id))).scalar() or 0
-            connection.execute(
-                delete(audit).where((audit.c.at_s < lived_s() - KEPT_S) | (audit.c.id <= newest - _MOST))
-            )
-
-        self._database.do(work)
+    async def noted(self, deed: str, *, who: str, address: str = "", about: str = "") -> None:
+        """As `note`, in a thread of the database's."""
+        await self._database.run(_noting(deed, who, address, about))
 
     def latest(self, *, limit: int, before: int | None = None) -> list[Entry]:
         """The newest entries, or those before a number. Blocks."""
@@ -69,6 +61,20 @@ class Audit:
             ]
 
         return self._database.do(work)
+
+
+def _noting(deed: str, who: str, address: str, about: str) -> Callable[[Connection], None]:
+    def work(connection: Connection) -> None:
+        from sqlalchemy import delete, func, insert, select
+
+        from paddock.store.tables import audit
+
+        row = {"at_s": stamp_s(), "who": _one_line(who, 100), "address": _one_line(address, 64)}
+        connection.execute(insert(audit).values(**row, deed=deed, about=_one_line(about, 400)))
+        newest = connection.execute(select(func.max(audit.c.id))).scalar() or 0
+        connection.execute(delete(audit).where((audit.c.at_s < lived_s() - KEPT_S) | (audit.c.id <= newest - _MOST)))
+
+    return work
 
 
 def _one_line(text: str, most: int) -> str:

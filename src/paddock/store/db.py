@@ -10,8 +10,11 @@ import logging
 import math
 import sqlite3
 import threading
+import time
 from collections.abc import Callable, Generator
+from concurrent.futures import Future
 from contextlib import ExitStack, contextmanager
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -28,8 +31,11 @@ if TYPE_CHECKING:
 
 _MIGRATIONS = Path(__file__).parent / "migrations"
 _BUSY_TIMEOUT_S = 10
+# SQLite itself waits so long for whoever holds the file; then it is looked whether paddock ends, and tried again.
+_STEP_S = 0.2
 # Transactions that may wait at once.
 _AT_ONCE = 12
+_ONLY_READS = "only_reads"
 Result = TypeVar("Result")
 
 
@@ -48,11 +54,17 @@ class Database:
         self._url = url or f"sqlite:///{home.database}"
         self.errors = 0
         self._engine: Engine | None = None
-        self._opening = threading.Lock()
+        self._opening: Future[Engine] | None = None
+        self._lock = threading.Lock()
+        self._ending = threading.Event()
         self._turns, self._threads = anyio.Semaphore(_AT_ONCE), anyio.CapacityLimiter(_AT_ONCE)
 
-    async def run(self, work: Callable[[Connection], Result]) -> Result:
+    async def run(
+        self, work: Callable[[Connection], Result], *, only_reads: bool = False, waits: bool = True
+    ) -> Result:
         """Do `work` in one transaction, in a thread: all of it is kept, or nothing. Raises StoreUnusable.
+
+        What only reads does not wait for whoever writes. What does not wait gives up where somebody holds the database.
 
         Its threads are its own, so that requests which wait for a database that somebody holds keep no thread from
         those that need none; and none waits long for such a thread.
@@ -60,17 +72,18 @@ class Database:
         with anyio.move_on_after(_BUSY_TIMEOUT_S) as waiting:
             async with self._turns:
                 waiting.deadline = math.inf
-                return await anyio.to_thread.run_sync(self.do, work, limiter=self._threads)
+                do = partial(self.do, work, only_reads=only_reads, waits=waits)
+                return await anyio.to_thread.run_sync(do, limiter=self._threads)
         self.errors += 1
         raise StoreBusy(f"Too many wait for the database {address.shown(self._url)}, which somebody holds. Ask again.")
 
-    def do(self, work: Callable[[Connection], Result]) -> Result:
+    def do(self, work: Callable[[Connection], Result], *, only_reads: bool = False, waits: bool = True) -> Result:
         """As `run`, in this thread."""
         try:
-            # Opened first, one thread at a time: two that begin to import one library hand each other half of it.
-            engine = self.engine()
-            with mapped(self._url), engine.begin() as connection:
-                return work(connection)
+            # Opened first, by one thread: two that begin to import one library hand each other half of it.
+            engine = self.engine().execution_options(**{_ONLY_READS: only_reads})
+            with mapped(self._url), ExitStack() as whole:
+                return work(self._patiently(lambda: whole.enter_context(engine.begin()), waits=waits))
         except StoreUnusable:
             self.errors += 1
             raise
@@ -80,12 +93,41 @@ class Database:
         self.do(lambda connection: connection.exec_driver_sql("SELECT 1").close())
 
     def engine(self) -> Engine:
-        """The open database. Raises StoreUnusable."""
-        with self._opening:
-            if self._engine is None:
+        """The open database; all who come while it is opened get what came of that. Raises StoreUnusable."""
+        with self._lock:
+            if self._engine is not None:
+                return self._engine
+            is_mine = self._opening is None
+            opening: Future[Engine] = self._opening or Future()
+            self._opening = opening
+        if is_mine:
+            try:
+                self._engine = self._patiently(self._open)
+                opening.set_result(self._engine)
+            except StoreUnusable as error:
+                opening.set_exception(error)
+                raise
+            finally:
+                opening.cancel()
+                with self._lock:
+                    self._opening = None
+        return opening.result()
+
+    def end_waits(self) -> None:
+        """Nobody waits any more for a database that somebody holds: paddock ends."""
+        self._ending.set()
+
+    def _patiently(self, step: Callable[[], Result], *, waits: bool = True) -> Result:
+        """Do a step, again and again for a while where somebody holds the file. Raises StoreUnusable."""
+        # PostgreSQL waits by itself.
+        deadline_s = time.monotonic() + (_BUSY_TIMEOUT_S if waits and self._url.startswith("sqlite") else 0)
+        while True:
+            try:
                 with mapped(self._url):
-                    self._engine = self._open()
-            return self._engine
+                    return step()
+            except StoreBusy:
+                if self._ending.is_set() or time.monotonic() >= deadline_s:
+                    raise
 
     async def close(self) -> None:
         """Close every connection."""
@@ -131,11 +173,16 @@ class Database:
 
 
 def _arguments(*, is_file: bool) -> dict[str, Any]:
-    return {"timeout": _BUSY_TIMEOUT_S, "check_same_thread": False} if is_file else {"timeout": _BUSY_TIMEOUT_S}
+    return {"timeout": _STEP_S, "check_same_thread": False} if is_file else {"timeout": _BUSY_TIMEOUT_S}
 
 
 def _begin(connection: Connection) -> None:
     """Take the writer's place at once: a reader that became a writer could not wait for another."""
+    if connection.get_execution_options().get(_ONLY_READS):
+        connection.exec_driver_sql("BEGIN")
+        # Only with a first look is anything begun.
+        connection.exec_driver_sql("SELECT 1 FROM sqlite_master LIMIT 1").close()
+        return
     connection.exec_driver_sql("BEGIN IMMEDIATE")
 
 

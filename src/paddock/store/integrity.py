@@ -26,7 +26,7 @@ _LEAST_BYTES = 512
 _LOGS = ("-wal", "-journal")
 _GONE = "its file is gone, and its log is there"
 _TOLD_FROM_S = 1.0
-_WAIT_S = 10.0
+_WAIT_S = 0.2
 _SQLITE_READONLY = 8
 
 

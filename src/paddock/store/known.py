@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 import time
 from collections.abc import Callable, Mapping
@@ -9,6 +10,7 @@ from typing import TYPE_CHECKING, Generic, TypeVar
 
 import anyio
 
+from paddock.errors import StoreUnusable
 from paddock.store.db import Database
 
 if TYPE_CHECKING:
@@ -36,16 +38,17 @@ class Known(Generic[Row]):
         if self._is_old():
             async with self._reading:
                 if self._is_old():
-                    self._rows = await self._database.run(self._read)
+                    self._rows = await self._database.run(self._read, only_reads=True)
                     self._read_s = time.monotonic()
         return self._rows.get(digest)
 
     async def used(self, row_id: str, note: Callable[[Connection], None]) -> None:
-        """Have `note` write down that a row was used, at most once a minute."""
+        """Have `note` write down that a row was used, at most once a minute; no request fails or waits for that."""
         now_s = time.monotonic()
         if now_s - self._noted.get(row_id, -math.inf) >= _USE_NOTED_S:
             self._noted[row_id] = now_s
-            await self._database.run(note)
+            with contextlib.suppress(StoreUnusable):
+                await self._database.run(note, waits=False)
 
     def changed(self) -> None:
         """Read them anew at the next look."""

@@ -29,6 +29,7 @@ export const GROUPS = {
     "fetch_timeout_s",
     "max_body_bytes",
     "receive_timeout_s",
+    "shutdown_grace_s",
     "status_deadline_s",
     "keepalive_s",
     "answer_timeout_s",

@@ -153,6 +153,7 @@ export const engines: Area<typeof english> = {
   "setting.allowed_origins": "Seiten von anderswo",
   "setting.require_key": "Auch hier nur mit Schlüssel",
   "setting.receive_timeout_s": "Geduld mit langsamen Anfragen",
+  "setting.shutdown_grace_s": "Frist beim Beenden",
   "setting.require_login": "Auch hier nur mit Anmeldung",
   "setting.server_names": "Weitere Namen dieses Servers",
   "setting.trusted_proxies": "Vertraute Proxys",

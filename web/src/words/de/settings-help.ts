@@ -57,6 +57,7 @@ export const help: Readonly<Record<string, string>> = {
   record_days: "Tage, die eine aufgezeichnete Anfrage aufbewahrt wird.",
   receive_timeout_s:
     "Sekunden, in denen der Kopf einer Anfrage kommen muss, und jedes weitere Stück ihres Rumpfs.",
+  shutdown_grace_s: "Sekunden, die laufende Anfragen zum Fertigwerden haben, wenn paddock beendet wird.",
   require_login: "Auch auf diesem Rechner einen Schlüssel oder eine Anmeldung verlangen.",
   server_names:
     "Namen, unter denen Browser dieses paddock außer unter seiner Adresse erreichen, mit Kommas dazwischen.",

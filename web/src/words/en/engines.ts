@@ -149,6 +149,7 @@ export const engines = {
   "setting.allowed_origins": "Pages of elsewhere",
   "setting.require_key": "Key needed here too",
   "setting.receive_timeout_s": "Patience with slow requests",
+  "setting.shutdown_grace_s": "Grace at the end",
   "setting.require_login": "Ask for a sign-in here too",
   "setting.server_names": "Further names of this server",
   "setting.trusted_proxies": "Trusted proxies",
