@@ -340,7 +340,8 @@ def _engine_program(settings: Settings) -> Sequence[str]:
 def _training_worker(settings: Settings) -> Sequence[str] | None:
     """The words that start a training's worker; None without the training stack."""
     python = stacking.python(Prefix(settings.home.stack))
-    return [str(python), "-P", "-s", WORKER] if python else None
+    # Isolated: the packages of whatever runs paddock are not those of the stack.
+    return [str(python), "-I", WORKER] if python else None
 
 
 def _engine_name(settings: Settings) -> str:

@@ -25,10 +25,16 @@ print("OUTPUTS", json.dumps([cell.outputs for cell in notebook.cells if cell.cel
 """
 
 
-def executed(folder: Path, wheel: Path) -> list[str]:
+def executed(folder: Path, wheel: Path, **more: str) -> list[str]:
     """What each cell of code printed or showed."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("PADDOCK", "PYTHON"))}
-    environment = {**kept, "PADDOCK_FROM": str(wheel), "IPYTHONDIR": str(folder / "ipython"), "HF_HUB_OFFLINE": "1"}
+    environment = {
+        **kept,
+        "PADDOCK_FROM": str(wheel),
+        "IPYTHONDIR": str(folder / "ipython"),
+        "HF_HUB_OFFLINE": "1",
+        **more,
+    }
     words = [sys.executable, "-c", _EXECUTE, str(NOTEBOOK), str(folder)]
     done = subprocess.run(words, env=environment, capture_output=True, text=True, timeout=600, check=False)
     assert done.returncode == 0, done.stderr[-3000:]
@@ -36,18 +42,24 @@ def executed(folder: Path, wheel: Path) -> list[str]:
     return ["".join(one.get("text", "") or str(one.get("data", "")) for one in outputs) for outputs in told]
 
 
+def built(folder: Path) -> Path:
+    """The wheel of this tree."""
+    words = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(folder / "dist")]
+    done = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return next((folder / "dist").glob("*.whl"))
+
+
 def test_the_notebook_installs_starts_asks_shows_the_page_and_stops(tmp_path: Path) -> None:
-    words = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(tmp_path / "dist")]
-    built = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, check=False)
-    assert built.returncode == 0, built.stdout + built.stderr
     folder = tmp_path / "a notebook"
     folder.mkdir()
-    version, address, answer, page, stopped = executed(folder, next((tmp_path / "dist").glob("*.whl")))
+    version, address, answer, page, trained, stopped = executed(folder, built(tmp_path), PADDOCK_TRAIN="no")
     assert version.startswith("paddock ")
     assert address.startswith("http://127.0.0.1:")
     assert len(answer.split()) > 1
     assert address.strip() in page
     assert "200 the page is there" in page
+    assert trained.strip() == "not trained"
     assert stopped.strip() == "stopped"
     assert (folder / "paddock-notebook" / "data").is_dir()
 

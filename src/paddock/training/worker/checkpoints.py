@@ -33,8 +33,11 @@ def clear_halves(job: JobFolder) -> None:
     """Remove what a training was writing when it failed; what is whole stays."""
     for root in (job.root, job.dry_run):
         newest(root / "checkpoints")
-        for draft in root.glob(".*.draft"):
-            shutil.rmtree(draft, ignore_errors=True)
+        for draft in root.glob(".*.draft*"):
+            if draft.is_dir():
+                shutil.rmtree(draft, ignore_errors=True)
+            else:
+                draft.unlink(missing_ok=True)
 
 
 def _is_whole(checkpoint: Path) -> bool:

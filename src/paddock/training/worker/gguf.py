@@ -25,7 +25,7 @@ def to_gguf(kept: Path, base: Path) -> Path:
     more = ["--base", str(base)] if kept.name == "adapter" else []
     with tempfile.TemporaryDirectory(prefix=".gguf-", dir=kept.parent) as folder:
         source = _as_engines_scale(kept, Path(folder))
-        words = [sys.executable, "-P", "-s", conversion.__file__, kept.name, str(source), str(draft), *more]
+        words = [sys.executable, "-I", conversion.__file__, kept.name, str(source), str(draft), *more]
         done = subprocess.run(words, capture_output=True, text=True, errors="replace", timeout=_TIMEOUT_S, check=False)
     sys.stdout.write(done.stdout + done.stderr)
     if done.returncode or not draft.is_file():
