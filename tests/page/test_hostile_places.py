@@ -54,6 +54,7 @@ MARKS = {
             "model-file",
             "adapter-file",
             "remote-model",
+            "remote-error",
             "recorded-model",
             "recorded-message",
             "log-line",
@@ -99,6 +100,8 @@ SHOWN = {
     "/api/system.cpu.name",
     "/api/system.home.path",
 }
+# What is kept of a recorded request, beside what came in.
+LAYERS = ("upstream", "prompt", "engine", "events", "outbound")
 # What is opened, one after another, once a place has been looked at.
 OPENED = {
     "/chat/hostile-chat": ("How answers are made",),
@@ -116,10 +119,18 @@ def far() -> Generator[str]:
 
     class Far(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
-            body = json.dumps({"object": "list", "data": [{"id": short(mark("remote-model")), "object": "model"}]})
             if self.path.startswith("/broken"):
-                body = json.dumps({"error": {"message": payload("m6q")}})
-            self.send_response(500 if self.path.startswith("/broken") else 200)
+                self._say(500, {"error": {"message": payload("m6q")}})
+            else:
+                self._say(200, {"object": "list", "data": [{"id": short(mark("remote-model")), "object": "model"}]})
+
+        def do_POST(self) -> None:
+            self.rfile.read(int(self.headers["Content-Length"]))
+            self._say(500, {"error": {"message": payload(mark("remote-error")), "type": short("m8q")}})
+
+        def _say(self, status: int, told: Any) -> None:
+            body = json.dumps(told)
+            self.send_response(status)
             self.send_header("Content-Type", "application/json")
             self.send_header("Content-Length", str(len(body)))
             self.end_headers()
@@ -207,6 +218,8 @@ def filled(studio: Served) -> None:
     sent(studio, "PUT", f"/api/aliases/{quote(short(mark('alias')), safe='')}", {"model": "pocket-v0"})
     recorded(studio, {"model": short(mark("recorded-model")), "messages": [{"role": "user", "content": "x"}]})
     recorded(studio, {"messages": [{"role": "user", "content": payload(mark("recorded-message"))}]})
+    far = {"model": f"lab/{short(mark('remote-model'))}", "messages": [{"role": "user", "content": "x"}]}
+    recorded(studio, far)
     sent(studio, "GET", f"/{quote(short(mark('log-line')))}", None)
     sent(studio, "POST", "/api/remotes/check", {})
 
@@ -261,6 +274,11 @@ def visited(studio: Served, trap: Trap, page: Page, settle_ms: int = 400) -> Non
             page.get_by_role("button", name=name).or_(page.get_by_role("menuitem", name=name)).last.click()
             page.wait_for_timeout(settle_ms)
             trap.look(page)
+        if path.startswith("/requests?"):
+            for layer in LAYERS:
+                page.get_by_label("Right", exact=True).select_option(layer)
+                page.wait_for_timeout(100)
+                trap.look(page)
 
 
 def test_nothing_that_others_put_there_runs(studio: Served, chromium: Browser) -> None:
