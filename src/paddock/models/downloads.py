@@ -58,6 +58,8 @@ class Downloads:
         self._hub = hub
         self._most_at_once = most_at_once
         self._ownership = Ownership(home.downloads / ".owner.lock")
+        # Owned, and all of them known: between the two the files on the disk say what there is.
+        self._is_ours = False
         self._known: dict[str, Download] = {}
         self._running: dict[str, _Running] = {}
         self._changed = anyio.Event()
@@ -82,11 +84,12 @@ class Downloads:
         for download_id in [*self._running]:
             await self._end_work(download_id)
         async with self._deciding:
+            self._is_ours = False
             self._ownership.release()
 
     async def listed(self) -> list[Download]:
         """Every download, the oldest first."""
-        if not self._ownership.is_held:
+        if not self._is_ours:
             return await anyio.to_thread.run_sync(lambda: list(read_states(self._folder)))
         return list(self._known.values())
 
@@ -194,7 +197,7 @@ class Downloads:
                 if event.number > after:
                     after = event.number
                     yield event
-            if download.state in AT_REST or not self._ownership.is_held:
+            if download.state in AT_REST or not self._is_ours:
                 return
             await changed.wait()
             download = self._known.get(download_id)
@@ -202,14 +205,15 @@ class Downloads:
     async def _own(self) -> None:
         """Be the one who works on the downloads, and know them. Raises DownloadsElsewhere."""
         async with self._deciding:
-            if self._ownership.is_held or self._is_closed:
+            if self._is_ours or self._is_closed:
                 return
-            if not await anyio.to_thread.run_sync(self._ownership.take):
+            if not self._ownership.is_held and not await anyio.to_thread.run_sync(self._ownership.take):
                 raise DownloadsElsewhere
             for download in await anyio.to_thread.run_sync(lambda: list(read_states(self._folder))):
                 # What ran when the last paddock ended waits its turn again.
                 waits = download.state == "running"
                 self._known[download.id] = download.then(_now_ms(), "queued") if waits else download
+            self._is_ours = True
         self._tasks.start_soon(self._sweep_all)
         self._start_next()
 
