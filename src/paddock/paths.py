@@ -5,19 +5,22 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
+import secrets
 import stat
 import sys
 import time
-import uuid
 from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from paddock import process
 from paddock.errors import HomeUnusable
 
 # A full disk, a spent share of one, a file that may not be longer.
 NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+# A name may have 255 bytes; a draft's is longer than that of what it becomes.
+_NAME_MOST_BYTES = 180
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -205,10 +208,16 @@ def take_place(draft: Path, target: Path) -> None:
             time.sleep(_PATIENCE_STEP_S)
 
 
+def draft_of(path: Path, end: str = ".draft") -> Path:
+    """A name beside `path` for what gets its place once it is whole; it says which process writes it."""
+    name = os.fsencode(path.name)[:_NAME_MOST_BYTES].decode("utf-8", "ignore")
+    return path.with_name(f".{name}.{process.this()}-{secrets.token_hex(4)}{end}")
+
+
 def write_whole(path: Path, text: str) -> None:
     """Write a file whole or not at all; its folder is made. Raises OSError."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    draft = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}.draft")
+    draft = draft_of(path)
     try:
         draft.write_text(text, "utf-8")
         take_place(draft, path)

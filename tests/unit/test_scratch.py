@@ -12,8 +12,28 @@ import pytest
 
 from paddock.models import importing
 from paddock.paths import Home
-from paddock.scratch import private_folder, sweep
+from paddock.scratch import private_folder, sweep, take_left
 
+# Half of each kind of what is made, by a process that stays until it is told.
+_WRITES = """
+import sys
+from pathlib import Path
+from paddock.engine.slot_files import SlotFiles
+from paddock.paths import Home, draft_of
+from paddock.scratch import name_of_folder
+home = Home(root=Path(sys.argv[1]))
+for half in (
+    home.scratch / name_of_folder() / "document",
+    draft_of(home.config_file),
+    draft_of(home.requests / "20261127-rec_1"),
+    draft_of(home.models / "a.gguf"),
+    home.slots / SlotFiles(home.slots, most_bytes=1).draft(),
+):
+    half.parent.mkdir(parents=True, exist_ok=True)
+    half.write_text("half")
+print(flush=True)
+sys.stdin.read()
+"""
 LONG_AGO_S = time.time() - 3 * 3600
 
 
@@ -57,16 +77,27 @@ async def test_the_next_folder_takes_the_abandoned_ones_away(home: Home) -> None
         assert (left.exists(), kept.exists()) == (False, True)
 
 
-def test_a_folder_of_a_process_that_runs_is_in_use_however_old_it_looks(home: Home) -> None:
-    with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as process:
-        folder = made(home.scratch / f"{process.pid}-0123456789abcdef" / "document").parent
-        aged(folder / "document")
-        aged(folder)
-        sweep(home)
-        assert folder.exists()
-        process.communicate()
+def all_swept(home: Home) -> None:
     sweep(home)
-    assert not folder.exists()
+    take_left([*home.slots.iterdir(), *home.requests.iterdir()])
+    importing.sweep(home.models, time.time() + importing.STALE_DRAFT_S + 1)
+
+
+def test_what_a_process_that_runs_is_writing_stays_however_old_it_looks(home: Home) -> None:
+    """As where a paddock starts just after the clock was set."""
+    command = [sys.executable, "-c", _WRITES, str(home.root)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        assert process.stdout
+        process.stdout.readline()
+        drafts = [path for path in home.root.rglob("*") if path.is_file()]
+        assert len(drafts) == 5
+        for path in (*drafts, *home.scratch.iterdir()):
+            aged(path)
+        all_swept(home)
+        assert all(path.exists() for path in drafts)
+        process.communicate()
+    all_swept(home)
+    assert not any(path.exists() for path in drafts)
 
 
 def test_a_start_takes_away_what_killed_paddocks_were_writing(home: Home) -> None:

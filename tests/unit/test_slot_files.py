@@ -216,7 +216,8 @@ def test_what_nobody_took_up_for_days_goes(files: SlotFiles, save: Callable[...,
 
 
 def test_a_draft_goes_once_nobody_writes_it(files: SlotFiles) -> None:
-    old, new = files.draft(), files.draft()
+    # Of a process that was never there.
+    old, new = (f"draft-99999999-1-{letter * 32}" for letter in "ab")
     for name, age_s in ((old, ABANDONED_S + 5), (new, ABANDONED_S - 30)):
         (files.folder / name).write_bytes(b"half")
         age(files.folder / name, age_s)

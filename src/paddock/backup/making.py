@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import io
 import os
-import secrets
 import shutil
 import time
 from collections.abc import Callable, Generator, Iterable, Iterator
@@ -22,15 +21,13 @@ from typing import BinaryIO
 from paddock import __version__
 from paddock.backup import manifest, parts, tar
 from paddock.backup.manifest import Absent, File, Kind, Manifest
-from paddock.clock import steady_s
 from paddock.config import Settings, without_passwords
 from paddock.errors import BackupFailed, DiskTooFull, size
 from paddock.models.records import records_in
-from paddock.paths import Home, take_place
-from paddock.scratch import name_of_folder
+from paddock.paths import Home, draft_of, take_place
+from paddock.scratch import name_of_folder, take_left
 from paddock.store import copying, integrity
 
-_ABANDONED_S = 3600.0
 _DRAFT = ".paddock-backup.draft"
 _SPARE_BYTES = 2**20
 Progress = Callable[[int, int], None]
@@ -74,7 +71,7 @@ def make(settings: Settings, target: Path, choice: Choice, advance: Progress) ->
         DiskTooFull: it would not fit.
         StoreUnusable: the database is damaged or cannot be read.
     """
-    _sweep(target.parent)
+    take_left(_globbed(target.parent))
     database = copying.file_of(settings.database_url, settings.home)
     if database is not None and not integrity.is_there(database):
         database = None
@@ -226,7 +223,7 @@ def _drafted(target: Path) -> Generator[BinaryIO]:
     """A new file, for its owner alone, which gets its name when the block has gone well. Raises OSError."""
     if target.exists():
         raise BackupFailed(f"There is a file {target} already. Choose another name, or move it away.")
-    draft = target.with_name(f".{target.name}.{secrets.token_hex(4)}{_DRAFT}")
+    draft = draft_of(target, _DRAFT)
     try:
         with os.fdopen(os.open(draft, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "wb") as file:
             yield file
@@ -249,15 +246,8 @@ def _private(home: Home) -> Generator[Path]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _sweep(folder: Path) -> None:
-    """Take away what killed backups left in a folder."""
-    for path in _globbed(folder):
-        with contextlib.suppress(OSError):
-            if path.stat().st_mtime < steady_s() - _ABANDONED_S:
-                path.unlink()
-
-
 def _globbed(folder: Path) -> Iterable[Path]:
+    """What backups left in a folder that were killed, and what others are making there."""
     try:
         return list(folder.glob(f".*{_DRAFT}"))
     except OSError:

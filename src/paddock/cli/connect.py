@@ -20,7 +20,7 @@ from paddock.cli import connection, printing
 from paddock.clients.known import CLIENTS, Client, ConfigFile, Target, client_of, needs
 from paddock.config import load
 from paddock.errors import BadRequest, EngineUnreachable
-from paddock.paths import read_small
+from paddock.paths import draft_of, read_small
 
 _LOOK_TIMEOUT_S = 10.0
 # Of a client's own file.
@@ -138,8 +138,8 @@ def _replace(path: Path, new: bytes) -> None:
         backup = path.with_name(f"{path.name}.{datetime.now(UTC):%Y%m%d-%H%M%S}.backup")
         shutil.copy2(path, backup)
         print(f"{backup} keeps what was there.")
-    draft = path.with_name(f".{path.name}.draft")
-    with os.fdopen(os.open(draft, os.O_CREAT | os.O_WRONLY | os.O_TRUNC, mode), "wb") as file:
+    draft = draft_of(path)
+    with os.fdopen(os.open(draft, os.O_CREAT | os.O_EXCL | os.O_WRONLY, mode), "wb") as file:
         file.write(new)
     draft.replace(path)
     print(f"{path} written.")

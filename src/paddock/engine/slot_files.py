@@ -24,8 +24,10 @@ from pathlib import Path
 
 import psutil
 
-from paddock.clock import lived_s, steady_s
+from paddock import process
+from paddock.clock import lived_s
 from paddock.engine.flags import EngineFlags
+from paddock.scratch import take_left
 
 KEEP_S = 3 * 86400.0
 """A conversation that nobody took up for three days is rather private than of use."""
@@ -126,10 +128,7 @@ class SlotFiles:
         Returns whether there is.
         """
         now_s, saved = lived_s(), self._saved()
-        for draft in self.folder.glob("draft-*"):
-            with contextlib.suppress(OSError):
-                if steady_s() - draft.stat().st_mtime > ABANDONED_S:
-                    draft.unlink()
+        take_left(self.folder.glob("draft-*"), ABANDONED_S)
         for path in [path for path, (_, used_s) in saved.items() if now_s - used_s > KEEP_S]:
             del saved[path]
             path.unlink(missing_ok=True)
@@ -146,7 +145,7 @@ class SlotFiles:
 
     def draft(self) -> str:
         """The name of a file that an engine may write."""
-        return f"draft-{uuid.uuid4().hex}"
+        return f"draft-{process.this()}-{uuid.uuid4().hex}"
 
     def keep(self, draft: str, identity: str, *, size_bytes: int) -> str:
         """Give a draft that is finished its name, and return it.

@@ -10,7 +10,6 @@ import contextlib
 import os
 import re
 import shutil
-import uuid
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Literal
@@ -20,6 +19,8 @@ from paddock.errors import BadRequest, HomeUnusable, ModelUnusable
 from paddock.models.entries import first_parts, is_gguf
 from paddock.models.gguf import part_of
 from paddock.models.projectors import projector_name, read_projector
+from paddock.paths import draft_of
+from paddock.scratch import is_at_work
 
 Progress = Callable[[int, int], None]
 How = Literal["link", "copy"]
@@ -78,7 +79,7 @@ def import_files(
     files = [*sources, *([projector] if projector else [])]
     names = [*(_target_name(file.name, name) for file in sources), projector_name(name)]
     targets = [folder / target for target in names[: len(files)]]
-    drafts = [folder / f".{target.name}.{uuid.uuid4().hex[:8]}{_DRAFT}" for target in targets]
+    drafts = [draft_of(folder / target.name) for target in targets]
     size_bytes, done_bytes = 0, 0
 
     def advance(count: int) -> None:
@@ -201,5 +202,5 @@ def sweep(folder: Path, now_s: float | None = None) -> None:
         with contextlib.suppress(OSError):
             status = draft.lstat()
             # A link has the time of the file that it leads to; when it was made, the other one tells.
-            if now_s - max(status.st_mtime, status.st_ctime) > STALE_DRAFT_S:
+            if not is_at_work(draft) and now_s - max(status.st_mtime, status.st_ctime) > STALE_DRAFT_S:
                 draft.unlink()

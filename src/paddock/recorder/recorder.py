@@ -18,11 +18,13 @@ from typing import Any
 import anyio
 import anyio.to_thread
 
-from paddock.clock import lived_s, stamp_s, steady_s
+from paddock.clock import lived_s, stamp_s
 from paddock.config import Settings
 from paddock.errors import HomeUnusable, RequestUnknown
 from paddock.log import named
+from paddock.paths import draft_of
 from paddock.recorder.recording import Recording
+from paddock.scratch import take_left
 
 _log = named(__name__)
 _SUFFIX = ".json.gz"
@@ -178,7 +180,7 @@ class Recorder:
 
     def _write(self, record_id: str, record: Callable[[], dict[str, Any]]) -> None:
         self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        draft = self._folder / f".{record_id}.draft"
+        draft = draft_of(self._folder / record_id)
         with os.fdopen(os.open(draft, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "wb") as file:
             file.write(gzip.compress(json.dumps(record()).encode(), compresslevel=5))
         # What it was written at is by the clock of the machine, which may be behind.
@@ -204,8 +206,4 @@ class Recorder:
             except FileNotFoundError:
                 continue
         self._held_bytes, self._looked_s = held_bytes, time.monotonic()
-        for draft in self._folder.glob(".*.draft"):
-            # Another request's is no draft any more as soon as it is whole.
-            with contextlib.suppress(FileNotFoundError):
-                if draft.stat().st_mtime < steady_s() - 3600:
-                    draft.unlink()
+        take_left(self._folder.glob(".*.draft"))

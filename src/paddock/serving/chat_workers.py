@@ -6,11 +6,10 @@ system's is asked: another host's may differ, and this one's may be set.
 
 from __future__ import annotations
 
-import os
 import socket
 import time
 
-import psutil
+from paddock import process
 
 # What makes an answer says so each second.
 _SILENT_S = 60.0
@@ -18,7 +17,7 @@ _SILENT_S = 60.0
 
 def name_of_this() -> str:
     """This process, among all of all hosts."""
-    return f"{socket.gethostname()}/{os.getpid()}/{_since_boot(psutil.Process())}"
+    return f"{socket.gethostname()}/{process.this()}"
 
 
 class Workers:
@@ -30,15 +29,9 @@ class Workers:
 
     def is_gone(self, worker: str | None, beat_s: float | None) -> bool:
         """Whether nobody works any more on what `worker` was making, and last said so at `beat_s`."""
-        host, _, rest = (worker or "").partition("/")
-        pid, _, begun = rest.partition("/")
-        if host == socket.gethostname() and pid.isdecimal():
-            try:
-                there = psutil.Process(int(pid))
-                # Its parent may never take note that it has ended, as in many a container.
-                return there.status() == psutil.STATUS_ZOMBIE or _since_boot(there) != begun
-            except psutil.Error:
-                return True
+        host, _, name = (worker or "").partition("/")
+        if host == socket.gethostname():
+            return not process.is_there(name)
         return worker is None or beat_s is None or self._is_silent(worker, beat_s)
 
     def _is_silent(self, worker: str, beat_s: float) -> bool:
@@ -48,8 +41,3 @@ class Workers:
             since_s = now_s
         self._heard[worker] = max(beat_s, last_s), since_s
         return now_s - since_s > _SILENT_S
-
-
-def _since_boot(process: psutil.Process) -> str:
-    """When a process began: what the machine ran until then, since both of these move with the system's clock."""
-    return f"{process.create_time() - psutil.boot_time():.2f}"

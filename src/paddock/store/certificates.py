@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from paddock.errors import HomeUnusable
-from paddock.paths import Home, write_whole
+from paddock.paths import Home, draft_of, write_whole
 
 if TYPE_CHECKING:
     from cryptography import x509
@@ -91,8 +91,7 @@ def _make(cert: Path, key: Path, wanted: Sequence[str]) -> None:
     )
     plain = serialization.NoEncryption()
     data = private.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, plain)
-    draft = key.with_name(f".{key.name}.draft")
-    draft.unlink(missing_ok=True)
+    draft = draft_of(key)
     with os.fdopen(os.open(draft, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "wb") as file:
         file.write(data)
     draft.replace(key)

@@ -11,13 +11,12 @@ import logging
 import os
 import shutil
 import sqlite3
-import uuid
 from collections.abc import Callable, Generator
 from contextlib import closing, contextmanager
 from pathlib import Path
 
 from paddock.errors import StoreDamaged, StoreFull, StoreUnusable, size
-from paddock.paths import Home, take_place
+from paddock.paths import Home, draft_of, take_place
 from paddock.store import address
 from paddock.store.faults import damaged, has_no_room, meaning
 
@@ -105,7 +104,7 @@ def keep_before_migration(path: Path) -> None:
             f"The tables of {path.name} are to be changed from {now} to {known[-1]}, and there is no room for a copy "
             f"before: it needs {size(need_bytes)}, and {size(free_bytes)} are free. Free space, then start again."
         )
-    draft = path.with_name(f".{target.name}.{uuid.uuid4().hex[:8]}.draft")
+    draft = draft_of(target)
     try:
         with mapped(path):
             os.close(os.open(draft, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))

@@ -11,11 +11,11 @@ import logging
 import os
 import sqlite3
 import time
-import uuid
 from contextlib import closing
 from pathlib import Path
 
 from paddock.errors import StoreUnusable
+from paddock.paths import draft_of
 from paddock.store.faults import damaged, meaning
 
 _log = logging.getLogger(__name__)
@@ -85,7 +85,7 @@ def begin(path: Path) -> None:
     """
     if path.exists():
         return
-    draft = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}.draft")
+    draft = draft_of(path)
     try:
         os.close(os.open(draft, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
         with closing(sqlite3.connect(draft)) as connection:

@@ -7,6 +7,7 @@ import secrets
 from pathlib import Path
 
 from paddock.errors import HomeUnusable
+from paddock.paths import draft_of
 
 _BYTES = 32
 
@@ -16,7 +17,7 @@ def key_in(path: Path, what: str, remedy: str) -> bytes:
 
     Raises HomeUnusable.
     """
-    draft = path.with_name(f".{path.name}.{secrets.token_hex(4)}.draft")
+    draft = draft_of(path)
     try:
         if not path.exists():
             with os.fdopen(os.open(draft, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "wb") as file:

@@ -28,12 +28,14 @@ _LASTING = re.compile(
     r"|clock\.json|\.clock\.json\.lock|present/\d+\.lock"
     r"|requests/[\w-]+\.json\.gz|slots/[0-9a-f]{64}-\d+-[0-9a-f]{12}\.kv|engines/[\w.-]+\.json"
 )
+_WRITER = r"\d+-\d+"
 # What was being written. Each start takes away what nobody has written to for an hour.
 _PASSING = re.compile(
-    r"(.*/)?(\.[\w.-]+(?<!\.gguf)\.[0-9a-f]{8}\.draft|\.writable-\d+)|scratch/.*|slots/draft-[0-9a-f]{32}"
+    rf"(.*/)?(\.[\w.-]+(?<!\.gguf)\.{_WRITER}-[0-9a-f]{{8}}\.draft|\.writable-\d+)|scratch/.*"
+    rf"|slots/draft-{_WRITER}-[0-9a-f]{{32}}"
 )
 # A recording that was being written goes with the next ones, after an hour; an import with a start, after a day.
-_BOUNDED = re.compile(r"requests/\.[\w-]+\.draft|models/\.[\w-]+\.gguf\.[0-9a-f]{8}\.draft")
+_BOUNDED = re.compile(rf"(requests/\.[\w-]+|models/\.[\w-]+\.gguf)\.{_WRITER}-[0-9a-f]{{8}}\.draft")
 _LONG_AGO_S = 3600 * 2
 
 
