@@ -49,6 +49,7 @@ from paddock.serving.chats import Chats
 from paddock.serving.responses import Responses
 from paddock.serving.runs import Runs
 from paddock.serving.shelf import Shelf
+from paddock.store import stamps
 from paddock.store.access import Access
 from paddock.store.attachments import AttachmentStore
 from paddock.store.chat_answers import AnswerStore
@@ -108,7 +109,6 @@ async def running(
             before anything is listened on.
     """
     settings.home.ensure()
-    await anyio.to_thread.run_sync(clock.begin, settings.home)
     here = _joined(settings.home)
     database = Database(settings.database_url, settings.home)
     try:
@@ -184,9 +184,10 @@ async def _serving(settings: Settings, parts: _Parts) -> AsyncGenerator[Studio]:
                 tasks.start_soon(anyio.to_thread.run_sync, importing.sweep, settings.home.models)
                 tasks.start_soon(edge.downloads.restore)
                 tasks.start_soon(edge.admission.keep)
+                await stamps.begin(parts.database, settings.home, tasks)
                 tasks.start_soon(clock.keep, settings.home, over)
                 tasks.start_soon(edge.trainings.carry_on)
-                if settings.database_url or settings.home.database.exists():
+                if parts.database.is_there:
                     tasks.start_soon(edge.chats.answers.carry_on, maker_of(edge))
                 link = f"{reached_at(settings, port)}/welcome#{parts.word}" if parts.word else None
                 yield Studio(url=url, link=link, pool=edge.pool, ended=ended)

@@ -2,8 +2,9 @@
 
 A clock that is wrong, from its first moment or by a jump, must delete nothing. So what is kept is stamped by `stamp_s`
 and its age is told by `lived_s`, which no jump takes far: it runs while paddock runs, and counts the time between, by
-the system's clock, as a day at most. The mark in the home carries it from one process to the next. Where the two
-disagree, `stamp_s` is the later and `lived_s` the earlier: what is kept stays for too long rather than too short.
+the system's clock, as a day at most. The mark in the home carries it from one process to the next; a home without one
+goes on from the newest that it holds. Where that and the system's clock disagree, `stamp_s` is the later and `lived_s`
+the earlier: what is kept stays for too long rather than too short.
 
 What people are shown, and when a key or a session ends, goes by the system's clock.
 """
@@ -15,6 +16,7 @@ import logging
 import math
 import threading
 import time
+from pathlib import Path
 from typing import cast
 
 import anyio
@@ -26,7 +28,9 @@ _log = logging.getLogger(__name__)
 # The most that a time counts in which paddock did not run, and so the most that a jump of the clock takes.
 OFF_MOST_S = 86400.0
 _MARKED_EVERY_S = 300.0
-_BEGAN_S, _BEGAN_MONOTONIC_S = time.time(), time.monotonic()
+# When this was written, 2026-11-28: no home began before. A machine whose clock has no battery begins in 1970.
+_WRITTEN_S = 1795824000.0
+BEGAN_S, _BEGAN_MONOTONIC_S = time.time(), time.monotonic()
 
 
 class _Lived:
@@ -37,10 +41,11 @@ class _Lived:
         self._lived_s: float | None = None
         self._system_s = self._monotonic_s = 0.0
 
-    def begin(self, lived_s: float, system_s: float) -> None:
-        """Go on from where a home was when the system's clock said `system_s`."""
+    def begin(self, mark: tuple[float, float] | None) -> None:
+        """Go on from what a home had lived, and what the system's clock said then; None: not yet."""
         with self._lock:
-            self._lived_s, self._system_s, self._monotonic_s = lived_s, system_s, time.monotonic()
+            self._lived_s, self._system_s = mark or (None, 0.0)
+            self._monotonic_s = time.monotonic()
 
     def now(self) -> tuple[float, float] | None:
         """What it has lived, and the system's clock at that."""
@@ -60,25 +65,37 @@ _lived = _Lived()
 
 
 def lived_s() -> float:
-    """By which the age of what is kept is told, in seconds since 1970; 0 before `begin`: then nothing is old."""
+    """By which the age of what is kept is told, in seconds since 1970; 0 before it began: then nothing is old."""
     now = _lived.now()
-    return now[0] if now else 0.0
+    # What other homes on one database stamped by a right clock is not judged by a mark that began far ahead.
+    return min(now) if now else 0.0
 
 
 def stamp_s() -> float:
     """When something was kept, in seconds since 1970; never before what `lived_s` said."""
-    return max(time.time(), lived_s())
+    return max(_lived.now() or (time.time(),))
 
 
 def steady_s() -> float:
     """Seconds since 1970 by the clock as it stood when this process began: no later jump moves it."""
-    return _BEGAN_S + time.monotonic() - _BEGAN_MONOTONIC_S
+    return BEGAN_S + time.monotonic() - _BEGAN_MONOTONIC_S
 
 
-def begin(home: Home) -> None:
-    """Go on from the home's mark. Blocks."""
-    now_s = time.time()
-    _lived.begin(*(_read(home) or (now_s, now_s)))
+def begin(home: Home) -> bool:
+    """Go on from the home's mark; whether there is one. Without, nothing is old until `begin_at`. Blocks."""
+    mark = _read(home)
+    _lived.begin(mark)
+    _mark(home)
+    return mark is not None
+
+
+def begin_at(home: Home, newest_s: float | None) -> None:
+    """Go on from the newest that a home's database tells of, else from its newest file, else from now. Blocks."""
+    if newest_s is None:
+        kept = [*home.requests.glob("*"), *home.slots.glob("*")]
+        newest_s = max(map(_written_s, kept), default=None)
+    begun_s = max(newest_s or time.time(), _WRITTEN_S)
+    _lived.begin((begun_s, begun_s))
     _mark(home)
 
 
@@ -102,6 +119,13 @@ def _mark(home: Home) -> None:
             write_whole(home.clock, json.dumps({"lived_s": lived_s, "system_s": now[1]}))
     except OSError as error:
         _log.warning("the mark of the time that this home has lived was not written: %s", error)
+
+
+def _written_s(path: Path) -> float:
+    try:
+        return path.stat().st_mtime
+    except OSError:
+        return 0.0
 
 
 def _read(home: Home) -> tuple[float, float] | None:

@@ -208,7 +208,7 @@ def test_a_disk_never_gives_more_than_a_tenth_of_what_it_has(tmp_path: Path) -> 
 
 
 def test_what_nobody_took_up_for_days_goes(files: SlotFiles, save: Callable[..., str], tmp_path: Path) -> None:
-    clock.begin(Home(root=tmp_path))
+    clock.begin_at(Home(root=tmp_path), None)
     save(age_s=KEEP_S + 10)
     young = save(age_s=KEEP_S - 1000)
     assert files.tidy()

@@ -125,7 +125,7 @@ async def test_a_sign_in_by_a_wrong_clock_ends_no_session(
     database: Database, people: Accounts, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, ahead_s: float
 ) -> None:
     home = Home(root=tmp_path)
-    clock.begin(home)
+    clock.begin_at(home, None)
     sessions, account, real = Sessions(database, home), signed_in(people), time.time
     _, word = await sessions.begin(account, address="", program="")
     monkeypatch.setattr(time, "time", lambda: real() + ahead_s)

@@ -15,6 +15,7 @@ from urllib.request import Request, urlopen
 import httpx
 import pytest
 
+from paddock.paths import Home
 from tests.page import rig
 from tests.page.rig import Served
 from tests.wire.chatting import sent
@@ -60,6 +61,32 @@ def test_a_paddock_that_begins_with_a_wrong_clock_forgets_nothing(tmp_path: Path
             while_wrong.check(one)
 
 
+@pytest.mark.parametrize("is_shared", [False, True], ids=["without its mark", "another, on the same database"])
+def test_a_home_whose_time_has_no_mark_forgets_nothing_by_a_wrong_clock(tmp_path: Path, is_shared: bool) -> None:
+    """As after an upgrade or a restore; and a new one on a database that others use."""
+    program, first, second = engine_program(tmp_path), tmp_path / "home", tmp_path / "second"
+    url = f"sqlite:///{tmp_path}/shared.db"
+    database = {"PADDOCK_DATABASE_URL": url} if is_shared else {}
+
+    def paddock(home: Path, wrong_s: float = 0.0) -> AbstractContextManager[Served]:
+        home.mkdir(exist_ok=True)
+        path = f"{WRONG_CLOCK}{os.pathsep}{SOURCES}"
+        environ = {"PYTHONPATH": path, "CLOCK_AHEAD_S": str(wrong_s), **database}
+        return rig.served(SOURCES, home, program, environ, record=True)
+
+    with paddock(first) as one:
+        before = Made(one)
+    if not is_shared:
+        Home(root=first).clock.unlink()
+    with paddock(second if is_shared else first, YEAR_S) as other:
+        if not is_shared:
+            before.check(other)
+        # What is made tidies up.
+        Made(other)
+    with paddock(first) as one:
+        before.check(one)
+
+
 class Made:
     """One of each that is kept for a time: a chat that was deleted, a response, a recording, a deed."""
 
@@ -69,8 +96,12 @@ class Made:
         self.attachment = json.loads(told(paddock, "POST", "/api/attachments?name=a.txt", b"text"))["id"]
         self.response = str(paddock.ask("/v1/responses", {"input": "Hello", "store": True})["id"])
         self.key = str(paddock.ask("/api/keys", {"name": "k"})["id"])
-        self.recordings = {one["id"] for one in read(paddock, "/api/requests")["data"]}
-        assert self.recordings
+        deadline = time.monotonic() + 30
+        # They are written once their answers have ended.
+        while not (recordings := {one["id"] for one in read(paddock, "/api/requests")["data"]}):
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+        self.recordings = recordings
         self._deleted(paddock)
 
     def _deleted(self, paddock: Served) -> None:

@@ -59,6 +59,11 @@ class Database:
         self._ending = threading.Event()
         self._turns, self._threads = anyio.Semaphore(_AT_ONCE), anyio.CapacityLimiter(_AT_ONCE)
 
+    @property
+    def is_there(self) -> bool:
+        """Whether there is one already, as far as can be seen without opening it."""
+        return not self._url.startswith("sqlite") or bool((file := address.file_of(self._url)) and file.exists())
+
     async def run(
         self, work: Callable[[Connection], Result], *, only_reads: bool = False, waits: bool = True
     ) -> Result:
