@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import socket
+import os
 import subprocess
 import sys
 import time
@@ -15,13 +15,14 @@ from paddock.serving.chat_workers import Workers, name_of_this
 
 def test_a_process_is_gone_once_it_has_ended_whether_or_not_its_parent_took_note() -> None:
     workers = Workers()
-    with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as process:
-        there = psutil.Process(process.pid)
-        name = f"{socket.gethostname()}/{process.pid}/{there.create_time() - psutil.boot_time():.2f}"
+    says = "from paddock.serving import chat_workers as w; print(w.name_of_this(), flush=True); input()"
+    command = [sys.executable, "-c", says]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout
+        name = process.stdout.readline().strip()
         assert not workers.is_gone(name, None)
         process.kill()
-        while there.status() != psutil.STATUS_ZOMBIE:
-            time.sleep(0.001)
+        os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
         assert workers.is_gone(name, time.time())
     assert workers.is_gone(name, time.time())
 
