@@ -7,6 +7,7 @@ rules of `api/schemas.py` refuse what would have been repaired.
 from __future__ import annotations
 
 import json
+from collections import Counter
 from typing import Any
 
 from paddock.protocol.shape import as_array, as_object, is_json, objects_in
@@ -35,7 +36,7 @@ def normalize(messages: list[Any]) -> tuple[list[Any], list[str]]:
     """
     made: set[str] = set()
     repaired: list[Any] = []
-    open_calls: list[str] = []
+    open_calls: Counter[str] = Counter()
     for message in messages:
         read = as_object(message)
         fixed = message if read is None else _one(read, open_calls, made)
@@ -44,7 +45,7 @@ def normalize(messages: list[Any]) -> tuple[list[Any], list[str]]:
     return repaired, [name for name in REPAIRS if name in made]
 
 
-def _one(message: dict[str, Any], open_calls: list[str], made: set[str]) -> dict[str, Any] | None:
+def _one(message: dict[str, Any], open_calls: Counter[str], made: set[str]) -> dict[str, Any] | None:
     role = message.get("role")
     if role == "developer":
         made.add("developer-as-system")
@@ -58,7 +59,7 @@ def _one(message: dict[str, Any], open_calls: list[str], made: set[str]) -> dict
     return message
 
 
-def _assistant(message: dict[str, Any], open_calls: list[str], made: set[str]) -> dict[str, Any] | None:
+def _assistant(message: dict[str, Any], open_calls: Counter[str], made: set[str]) -> dict[str, Any] | None:
     calls: Any = message.get("tool_calls")
     if not calls and _is_empty(message.get("content")):
         if calls is None or calls == []:
@@ -68,7 +69,8 @@ def _assistant(message: dict[str, Any], open_calls: list[str], made: set[str]) -
     if calls and as_array(calls) is not None:
         # A call without an id is unanswered too: it must keep another's id from being guessed.
         ids: list[Any] = [call.get("id") for call in objects_in(calls)]
-        open_calls[:] = [call_id if isinstance(call_id, str) else "" for call_id in ids]
+        open_calls.clear()
+        open_calls.update(call_id if isinstance(call_id, str) else "" for call_id in ids)
         if message.get("content") == "":
             made.add("empty-content-beside-calls")
         if any(_is_unreadable(call) for call in objects_in(calls)):
@@ -96,14 +98,16 @@ def _is_empty(content: object) -> bool:
     return content is None or content == "" or content == []
 
 
-def _tool(message: dict[str, Any], open_calls: list[str], made: set[str]) -> dict[str, Any]:
+def _tool(message: dict[str, Any], open_calls: Counter[str], made: set[str]) -> dict[str, Any]:
     call_id = message.get("tool_call_id")
-    if not call_id and len(open_calls) == 1 and open_calls[0]:
+    if not call_id and len(open_calls) == 1 and [*open_calls.values()] == [1] and "" not in open_calls:
         made.add("tool-call-id-filled")
-        call_id = open_calls[0]
+        (call_id,) = open_calls
         message = {**message, "tool_call_id": call_id}
-    if call_id and call_id in open_calls:
-        open_calls.remove(str(call_id))
+    if isinstance(call_id, str) and call_id in open_calls:
+        open_calls[call_id] -= 1
+        if not open_calls[call_id]:
+            del open_calls[call_id]
     if _is_empty(message.get("content")):
         made.add("empty-tool-output")
         if message.get("content") != "":

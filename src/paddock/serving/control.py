@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import re
+from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import lru_cache
@@ -108,7 +109,8 @@ class _Breaker:
         found, at = self._pattern.search(whole), 0
         while found:
             self.found[found[0]] = None
-            inner = next(number for number, start in enumerate(starts) if found.start() < start < found.end())
+            # Each text is broken by now: one begins within what was found.
+            inner = bisect_right(starts, found.start())
             texts[inner] = BREAK + texts[inner].removeprefix(BREAK)
             at = found.start() + 1
             found = self._pattern.search(whole, at)

@@ -36,7 +36,8 @@ def self_signed(home: Home, names: Sequence[str]) -> tuple[Path, Path]:
             _make(cert, key, wanted)
             if was_there:
                 _log.warning(
-                    "the certificate was made anew, so browsers ask again: the old one does not hold now, or not for these names"
+                    "the certificate was made anew, so browsers ask again: "
+                    "the old one does not hold now, or not for these names"
                 )
     except (OSError, ValueError) as error:
         raise HomeUnusable(f"The certificate {cert.name} cannot be made ({error}). Remove it and its key.") from error
