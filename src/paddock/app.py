@@ -94,6 +94,7 @@ async def running(
     builds_program: Sequence[str] | None = None,
     worker_program: Sequence[str] | None = None,
     signals: AsyncIterable[signal.Signals] | None = None,
+    own_word: str | None = None,
 ) -> AsyncGenerator[Studio]:
     """A paddock for the length of an `async with`: it accepts requests inside, and leaves nothing behind.
 
@@ -102,6 +103,7 @@ async def running(
         engine_program: the words that start an engine; its flags are appended. Else those of `engine`.
         builds_program: the words that start the program that works on builds, in place of paddock's own.
         worker_program: the words that start the worker of a training, in place of the stack's; its folder is appended.
+        own_word: what everybody who asks must say in place of a key; None where it goes by settings, keys and accounts.
         signals: the first sets `ended`; the next, whoever is answered yet, ends that at once.
 
     Raises:
@@ -123,7 +125,7 @@ async def running(
             parts = _Parts(
                 shelf=shelf, database=database, access=access, certificate=certificate, ring=ring, engine=engine,
                 engine_program=program, builds_program=builds_program, worker_program=worker_program,
-                word=word, traces=traces, signals=signals,
+                word=word, traces=traces, signals=signals, own_word=own_word,
             )  # fmt: skip
             try:
                 async with _serving(settings, parts) as studio:
@@ -155,6 +157,7 @@ class _Parts:
     builds_program: Sequence[str] | None
     worker_program: Sequence[str] | None
     signals: AsyncIterable[signal.Signals] | None
+    own_word: str | None
 
 
 @asynccontextmanager
@@ -237,7 +240,7 @@ def _edge(settings: Settings, parts: _Parts, tasks: TaskGroup, slots: Slots, end
             worker=lambda: parts.worker_program or _training_worker(settings),
             engine=parts.engine_program,
             base_of=trainable,
-            judged_at="" if is_credential_needed(settings) or parts.certificate else url,
+            judged_at="" if is_credential_needed(settings) or parts.certificate or parts.own_word else url,
         ),
         engine=parts.engine,
         log=parts.ring,
@@ -245,6 +248,7 @@ def _edge(settings: Settings, parts: _Parts, tasks: TaskGroup, slots: Slots, end
         answered=Answered(),
         end=ended.set,
         is_ending=ended.is_set,
+        own_word=parts.own_word,
     )
 
 

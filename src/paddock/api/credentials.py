@@ -6,6 +6,7 @@ changes nothing unless the browser says that the request comes from there.
 
 from __future__ import annotations
 
+import hmac
 import ipaddress
 from functools import lru_cache, partial
 
@@ -51,10 +52,19 @@ class Credentials:
 
     Where nobody need say, any word will do for a key, since many programs insist on sending one; but a paddock key that
     is unknown, expired or revoked is refused, so that its owner learns of it.
+
+    `own_word`: where a command has paddock for itself, what it says in place of a key, and nobody else knows.
     """
 
     def __init__(
-        self, app: ASGIApp, *, keys: Keys, sessions: Sessions, settings: Settings, allowed_origins: frozenset[str]
+        self,
+        app: ASGIApp,
+        *,
+        keys: Keys,
+        sessions: Sessions,
+        settings: Settings,
+        allowed_origins: frozenset[str],
+        own_word: str | None,
     ) -> None:
         self._app = app
         self._keys = keys
@@ -62,6 +72,7 @@ class Credentials:
         self._is_needed = is_credential_needed(settings)
         self._is_private = is_loopback(settings.host) and not self._is_needed
         self._allowed_origins = allowed_origins
+        self._own_word = own_word
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass one request on. Raises KeyRefused or StoreUnusable, for the guard to tell."""
@@ -84,6 +95,10 @@ class Credentials:
 
     async def _caller(self, scope: Scope) -> Caller:
         shown = _Shown(scope)
+        if self._own_word is not None:
+            if hmac.compare_digest(shown.key.encode(), self._own_word.encode()):
+                return LOCAL
+            raise KeyRefused("This paddock answers the command that started it alone. `paddock serve` starts another.")
         if shown.key.startswith(PREFIX):
             key = await self._keys.verify(shown.key)
             if key is None:

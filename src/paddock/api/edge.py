@@ -88,6 +88,8 @@ class Edge:
     end: Callable[[], None]
     """Ends paddock, in order; open requests get their grace."""
     is_ending: Callable[[], bool]
+    own_word: str | None
+    """What the command that has this paddock for itself says; None where it is for everybody who is let in."""
 
     async def body(self, request: Request) -> dict[str, Any]:
         """The request's body. What its texts needed is noted with the request. Raises BodyTooLarge or BadRequest."""

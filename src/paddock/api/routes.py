@@ -116,6 +116,7 @@ def application(edge: Edge) -> ASGIApp:
         sessions=edge.access.sessions,
         settings=edge.settings,
         allowed_origins=edge.allowed_origins,
+        own_word=edge.own_word,
     )
     guarding = guard.Guard(
         let_in,

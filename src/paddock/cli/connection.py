@@ -10,8 +10,9 @@ import contextlib
 import http.client
 import json
 import os
+import secrets
 from collections.abc import Generator, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal, cast
 from urllib.parse import urlsplit
 
@@ -39,6 +40,8 @@ class Address:
     host: str
     port: int
     is_tls: bool = False
+    own_word: str | None = field(default=None, repr=False)
+    """What a paddock that this process has for itself is told in place of a key."""
 
     @property
     def url(self) -> str:
@@ -172,20 +175,28 @@ def whole(
 def started(settings: Settings, *, engine_program: Sequence[str] | None = None) -> Generator[Address]:
     """A paddock inside this process for as long as the block lasts, on a loopback port of the system's choice.
 
+    It answers nobody but who has the address that is given: others may use this machine, too, and settings may keep
+    them out, which is not undone here.
+
     `engine_program` are the words that start its engines, in place of those that the settings lead to.
     """
     from anyio.from_thread import start_blocking_portal
 
     from paddock import log
     from paddock.app import running
+    from paddock.recorder.secrets import text_without_secrets
 
-    log.set_up(settings.log_level, settings.log_format)
-    private = replace(settings, host="127.0.0.1", port=0, unsafe_no_auth=False, require_key=False)
+    log.set_up(settings.log_level, settings.log_format, clean=text_without_secrets)
+    private = replace(
+        settings, host="127.0.0.1", port=0, unsafe_no_auth=False, require_key=False, require_login=False,
+        tls_cert="", tls_key="", trusted_proxies="", allowed_origins="",
+    )  # fmt: skip
+    own_word = secrets.token_urlsafe(32)
     with start_blocking_portal() as portal:
-        paddock = portal.wrap_async_context_manager(running(private, engine_program=engine_program))
+        paddock = portal.wrap_async_context_manager(running(private, engine_program=engine_program, own_word=own_word))
         studio = paddock.__enter__()
         try:
-            yield parse_url(studio.url)
+            yield replace(parse_url(studio.url), own_word=own_word)
         finally:
             # What went wrong out here is no business of the server's: it ends as usual.
             paddock.__exit__(None, None, None)
@@ -207,7 +218,7 @@ def _exchange(
             connection.sock.settimeout(timeout_s)
         sent = None if body is None else json.dumps(body).encode()
         headers = {"Content-Type": "application/json"} if sent else {}
-        if key := api_key():
+        if key := address.own_word or api_key():
             headers["Authorization"] = f"Bearer {key}"
         connection.request(method, path, body=sent, headers=headers)
         with contextlib.closing(connection.getresponse()) as response:

@@ -178,8 +178,8 @@ def _by_code(code: str) -> Rule:
 def _judge(spec: TrainSpec, judged_at: str) -> Judge:
     if not judged_at:
         raise FieldInvalid(
-            "rewards has judge, which asks this paddock by plain HTTP and without a key; here it needs a key or TLS. "
-            "Take another reward, or serve on loopback alone.",
+            "rewards has judge, which asks this paddock by plain HTTP and without a key; here it needs one. Take "
+            "another reward, or have `paddock serve` run on loopback, without a key or TLS.",
             param="rewards",
         )
     return Judge(judged_at, spec.judge_model, spec.judge_question)
