@@ -2,57 +2,14 @@
 
 from __future__ import annotations
 
-import json
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Any, cast
 
-from playwright.sync_api import BrowserContext, Dialog, Page, Route
+from playwright.sync_api import Dialog, Page
 
 from tests.page.rig import Tab
 
 ELSEWHERE = "evil.example"
-# Rows of one kind have one place.
-_ONE = re.compile(r"(?<=/api/chats)/[^/]+|(?<=/requests)/[^/]+|(?<=/attachments)/[^/]+")
-# What page and API know one another by: changed, it would not be shown at all, and nothing would be tried.
-KEPT = frozenset(
-    [
-        "id",
-        "parent_id",
-        "chat_id",
-        "folder_id",
-        "message_id",
-        "attachment_id",
-        "selected_leaf",
-        "task",
-        "object",
-        "role",
-        "type",
-        "status",
-        "state",
-        "kind",
-        "source",
-        "outcome",
-        "format",
-        "fits",
-        "mode",
-        "created_at",
-        "updated_at",
-        "finished_at",
-        "at",
-        "expires_at",
-        "since",
-        "url",
-        "own_url",
-        "device",
-        "default",
-        "choices",
-        "level",
-        "endpoint",
-        "dialect",
-    ]
-)
 _RUNS = """
 window.__ran = [];
 window.__xss = mark => window.__ran.push(`ran: ${mark}`);
@@ -108,13 +65,17 @@ class Trap:
 
     def look(self, page: Page) -> None:
         """Note what stands on the page now."""
-        at = page.evaluate("location.pathname")
+        at = page.evaluate("location.pathname + location.search")
         self.found += [f"{at}: {one}" for one in page.evaluate(_FOUND)]
         read = page.evaluate(
             "[document.title, document.body.innerText, ...[...document.querySelectorAll('*')].flatMap("
             "one => [one.value, one.title, one.ariaLabel].filter(text => typeof text === 'string'))].join('\\n')"
         )
         self.seen |= set(re.findall(r"m\d+q", read))
+
+    def told(self) -> str:
+        """What was found, each once, for a message of a failed test."""
+        return "\n".join(dict.fromkeys(self.found))
 
 
 def set_up(tab: Tab) -> Trap:
@@ -131,51 +92,10 @@ def set_up(tab: Tab) -> Trap:
     return trap
 
 
-@dataclass(kw_only=True)
-class Poisoner:
-    """Puts a payload behind every text of what the API answers to the page, but those of `KEPT`."""
-
-    places: dict[str, str] = field(default_factory=dict[str, str])
-    answered: set[str] = field(default_factory=set[str])
-    # What is only ever streamed, and would be waited for.
-    streams: re.Pattern[str] = re.compile(r"/events|/meters|stream=true|[?&]after=|/log\?")
-
-    def watch(self, context: BrowserContext) -> None:
-        context.route(re.compile(r"^https?://[^/]+/(api|v1|health)\b"), self._answer)
-
-    def _answer(self, route: Route) -> None:
-        request = route.request
-        path = _ONE.sub("/ID", re.sub(r"^https?://[^/]+|\?.*", "", request.url))
-        if request.method != "GET" or self.streams.search(request.url):
-            route.continue_()
-            return
-        response = route.fetch()
-        self.answered.add(path)
-        kind = response.headers.get("content-type", "")
-        if not kind.startswith("application/json"):
-            route.fulfill(response=response, body=response.text() + payload(self._mark(path)))
-            return
-        route.fulfill(response=response, json=self._spoilt(response.json(), path, ""))
-
-    def _spoilt(self, value: Any, place: str, key: str) -> Any:
-        if isinstance(value, str):
-            return value if key in KEPT else value + payload(self._mark(place))
-        if isinstance(value, list):
-            return [self._spoilt(one, f"{place}[]", key) for one in cast("list[Any]", value)]
-        if isinstance(value, dict):
-            read = cast("dict[str, Any]", value)
-            return {name: self._spoilt(one, f"{place}.{name}", name) for name, one in read.items()}
-        return value
-
-    def _mark(self, place: str) -> str:
-        """The mark of a place, the same for each of its rows."""
-        return self.places.setdefault(place, f"m{len(self.places)}q")
-
-    def shown(self, seen: set[str]) -> Iterator[str]:
-        """The places whose payload was there to be read."""
-        return (place for place, mark in self.places.items() if mark in seen)
-
-
-def told(values: Any) -> str:
-    """Values for a message of a failed test."""
-    return json.dumps(values, indent=1, ensure_ascii=False)
+def unfolded(page: Page) -> None:
+    """Open what is folded, and look at each tab."""
+    for _ in range(12):
+        folded = page.locator("main [aria-expanded=false]:not([aria-haspopup])")
+        if not folded.count():
+            break
+        folded.first.click(timeout=3000)
