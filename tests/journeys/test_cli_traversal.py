@@ -130,7 +130,7 @@ def run(ground: Ground, commands: list[list[str]]) -> list[dict[str, Any]]:
     return [json.loads(line) for line in done.stdout.splitlines()]
 
 
-@pytest.mark.attack
+@pytest.mark.attack("path traversal")
 def test_no_name_on_the_command_line_leads_out_of_the_data_home(full: bool, tmp_path: Path) -> None:
     ground = laid_out(tmp_path)
     # No command line can hold NUL.

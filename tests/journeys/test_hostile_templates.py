@@ -30,7 +30,7 @@ from paddock.models.catalog import BUNDLED
 from tests.engine import environ
 from tests.fakes.templates import templated
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.attack("malicious chat templates")]
 HOSTILE, OTHER = "hostile", "pocket-v0"
 CHAT = "/v1/chat/completions"
 GUARD_S = 60

@@ -280,6 +280,7 @@ def test_a_refusing_hub_is_named_and_nothing_is_written(
     assert left_in(home.root.parent) == []
 
 
+@pytest.mark.attack("path traversal")
 def test_a_hub_that_names_a_file_outside_the_cache_gets_nowhere(fake: FakeHub, hub: Hub, home: Home) -> None:
     digest = {"sha256": "0" * 64, "size": 3, "pointerSize": 1}
     outside = {"rfilename": "../../../../escape-Q8_0.gguf", "size": 3, "lfs": digest}

@@ -23,7 +23,7 @@ from tests.journeys.killed.judging import Answers
 from tests.journeys.killed.ledger import Ledger
 from tests.journeys.killed.stage import WAIT_S, Engine, Server, Stage, cookie_of
 
-pytestmark = pytest.mark.kill
+pytestmark = [pytest.mark.kill, pytest.mark.attack("damage")]
 PASSWORD = "the password of the admin"
 # It dies after so many deeds at most, wherever it is then; a machine that is slow gets no longer than this for them.
 DEEDS_MOST = 60

@@ -22,6 +22,7 @@ import pytest
 from tests.wire.rig import CHAT, HANG_GUARD_S, USER, engine_program
 from tests.wire.test_store_faults import held
 
+pytestmark = pytest.mark.attack("damage")
 # The server of the command line, before a scripted engine.
 SERVER = """
 import json, sys

@@ -12,6 +12,7 @@ from tests.page.rig import Served, Tab
 from tests.page.test_chat import Another
 from tests.page.test_chat_list import made
 
+pytestmark = pytest.mark.attack("scripts in every field the page shows")
 # So many messages are shown at once, in a window that needs no scrolling.
 AT_ONCE = 15
 TALL = {"width": 1280, "height": 9000}

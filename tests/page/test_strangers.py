@@ -18,6 +18,7 @@ from tests.page import rig
 from tests.page.rig import Served, Tab
 from tests.page.test_users import PASSWORD, choose
 
+pytestmark = pytest.mark.attack("pages of elsewhere")
 _TRIES = """async url => {
     const told = {};
     const tried = async (name, ask) => {

@@ -132,6 +132,7 @@ def hostile(kind: bytes, name: str = "config.toml", size_bytes: int = 0) -> byte
     return info.tobuf(tarfile.USTAR_FORMAT)
 
 
+@pytest.mark.attack("path traversal")
 @pytest.mark.parametrize(
     "kind",
     [
@@ -199,6 +200,7 @@ LIES: list[tuple[Callable[[dict[str, Any]], object], str]] = [
 ]
 
 
+@pytest.mark.attack("path traversal")
 @pytest.mark.parametrize(("change", "words"), LIES)
 def test_a_manifest_that_lies_is_refused(
     change: Callable[[dict[str, Any]], object], words: str, tmp_path: Path
@@ -207,6 +209,7 @@ def test_a_manifest_that_lies_is_refused(
         checked(written(tmp_path / "b.tar", FILES, resealed(change)))
 
 
+@pytest.mark.attack("path traversal")
 def test_names_that_are_one_on_some_systems_are_refused(tmp_path: Path) -> None:
     for twins in (("templates/A", "templates/a"), ("templates/\u00e9", "templates/e\u0301")):
         with pytest.raises(BackupRefused, match="names are one"):

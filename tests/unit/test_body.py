@@ -97,12 +97,14 @@ def test_nesting_is_read_to_its_limit_and_no_further(opening: bytes, closing: by
     assert "nested too deeply" in refused(nested(most + 1, opening, closing))
 
 
+@pytest.mark.attack("bombs")
 @pytest.mark.parametrize("levels", [101, 1000, 100_000])
 @pytest.mark.parametrize(("opening", "closing"), [(b"[", b"]"), (b'{"a":', b"}")])
 def test_nesting_of_any_depth_is_one_sentence(levels: int, opening: bytes, closing: bytes) -> None:
     assert "at most 100 levels" in refused(nested(levels, opening, closing))
 
 
+@pytest.mark.attack("bombs")
 def test_nesting_that_is_never_closed_is_one_sentence() -> None:
     for levels in (50, 101, 100_000):
         refused(b'{"x":' + b"[" * levels)
@@ -171,6 +173,7 @@ def test_a_body_is_read_however_it_arrives() -> None:
     assert read([whole], length="30") == read([whole], length="x") == read([whole])
 
 
+@pytest.mark.attack("bombs")
 def test_a_body_at_the_limit_is_read_and_one_byte_more_is_not() -> None:
     body = b'{"a": "' + b"x" * 91 + b'"}'
     assert len(body) == 100
@@ -181,6 +184,7 @@ def test_a_body_at_the_limit_is_read_and_one_byte_more_is_not() -> None:
         assert caught.value.limit_bytes == 100
 
 
+@pytest.mark.attack("bombs")
 def test_a_body_that_is_announced_too_large_is_not_waited_for() -> None:
     with pytest.raises(BodyTooLarge):
         read([], length="101", leaves=True)
@@ -195,6 +199,7 @@ def test_a_body_that_breaks_off_is_told_as_such(chunks: list[bytes]) -> None:
 MANY = MOST_VALUES + 10
 
 
+@pytest.mark.attack("bombs")
 @pytest.mark.parametrize(
     "data",
     [

@@ -12,6 +12,7 @@ from paddock.serving.control import BREAK, harmless
 from paddock.serving.prepare import prepare
 from tests.fakes.gguf_files import I32, Typed, gguf
 
+pytestmark = pytest.mark.attack("prompt text that forges template markup")
 NORMAL, CONTROL, DEFINED = 1, 3, 4
 Vocabulary = dict[str, int]
 # A family's marks as the tokens of its vocabulary, what of its template writes them, and a text that forges a turn.

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.attack("malicious notebooks and data sets")
 SOURCES = Path(__file__).resolve().parents[2] / "src"
 FILES = sorted(SOURCES.rglob("*.py"))
 # Modules that run what they read, or what is no longer kept up.

@@ -15,6 +15,7 @@ from paddock.models.gguf import GgufHeader, read_header
 from paddock.models.gguf_reader import MAX_KEPT_BYTES
 from tests.fakes.gguf_files import ARRAY, BOOL, STRING, U32, Typed, gguf, text
 
+pytestmark = pytest.mark.attack("malicious GGUF headers")
 WHOLE = gguf(more={"a.list": [1, 2, 3], "a.flag": True, "a.real": 0.5})
 QUICK = settings(max_examples=120, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-pytestmark = pytest.mark.attack
+pytestmark = pytest.mark.attack("malicious GGUF headers")
 ROOT = Path(__file__).resolve().parents[2]
 SLICE, ALL = 10_000, 1_000_000
 PROCESSES = 2

@@ -182,6 +182,7 @@ def test_a_file_that_is_a_program_is_never_opened() -> None:
         as_png(b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 100000 100000\n%%EndComments\nshowpage\n")
 
 
+@pytest.mark.attack("bombs")
 @pytest.mark.rule("images-refused")
 @pytest.mark.parametrize("size", [(8000, 6251), (20000, 20000), (60000, 60000)])
 def test_an_image_of_too_many_pixels_is_refused_before_it_is_unpacked(size: tuple[int, int]) -> None:
@@ -313,6 +314,7 @@ def test_what_brings_no_image_passes() -> None:
     assert has_images({"messages": [USER], "image_base64": "aGk="})
 
 
+@pytest.mark.attack("bombs")
 def test_a_jpeg_of_endless_scans_is_refused_before_it_is_read() -> None:
     with pytest.raises(ImageRefused, match="scans"):
         as_png(bombs.jpeg(200))
@@ -324,6 +326,7 @@ def test_a_photograph_of_usual_scans_is_read() -> None:
     assert opened(as_png(held.getvalue())).size == (300, 200)
 
 
+@pytest.mark.attack("bombs")
 def test_no_engine_gets_a_png_that_unpacks_to_more_than_its_pixels() -> None:
     swollen = bombs.swollen()
     (sent,) = urls_of(settled(bombs.image_request(swollen), None))
@@ -340,6 +343,7 @@ def test_a_png_that_unpacks_to_its_pixels_goes_as_it_came(size: tuple[int, int])
     assert settled(body, None) == body
 
 
+@pytest.mark.attack("bombs")
 def test_base64_of_too_much_is_refused_before_it_is_decoded() -> None:
     with pytest.raises(ImageRefused, match="3 bytes; at most 2"):
         decode_base64("AAAA", most_bytes=2)

@@ -16,6 +16,7 @@ from paddock.paths import Home
 from paddock.store.access import Access
 from paddock.store.db import Database
 
+pytestmark = pytest.mark.attack("timing of key comparison")
 SOURCES = Path(__file__).resolve().parents[2] / "src" / "paddock"
 # Whatever sees the word that somebody shows.
 FILES = (

@@ -72,6 +72,7 @@ def fail(message: str) -> None:
         _log.exception("it failed: %s", message)
 
 
+@pytest.mark.attack("log injection")
 @pytest.mark.parametrize("separator", [*UNSAFE, "\r\n", UNSAFE], ids=ascii)
 def test_no_message_can_forge_a_line_of_text(separator: str) -> None:
     said = f"x{separator}{FORGED}"
@@ -87,6 +88,7 @@ def test_no_message_can_forge_a_line_of_text(separator: str) -> None:
     assert text.replace("\n", "").isprintable()
 
 
+@pytest.mark.attack("log injection")
 @pytest.mark.parametrize("separator", [*UNSAFE, "\r\n", UNSAFE], ids=ascii)
 def test_no_message_can_forge_a_line_of_json(separator: str) -> None:
     said = f'x{separator}"}}{separator}{{"level": "error", "message": "{FORGED}"}}'
@@ -107,6 +109,7 @@ def test_no_message_can_forge_a_line_of_json(separator: str) -> None:
     assert "Traceback" in failed["exception"]
 
 
+@pytest.mark.attack("log injection")
 def test_half_a_character_is_written_as_what_it_is() -> None:
     # Formatted here: whoever gathers what tests log could not write it down.
     record = logging.LogRecord("paddock", logging.INFO, __file__, 1, "model %s", ("x\ud800y",), None)

@@ -19,6 +19,7 @@ from paddock.data.preferences import judged_of, pair_of, task_of
 from paddock.data.rows import row_of
 from paddock.errors import FieldInvalid
 
+pytestmark = pytest.mark.attack("malicious notebooks and data sets")
 Form = Callable[[object, str], object]
 FORMS: tuple[Form, ...] = (row_of, pair_of, judged_of, task_of)
 DEEP = "[" * 100_000

@@ -13,7 +13,10 @@ import pytest
 from paddock.sandbox.calls import Limits, Outcome, Sandbox, refusal
 from paddock.sandbox.inside import LIBRARY
 
-pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="code is confined on Linux alone")
+pytestmark = [
+    pytest.mark.skipif(sys.platform != "linux", reason="code is confined on Linux alone"),
+    pytest.mark.attack("code that comes as a reward of a training"),
+]
 QUICK = Limits(call_s=1.0, answer_bytes=2**12)
 
 

@@ -7,6 +7,8 @@ import pytest
 from paddock.api.tries import Tries, network_of
 from paddock.errors import TriesSpent
 
+pytestmark = pytest.mark.attack("brute force")
+
 
 def tried(tries: Tries, name: str, address: str, times: int) -> int:
     """How many of so many wrong passwords were let through."""

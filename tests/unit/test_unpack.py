@@ -131,6 +131,7 @@ BAD: dict[str, tuple[Member, ...]] = {
 }  # fmt: skip
 
 
+@pytest.mark.attack("path traversal")
 @pytest.mark.filterwarnings("ignore:Duplicate name:UserWarning")
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("name", BAD)
@@ -143,6 +144,7 @@ def test_what_could_leave_the_folder_is_refused(tmp_path: Path, name: str, kind:
     assert all(path.resolve().is_relative_to(folder.resolve()) for path in folder.rglob("*"))
 
 
+@pytest.mark.attack("bombs")
 @pytest.mark.parametrize("kind", KINDS)
 def test_an_archive_that_grows_too_much_is_refused(tmp_path: Path, kind: str) -> None:
     archive, folder = put(tmp_path, KINDS[kind](("zeros", bytes(room.RATIO_COUNTS_FROM_BYTES + 1), "file")))
@@ -150,6 +152,7 @@ def test_an_archive_that_grows_too_much_is_refused(tmp_path: Path, kind: str) ->
         unpack(archive, folder)
 
 
+@pytest.mark.attack("bombs")
 @pytest.mark.parametrize("kind", KINDS)
 def test_too_many_files_are_refused(tmp_path: Path, kind: str) -> None:
     members = [("d", b"", "folder")] * (room.MOST_FILES + 1) if kind == "tar" else []

@@ -81,6 +81,7 @@ async def test_the_first_admin_comes_in_by_the_link_of_the_terminal_once(tmp_pat
         assert rig.studio.link is None
 
 
+@pytest.mark.attack("pages of elsewhere")
 async def test_a_session_is_a_cookie_that_scripts_and_other_sites_do_not_get(tmp_path: Path) -> None:
     await enrolled(tmp_path, anna="admin")
     async with scripted_studio(tmp_path, warm=False, require_login=True) as rig, page_of(rig) as http:
@@ -101,6 +102,7 @@ async def test_a_session_is_a_cookie_that_scripts_and_other_sites_do_not_get(tmp
         assert (await http.get(CHATS, headers={"cookie": f"paddock-session={text}"})).status_code == 401
 
 
+@pytest.mark.attack("pages of elsewhere")
 @pytest.mark.parametrize(
     ("method", "headers", "status"),
     [
@@ -132,6 +134,7 @@ async def test_a_session_counts_for_paddocks_own_page_alone(
         assert answer.status_code == status, answer.text
 
 
+@pytest.mark.attack("brute force")
 async def test_a_wrong_password_an_unknown_name_and_a_disabled_account_look_alike(tmp_path: Path) -> None:
     await enrolled(tmp_path, anna="admin", ben="user")
     async with scripted_studio(tmp_path, warm=False, require_login=True) as rig, page_of(rig, "anna") as anna:
@@ -149,6 +152,7 @@ async def test_a_wrong_password_an_unknown_name_and_a_disabled_account_look_alik
         assert all("set-cookie" not in answer.headers for answer in answers)
 
 
+@pytest.mark.attack("brute force")
 async def test_passwords_are_not_guessed_and_nobody_is_locked_out_by_strangers(tmp_path: Path) -> None:
     await enrolled(tmp_path, anna="admin")
     asked: Json = {"require_login": True, "trusted_proxies": "127.0.0.1"}

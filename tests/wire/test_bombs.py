@@ -18,7 +18,7 @@ from tests.fakes.bombs import DOCUMENTS, IMAGES, JSONS, MIB
 from tests.fuzz.sending import Broken, Got, Hung, Sent, exchange
 from tests.fuzz.stage import Stage, standing
 
-pytestmark = pytest.mark.attack
+pytestmark = pytest.mark.attack("bombs")
 CHAT, IMPORT, ATTACH = b"/v1/chat/completions", b"/api/chats/import", b"/api/attachments?name=x"
 # A body of 60 MiB is there three times while it is read.
 BODY_MOST_BYTES = 320 * MIB

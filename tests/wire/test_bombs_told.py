@@ -19,7 +19,7 @@ from paddock.paths import Home
 from tests.fakes import bombs
 from tests.wire.test_fetch import listening, whole
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.attack("bombs")]
 HOST = "127.0.0.1"
 
 

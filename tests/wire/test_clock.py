@@ -21,7 +21,7 @@ from tests.page.rig import Served
 from tests.wire.chatting import sent
 from tests.wire.rig import USER, engine_program, scripted_studio
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.attack("damage")]
 ROOT = Path(__file__).resolve().parents[2]
 SOURCES, WRONG_CLOCK = ROOT / "src", ROOT / "tests" / "fakes" / "wrong_clock"
 YEAR_S = 366 * 86400.0

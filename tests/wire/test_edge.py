@@ -15,6 +15,7 @@ ROUTES = [
 ]  # fmt: skip
 
 
+@pytest.mark.attack("pages of elsewhere")
 @pytest.mark.parametrize(("method", "path"), ROUTES)
 @pytest.mark.parametrize(
     "host", ["evil.example", "evil.example:8642", "127.0.0.1.evil.example", "localhost.evil.example", "192.168.1.5", ""]
@@ -27,6 +28,7 @@ async def test_a_page_that_rebinds_its_name_is_refused_on_every_route(
     assert (await rig.engine.record())["requests"] == []
 
 
+@pytest.mark.attack("pages of elsewhere")
 @pytest.mark.parametrize(("method", "path"), ROUTES)
 @pytest.mark.parametrize(
     "origin",

@@ -100,6 +100,7 @@ async def refused(url: str, policy: Policy, *, most_bytes: int = 1000) -> str:
     return caught.value.message
 
 
+@pytest.mark.attack("having paddock connect elsewhere")
 @pytest.mark.rule("images-guarded")
 @pytest.mark.parametrize(
     "host",
@@ -115,6 +116,7 @@ async def test_no_spelling_of_this_machine_is_ever_connected_to(host: str) -> No
         assert (four.connections, six.connections) == (0, 0)
 
 
+@pytest.mark.attack("having paddock connect elsewhere")
 @pytest.mark.parametrize("found", [[CLOSED], ["::1"], [OPEN, CLOSED], [CLOSED, OPEN], ["10.0.0.1"], ["nonsense"], []])
 async def test_a_name_with_one_address_that_is_not_public_is_refused(found: list[str]) -> None:
     async with listening(CLOSED, whole()) as closed, listening(OPEN, whole(), port=closed.port) as opened:
@@ -137,6 +139,7 @@ async def test_a_file_at_a_public_address_comes_as_it_is() -> None:
     assert not any(name in asked.lower() for name in (b"cookie", b"authorization", b"proxy", b"referer"))
 
 
+@pytest.mark.attack("having paddock connect elsewhere")
 @pytest.mark.rule("images-guarded")
 async def test_the_address_that_was_checked_is_the_one_that_is_connected_to() -> None:
     lookups: list[str] = []
@@ -156,6 +159,7 @@ async def test_the_address_that_was_checked_is_the_one_that_is_connected_to() ->
         assert (closed.connections, opened.connections) == (0, 1)
 
 
+@pytest.mark.attack("having paddock connect elsewhere")
 async def test_the_environment_names_no_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
     async with listening(CLOSED, whole(b"proxied")) as proxy, listening(OPEN, whole()) as opened:
         for name in ("http_proxy", "HTTP_PROXY", "all_proxy"):
@@ -164,6 +168,7 @@ async def test_the_environment_names_no_proxy(monkeypatch: pytest.MonkeyPatch) -
         assert proxy.connections == 0
 
 
+@pytest.mark.attack("having paddock connect elsewhere")
 @pytest.mark.rule("images-guarded")
 @pytest.mark.parametrize("status", ["301 Moved", "302 Found", "303 See", "307 Temporary", "308 Permanent"])
 @pytest.mark.parametrize("target", ["http://127.0.0.1:{port}/x", "//127.0.0.1:{port}/x", "http://[::1]:{port}/",
@@ -176,6 +181,7 @@ async def test_a_redirect_to_a_private_address_is_not_followed(status: str, targ
         assert (closed.connections, opened.connections) == (0, 1)
 
 
+@pytest.mark.attack("having paddock connect elsewhere")
 @pytest.mark.parametrize(
     "target", ["file:///etc/passwd", "ftp://x.example/", "http://u:p@images.example/", "gopher://x/", "http://", "http://x:99999/"]
 )  # fmt: skip

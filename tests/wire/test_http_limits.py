@@ -77,6 +77,7 @@ SMUGGLED: dict[str, bytes] = {
 }
 
 
+@pytest.mark.attack("request smuggling")
 @pytest.mark.parametrize("shape", SMUGGLED)
 async def test_what_could_be_read_in_two_ways_is_not_read(rig: Rig, shape: str) -> None:
     answer = await told(rig, SMUGGLED[shape])
@@ -89,12 +90,14 @@ async def test_what_could_be_read_in_two_ways_is_not_read(rig: Rig, shape: str) 
     assert (await rig.http.get("/health")).status_code == 200
 
 
+@pytest.mark.attack("request smuggling")
 @pytest.mark.parametrize("name", [b"Host", b"Origin", b"Sec-Fetch-Site"])
 async def test_what_is_judged_may_not_come_twice(rig: Rig, name: bytes) -> None:
     twice = b"GET /v1/models HTTP/1.1\r\n" + HOST + 2 * (name + b": 127.0.0.1\r\n") + b"\r\n"
     assert (await told(rig, twice)).startswith(b"HTTP/1.1 403 ")
 
 
+@pytest.mark.attack("floods")
 @pytest.mark.parametrize(
     ("pieces", "status"),
     [
@@ -122,6 +125,7 @@ async def test_a_flood_is_refused_and_held_by_nobody(rig: Rig, pieces: tuple[byt
     assert psutil.Process(os.getpid()).memory_info().rss - before < GROWTH_MOST_BYTES
 
 
+@pytest.mark.attack("floods")
 @pytest.mark.parametrize(
     "begun", [b"", GET, GET + b"X-One: a\r\n", b"GET /v1/mo"], ids=["none", "line", "header", "part"]
 )
@@ -139,6 +143,7 @@ async def test_a_connection_that_rests_between_requests_is_kept(tmp_path: Path) 
         assert two.endswith(OPEN)
 
 
+@pytest.mark.attack("floods")
 async def test_a_body_that_does_not_come_is_given_up(tmp_path: Path) -> None:
     async with scripted_studio(tmp_path, warm=False, receive_timeout_s=0.3) as rig:
         answer = await told(rig, POST + b"Content-Type: application/json\r\nContent-Length: 100\r\n\r\n{")

@@ -72,6 +72,7 @@ async def ask_evil(rig: Rig, evil: str) -> None:
         await rig.post(body, path, plain)
 
 
+@pytest.mark.attack("log injection")
 @pytest.mark.parametrize("form", [Text, Json])
 async def test_nobody_forges_a_line(tmp_path: Path, form: type[Text | Json]) -> None:
     async with scripted_studio(tmp_path) as rig:

@@ -28,6 +28,7 @@ from tests.fakes.scripted_llama_server import lay_out
 from tests.wire.rig import HANG_GUARD_S
 from tests.wire.test_store_faults import CHATS, fill, small_disk
 
+pytestmark = pytest.mark.attack("damage")
 NoRoom = Callable[[], AbstractContextManager[None]]
 
 

@@ -258,6 +258,7 @@ async def test_a_refused_key_is_told_without_the_key(stage: Stage) -> None:
     assert (await stage.health())["state"] == "key refused"
 
 
+@pytest.mark.attack("having paddock connect elsewhere")
 async def test_a_redirect_is_not_followed(stage: Stage) -> None:
     await stage.far.set(
         {"routes": {CHAT: [{"status": 307, "headers": [("Location", "http://127.0.0.1:1/")], "body": ""}]}}

@@ -24,7 +24,7 @@ from tests.wire.parameters import MODEL, Place, places, spellings, written
 from tests.wire.rig import Rig, scripted_studio
 from tests.wire.test_fetch import listening, whole
 
-pytestmark = [pytest.mark.anyio, pytest.mark.attack]
+pytestmark = [pytest.mark.anyio, pytest.mark.attack("having paddock connect elsewhere")]
 SEES: Script = cast("Script", {"props": {"modalities": {"vision": True, "audio": False}}})
 # What may be fetched is named by these; all else is no address to paddock.
 IMAGES = ("url", "image_url", "source", "images", "image_base64")

@@ -28,7 +28,7 @@ from tests.fakes import postgres
 from tests.wire.chatting import new_chat
 from tests.wire.rig import HANG_GUARD_S, Rig, scripted_studio
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.attack("damage")]
 CHATS = "/api/chats"
 # Holds a database until its stdin ends.
 HOLDER = """

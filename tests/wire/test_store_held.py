@@ -20,7 +20,7 @@ from tests.wire.chatting import new_chat, sent
 from tests.wire.rig import HANG_GUARD_S, USER, scripted_studio
 from tests.wire.test_store_faults import held
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.attack("damage")]
 CHATS = "/v1/chat/completions"
 
 

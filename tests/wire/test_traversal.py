@@ -18,7 +18,7 @@ from tests.traversal import DEPTH, Ground, laid_out, ways
 from tests.wire.parameters import FILE, MODEL, Place, places, spellings, written
 from tests.wire.rig import Rig, scripted_studio
 
-pytestmark = [pytest.mark.anyio, pytest.mark.attack]
+pytestmark = [pytest.mark.anyio, pytest.mark.attack("path traversal")]
 
 
 @pytest.fixture
