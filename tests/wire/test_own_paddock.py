@@ -64,9 +64,7 @@ def test_it_answers_nobody_else(using: Callable[[Use], None], headers: dict[str,
 def test_a_key_of_its_home_is_no_word_for_it(tmp_path: Path) -> None:
     settings = load({}, environ=environ(tmp_path / "home"))
     with connection.started(settings, engine_program=engine_program(tmp_path)) as address:
-        key = connection.asked(address, "/api/keys", method="POST", body={"name": "n", "may": ["ask", "manage"]})[
-            "key"
-        ]
+        key = connection.asked(address, "/api/keys", method="POST", body={"name": "n", "may": ["ask", "manage"]})["key"]
         answer = httpx.get(f"{address.url}/v1/models", headers={"x-api-key": key}, trust_env=False)
         assert answer.status_code == 401
         assert address.own_word
