@@ -119,6 +119,15 @@ def test_a_damaged_file_is_named_and_left_as_it_is(home: Home, text: str) -> Non
     assert home.model_settings.read_text("utf-8") == text
 
 
+@pytest.mark.parametrize(
+    "name", ["/etc/passwd", "../remotes.json", "..", f"{'0' * 32}.jinja\n", f"{'A' * 32}.jinja", "builtin", 7]
+)
+def test_a_file_leads_to_no_template_but_those_beside_it(home: Home, name: str | int) -> None:
+    home.model_settings.write_text(json.dumps({"m": {"chat_template": name}}), "utf-8")
+    with pytest.raises(HomeUnusable, match=r"model-settings\.json .* Mend or remove it"):
+        Saved(home).get("m")
+
+
 def test_every_setting_says_what_it_is_and_when_it_takes_effect() -> None:
     for name in NAMES:
         about = spec_of(name).metadata

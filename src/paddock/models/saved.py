@@ -8,6 +8,7 @@ from __future__ import annotations
 import difflib
 import hashlib
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import Field, asdict, dataclass, field, fields, replace
 from pathlib import Path
@@ -25,6 +26,8 @@ _UNQUANTISED = ("f32", "f16", "bf16")
 _TEMPLATE_MOST_CHARACTERS = 2**18
 # No text of so many characters takes more.
 TEMPLATE_MOST_BYTES = 4 * _TEMPLATE_MOST_CHARACTERS
+# As `update` names a template's file.
+_TEMPLATE_NAME = re.compile(r"[0-9a-f]{32}\.jinja")
 
 
 def _setting(
@@ -197,6 +200,10 @@ class Saved:
 
 
 def _restored(values: Mapping[str, Value]) -> ModelSettings:
+    """What the file holds for one model. It may be a stranger's backup's: a template lies nowhere but beside it."""
+    template = values.get("chat_template")
+    if template is not None and not _TEMPLATE_NAME.fullmatch(str(template)):
+        raise BadRequest(f"chat_template {shown(template)} is no name that paddock gave.", param="chat_template")
     return ModelSettings(**cast("dict[str, Any]", {name: checked(name, value) for name, value in values.items()}))
 
 
