@@ -315,13 +315,24 @@ def _refuse_untyped(name: str, where: str) -> None:
         )
 
 
+def parsed(data: bytes) -> dict[str, Any]:
+    """What a `config.toml` of these bytes holds, unchecked; whoever reads one reads it by this. Raises ValueError.
+
+    Its bytes are taken as they are: to read a text would make line ends of what TOML calls none.
+    """
+    try:
+        return tomllib.loads(data.decode("utf-8"))
+    except RecursionError as error:
+        raise ValueError("it is nested too deeply") from error
+
+
 def _from_file(path: Path) -> dict[str, Any]:
     try:
-        table = tomllib.loads(path.read_text("utf-8"))
+        table = parsed(path.read_bytes())
     except (FileNotFoundError, NotADirectoryError):
         # A file where the home should be is told when the home is made.
         return {}
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+    except (OSError, ValueError) as error:
         raise SettingInvalid(f"config.toml in the data home cannot be read: {error}. Mend or remove it.") from error
     unknown = sorted(set(table) - set(NAMES))
     if unknown:

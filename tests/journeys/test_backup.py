@@ -25,6 +25,8 @@ from typing import Any
 import httpx
 import pytest
 
+from paddock.backup import making
+from paddock.config import Settings
 from paddock.engine.remote_records import Records
 from paddock.paths import Home
 from paddock.store.db import Database
@@ -272,6 +274,21 @@ def test_programs_that_settings_name_come_along_only_where_one_says_so(ground: G
     assert (other.root / "config.toml").read_text("utf-8") == "slots = 3 # mine\n"
     other.done("backup", "restore", "--yes", "--trust-settings", str(tmp_path / "b.tar"))
     assert "llama-server" in (other.root / "config.toml").read_text("utf-8")
+
+
+def test_settings_that_cannot_be_read_are_left_out_in_words(ground: Ground, tmp_path: Path) -> None:
+    ground.done("backup", "make", str(tmp_path / "a.tar"))
+    (ground.root / "config.toml").write_bytes(b'# mine\rengine = "/opt/theirs/llama-server"\n')
+    other = Ground(root=tmp_path / "other")
+    other.done("backup", "restore", "--yes", str(tmp_path / "a.tar"))
+    before = (other.root / "config.toml").read_bytes()
+    broken = tmp_path / "b.tar"
+    making.make(Settings(home=Home(root=ground.root)), broken, making.Choice(), lambda _, __: None)
+    ended = other.run("backup", "restore", "--yes", "--json", str(broken))
+    assert "Leaves out all of config.toml, which cannot be read" in ended.stderr
+    assert "--trust-settings takes it" in ended.stderr
+    assert json.loads(ended.stdout)["settings_unread"]
+    assert (other.root / "config.toml").read_bytes() == before
 
 
 def test_an_odd_file_is_left_out_in_words(ground: Ground, tmp_path: Path) -> None:

@@ -13,8 +13,8 @@ from sqlalchemy import insert
 
 from paddock.backup import making, restoring
 from paddock.backup.restoring import Outcome, Plan
-from paddock.config import Settings
-from paddock.errors import BackupFailed
+from paddock.config import Settings, in_file
+from paddock.errors import BackupFailed, SettingInvalid
 from paddock.paths import Home
 from paddock.store.db import Database
 from paddock.store.tables import accounts, jobs, links, sessions
@@ -36,6 +36,7 @@ def home_at(root: Path, config: str = "") -> Home:
 
 def restored(source: Home, target: Home, *, trusts_settings: bool = False, agrees: bool = True) -> Outcome:
     archive = source.root.parent / "b.tar"
+    archive.unlink(missing_ok=True)
     making.make(Settings(home=source), archive, making.Choice(), nothing)
     return restoring.restore(
         target, archive, {}, agree=lambda _: agrees, advance=nothing, trusts_settings=trusts_settings
@@ -116,7 +117,7 @@ def test_programs_that_a_backup_names_are_left_out_and_told_of(tmp_path: Path) -
     ("config", "here"),
     [
         ('engine = "embedded"\n', ""), ('engine = ""\n', 'engine = "/other"\n'), ('slots = "engine"\n', ""),
-        ('engine = "/mine"\n', 'engine = "/mine"\n'), ("this is no TOML\n", ""), ('model = "x"\nhost = "::1"\n', ""),
+        ('engine = "/mine"\n', 'engine = "/mine"\n'), ('model = "x"\nhost = "::1"\n', ""),
     ],
 )  # fmt: skip
 def test_settings_that_name_no_program_or_one_that_is_agreed_to_come_along(
@@ -133,8 +134,54 @@ def test_one_who_says_so_has_them_all(tmp_path: Path) -> None:
     assert target.config_file.read_text("utf-8") == CONFIG
 
 
+UNREAD = {
+    "a line end that TOML does not know": b'# mine\rengine = "/tmp/a-program"\n',
+    "TOML that its owner mends later": b'slots = \nengine = "/tmp/a-program"\n',
+    "no text": b'# \xff\nengine = "/tmp/a-program"\n',
+    "nested too deeply": b"slots = " + b"[" * 100_000,
+    "a number without end": b"slots = " + b"9" * 10_000,
+}
+
+
+@pytest.mark.parametrize("data", UNREAD.values(), ids=UNREAD)
+def test_settings_that_cannot_be_read_are_left_out_and_those_here_stay(data: bytes, tmp_path: Path) -> None:
+    source, target = home_at(tmp_path / "source"), home_at(tmp_path / "target", "slots = 2\n")
+    source.config_file.write_bytes(data)
+    source.aliases.write_text("{}", "utf-8")
+    done = restored(source, target)
+    assert done.unread
+    assert done.withheld == {}
+    assert target.config_file.read_text("utf-8") == "slots = 2\n"
+    assert target.aliases.read_text("utf-8") == "{}"
+    assert restored(source, target, trusts_settings=True).unread == ""
+    assert target.config_file.read_bytes() == data
+
+
+def test_a_home_reads_its_settings_as_a_backup_does(tmp_path: Path) -> None:
+    for number, data in enumerate(UNREAD.values()):
+        home = home_at(tmp_path / str(number))
+        home.config_file.write_bytes(data)
+        with pytest.raises(SettingInvalid, match=r"config\.toml in the data home cannot be read"):
+            in_file(home)
+
+
+def test_the_database_is_looked_for_where_the_settings_that_stay_have_it(tmp_path: Path) -> None:
+    source = home_at(tmp_path / "source", "this is no TOML\n")
+    target = home_at(tmp_path / "target", 'database_url = "sqlite:////elsewhere/p.db"\n')
+    Database("", source).try_it()
+    assert any("database_url names /elsewhere/p.db" in note for note in restored(source, target).notes)
+
+
 @pytest.mark.parametrize(
-    "spelling", ['"engine" = "/x"', "engine = '''/x'''", "engine.a = 1", "[engine]\na = 1", "engine = ['/x']"]
+    "spelling",
+    [
+        '"engine" = "/x"',
+        "engine = '''/x'''",
+        "engine.a = 1",
+        "[engine]\na = 1",
+        "engine = ['/x']",
+        "[engine.a]\nb = 1\n[engine.c]\nd = 1",
+    ],
 )
 def test_however_it_is_spelt(spelling: str, tmp_path: Path) -> None:
     source, target = home_at(tmp_path / "source", f"slots = 3\r\n{spelling}\r\n"), home_at(tmp_path / "target")

@@ -43,14 +43,14 @@ class Archive:
             out.flush()
             os.fsync(out.fileno())
 
-    def text(self, path: str, *, most_bytes: int) -> str:
-        """A small file of it as text, "" where it is not in it. Raises Malformed or OSError."""
+    def data(self, path: str, *, most_bytes: int) -> bytes:
+        """A small file of it, empty where it is not in it. Raises Malformed or OSError."""
         member = self._members.get(path)
         if member is None:
-            return ""
+            return b""
         if member.size_bytes > most_bytes:
             raise Malformed(f"holds a {path} of more than {most_bytes} bytes")
-        return b"".join(tar.pieces(self._file, member)).decode("utf-8", "replace")
+        return b"".join(tar.pieces(self._file, member))
 
     def _read(self, file: File, out: BinaryIO | None, advance: Advance) -> None:
         digest = hashlib.sha256()

@@ -10,7 +10,6 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
-import tomllib
 from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -40,12 +39,14 @@ _BESIDE = ("-wal", "-shm", "-journal")
 class Plan:
     """What a restore is to do. `replaced` are the files of the home that it takes the place of.
 
-    `withheld` are the settings, by their names, that name a program and are left out.
+    `withheld` are the settings, by their names, that name a program and are left out; `unread` is why none of the
+    settings can be taken, "" where they can.
     """
 
     manifest: Manifest
     replaced: tuple[str, ...]
     withheld: Mapping[str, str]
+    unread: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,6 +56,7 @@ class Outcome:
     manifest: Manifest
     kept: Path | None
     withheld: Mapping[str, str]
+    unread: str
     notes: tuple[str, ...]
 
 
@@ -84,7 +86,7 @@ def restore(
         environ: may name another database than the backup's settings do.
         agree: is asked whether to.
         advance: is told how many bytes are done, and of how many.
-        trusts_settings: settings that name a program to be run are taken too.
+        trusts_settings: settings that name a program to be run, or cannot be read, are taken too.
 
     Raises:
         BackupRefused: the backup is damaged, unsafe, of a newer paddock, or of another kind of database.
@@ -95,24 +97,28 @@ def restore(
     with opened(path) as archive, _alone(home) as gathered:
         said = archive.manifest
         _refuse_newer(said, path)
-        notes = _database_notes(archive, path, home, environ)
+        told = _settings(archive)
+        settings = programs.all_of(told) if trusts_settings else programs.harmless(told, home)
+        notes = _database_notes(archive, path, home, environ.get("PADDOCK_DATABASE_URL", "") or settings.database_url)
         _refuse_full(home, archive)
         step = _stepping(advance, 2 * archive.size_bytes)
         archive.check(step)
-        changes = _changes(home, said)
+        changes = [one for one in _changes(home, said) if one.path != _CONFIG or settings.data is not None]
         there = tuple(change.path for change in changes if os.path.lexists(home.root / change.path))
-        withheld: Mapping[str, str] = {} if trusts_settings else programs.withheld(_settings(archive), home)
-        if not agree(Plan(manifest=said, replaced=there, withheld=withheld)):
+        if not agree(Plan(manifest=said, replaced=there, withheld=settings.withheld, unread=settings.unread)):
             raise BackupFailed("Nothing was restored, since nobody agreed. Type y when asked, or say --yes.")
         kept = _kept_name(home)
         _gather(archive, gathered, step)
-        if withheld:
-            programs.leave_out(gathered / _CONFIG, withheld)
+        _settle(gathered / _CONFIG, settings)
         swap(home, Journal(source=path.name, kept=kept, changes=tuple(changes)))
         if said.database == "sqlite":
             notes.append(_caution(said))
         return Outcome(
-            manifest=said, kept=home.replaced / kept if there else None, withheld=withheld, notes=tuple(notes)
+            manifest=said,
+            kept=home.replaced / kept if there else None,
+            withheld=settings.withheld,
+            unread=settings.unread,
+            notes=tuple(notes),
         )
 
 
@@ -167,12 +173,14 @@ def _refuse_newer(said: Manifest, path: Path) -> None:
         )
 
 
-def _database_notes(archive: Archive, path: Path, home: Home, environ: Mapping[str, str]) -> list[str]:
-    """What is to be said of the database. Raises BackupRefused where it could not be the one that is used then."""
+def _database_notes(archive: Archive, path: Path, home: Home, url: str) -> list[str]:
+    """What is to be said of the database; `url` is the address of the one that is used then.
+
+    Raises BackupRefused where it could not be that one.
+    """
     kind = archive.manifest.database
     if kind == "elsewhere":
         return ["The backup holds no database: that was PostgreSQL's, and `pg_restore` brings it back."]
-    url = environ.get("PADDOCK_DATABASE_URL", "") or _told_url(archive)
     if kind == "none" or not url:
         return []
     place = copying.file_of(url, home)
@@ -195,18 +203,17 @@ def _caution(said: Manifest) -> str:
     )
 
 
-def _settings(archive: Archive) -> str:
-    """The text of the settings that come with the backup. Raises Malformed where it is too long."""
-    return archive.text(_CONFIG, most_bytes=parts.CONFIG_MOST_BYTES)
+def _settings(archive: Archive) -> bytes:
+    """The settings that come with the backup, as they lie in it. Raises Malformed where they are too long."""
+    return archive.data(_CONFIG, most_bytes=parts.CONFIG_MOST_BYTES)
 
 
-def _told_url(archive: Archive) -> str:
-    """The database's address in these settings."""
-    try:
-        return str(tomllib.loads(_settings(archive)).get("database_url", ""))
-    except tomllib.TOMLDecodeError:
-        # It was like that when it was copied; paddock tells of it when it starts.
-        return ""
+def _settle(config_file: Path, settings: programs.Taken) -> None:
+    """Leave in the gathered settings what is taken of them alone."""
+    if settings.data is None:
+        config_file.unlink()
+    elif config_file.exists() and config_file.read_bytes() != settings.data:
+        config_file.write_bytes(settings.data)
 
 
 def _refuse_full(home: Home, archive: Archive) -> None:

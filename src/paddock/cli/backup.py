@@ -126,6 +126,7 @@ def restore(
     _say_what_is_not_in_it(done.manifest)
     if as_json:
         more = {"kept": str(done.kept) if done.kept else None, "settings_left_out": dict(done.withheld)}
+        more["settings_unread"] = done.unread or None
         printing.data({**_table(done.manifest, file), **more})
         return
     kept = f" What was there lies in {done.kept}." if done.kept else ""
@@ -142,6 +143,11 @@ def _told(home: Home, plan: Plan) -> str:
         settings = ", ".join(f"{name} = {value!r}" for name, value in plan.withheld.items())
         lines.append(
             f"Leaves out of config.toml what names programs to be run: {settings}. --trust-settings takes it, too."
+        )
+    if plan.unread:
+        lines.append(
+            f"Leaves out all of config.toml, which cannot be read: {plan.unread}. Yours stays as it is. "
+            "--trust-settings takes it, too."
         )
     return "\n".join(lines)
 
