@@ -9,15 +9,16 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-from sqlalchemy import insert
+from sqlalchemy import create_engine, insert
 
 from paddock.backup import making, restoring
 from paddock.backup.restoring import Outcome, Plan
 from paddock.config import Settings, in_file
-from paddock.errors import BackupFailed, SettingInvalid
+from paddock.errors import BackupFailed, BackupRefused, SettingInvalid
 from paddock.paths import Home
+from paddock.store import copying, migrating
 from paddock.store.db import Database
-from paddock.store.tables import accounts, jobs, links, sessions
+from paddock.store.tables import accounts, jobs, keys, links, sessions
 
 STATES = ("queued", "running", "stopping", "stopped", "done", "failed", "cancelled")
 
@@ -85,6 +86,98 @@ def test_a_database_before_there_were_accounts_is_restored(tmp_path: Path) -> No
         there.commit()
     restored(source, target)
     assert rows(target, "SELECT word FROM words") == [("old",)]
+
+
+# What a stranger could have put into a database so that nothing that is taken back stays so.
+UNDOING = {
+    "signed_in": "CREATE TRIGGER {} AFTER DELETE ON sessions BEGIN INSERT INTO sessions VALUES "
+    "(old.id || 'x', old.account_id, old.digest || 'x', old.created_s, old.seen_s, old.address, old.program); END",
+    "good_again": "CREATE TRIGGER {} AFTER UPDATE OF revoked_s ON keys BEGIN UPDATE keys SET revoked_s = NULL; END",
+    "queued": "CREATE TRIGGER {} AFTER UPDATE OF state ON jobs BEGIN UPDATE jobs SET state = 'queued'; END",
+    "quoted \"'; ": "CREATE TRIGGER {} BEFORE DELETE ON accounts BEGIN SELECT RAISE(IGNORE); END",
+    "in_place": "CREATE VIEW {} AS SELECT * FROM sessions",
+    "once": "CREATE UNIQUE INDEX {} ON sessions (address)",
+}
+
+
+def test_nothing_in_a_database_acts_but_what_paddock_made(tmp_path: Path) -> None:
+    source, target = home_at(tmp_path / "source"), home_at(tmp_path / "target")
+    database = Database("", source)
+    with database.engine().begin() as connection:
+        times = {"created_s": 1.0, "seen_s": 1.0}
+        connection.execute(insert(accounts).values(id="a", name="anna", role="admin", **times))
+        connection.execute(insert(sessions).values(id="s", account_id="a", digest="d", address="", program="", **times))
+        row = {"id": "j", "kind": "training", "name": "t", "state": "queued", "priority": 0, "spec": "{}"}
+        connection.execute(insert(jobs).values(**row, figures="{}", created_s=1.0))
+        connection.execute(insert(keys).values(id="k", name="k", digest="d", hint="", created_s=1.0, is_recorded=False))
+    database.engine().dispose()
+    with closing(sqlite3.connect(source.database)) as there:
+        before = there.execute("SELECT type, name, sql FROM sqlite_master ORDER BY 1, 2").fetchall()
+        for name, statement in UNDOING.items():
+            quoted = name.replace('"', '""')
+            there.execute(statement.format(f'"{quoted}"'))
+        there.commit()
+
+    done = restored(source, target)
+    assert rows(target, "SELECT type, name, sql FROM sqlite_master ORDER BY 1, 2") == before
+    assert rows(target, "SELECT * FROM sessions") == []
+    assert rows(target, "SELECT state FROM jobs") == [("stopped",)]
+    with closing(sqlite3.connect(target.database)) as there:
+        there.execute("UPDATE keys SET revoked_s = 2.0")
+        assert there.execute("SELECT revoked_s FROM keys").fetchall() == [(2.0,)]
+    note = next(note for note in done.notes if "paddock makes no such thing" in note)
+    assert all(f"{name!r}" in note for name in UNDOING)
+
+
+# What stands in the place of what paddock makes.
+REPLACED = {
+    "a view for a table": ["ALTER TABLE sessions RENAME TO other", "CREATE VIEW sessions AS SELECT * FROM other"],
+    "a table that refuses in silence": [
+        "DROP TABLE account_links",
+        "CREATE TABLE account_links (digest VARCHAR(64) UNIQUE ON CONFLICT IGNORE, account_id TEXT, expires_s FLOAT)",
+    ],
+    "a table that is gone": ["DROP TABLE account_links"],
+    "an index that is gone": ["DROP INDEX ix_jobs_kind"],
+    "an index that is another": ["DROP INDEX ix_jobs_kind", "CREATE UNIQUE INDEX ix_jobs_kind ON jobs (kind)"],
+    "a trigger that is another": [
+        "DROP TRIGGER chat_search_added",
+        "CREATE TRIGGER chat_search_added AFTER INSERT ON chat_words BEGIN DELETE FROM audit; END",
+    ],
+}
+
+
+@pytest.mark.parametrize("statements", REPLACED.values(), ids=REPLACED)
+def test_a_database_that_is_made_otherwise_is_refused(statements: list[str], tmp_path: Path) -> None:
+    source, target = home_at(tmp_path / "source"), home_at(tmp_path / "target")
+    database = Database("", source)
+    database.try_it()
+    database.engine().dispose()
+    with closing(sqlite3.connect(source.database)) as there:
+        for statement in statements:
+            there.execute(statement)
+        there.commit()
+    with pytest.raises(BackupRefused, match=r"is not the one that paddock makes\. Take another backup"):
+        restored(source, target)
+    assert not target.database.exists()
+
+
+@pytest.mark.parametrize("revision", copying.revisions())
+def test_a_database_of_every_paddock_before_comes_back_as_it_was(revision: str, tmp_path: Path) -> None:
+    source, target = home_at(tmp_path / "source"), home_at(tmp_path / "target")
+    engine = create_engine(f"sqlite:///{source.database}")
+    migrating.upgrade(engine, revision)
+    engine.dispose()
+    with closing(sqlite3.connect(source.database)) as there:
+        # What its owner, and SQLite itself, may have added.
+        there.execute("CREATE TABLE words (word TEXT)")
+        there.execute("ANALYZE")
+        there.commit()
+    assert not any("makes no such thing" in note for note in restored(source, target).notes)
+    asked = "SELECT type, name, sql FROM sqlite_master ORDER BY 1, 2"
+    assert rows(target, asked) == rows(source, asked)
+    database = Database("", target)
+    database.try_it()
+    database.engine().dispose()
 
 
 CONFIG = """\

@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 import os
 import signal
+import sqlite3
 import struct
 import sys
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -79,6 +81,20 @@ async def test_a_training_runs_tells_and_ends(tmp_path: Path) -> None:
         assert (await rig.http.delete(f"{TRAINING}/{job_id}")).json() == {"id": job_id, "deleted": True}
         assert (await rig.http.get(f"{TRAINING}/{job_id}")).status_code == 404
         assert not (tmp_path / "home" / "jobs" / job_id).exists()
+
+
+async def test_a_row_of_a_stranger_s_database_leads_to_no_folder(tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    async with scripted_studio(tmp_path, warm=False, worker_program=WORKER) as rig:
+        job_id = await begun(rig, tmp_path, DONE)
+        await until(rig, job_id, lambda job: job["state"] == "done")
+        with closing(sqlite3.connect(home / "paddock.db")) as there:
+            there.execute("UPDATE jobs SET id = '..'")
+            there.commit()
+        assert (await rig.http.get(TRAINING)).json()["data"] == []
+        assert (await rig.http.delete(f"{TRAINING}/%2e%2e")).status_code == 404
+        assert (await rig.http.post(f"{TRAINING}/%2e%2e/resume")).status_code == 404
+        assert (home / "paddock.db").exists()
 
 
 async def test_everything_that_was_told_is_told_again_however_much_it_is(tmp_path: Path) -> None:

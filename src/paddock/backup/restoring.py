@@ -10,7 +10,7 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -30,6 +30,7 @@ from paddock.paths import Home
 from paddock.store import copying, returned
 
 _SPARE_BYTES = 2**20
+_TOLD_MOST = 10
 _CONFIG = Home(root=Path()).config_file.as_posix()
 # What SQLite keeps beside a database: it belongs to the one that goes.
 _BESIDE = ("-wal", "-shm", "-journal")
@@ -108,11 +109,11 @@ def restore(
         if not agree(Plan(manifest=said, replaced=there, withheld=settings.withheld, unread=settings.unread)):
             raise BackupFailed("Nothing was restored, since nobody agreed. Type y when asked, or say --yes.")
         kept = _kept_name(home)
-        _gather(archive, gathered, step)
+        taken_out = _gather(archive, gathered, step)
         _settle(gathered / _CONFIG, settings)
         swap(home, Journal(source=path.name, kept=kept, changes=tuple(changes)))
         if said.database == "sqlite":
-            notes.append(_caution(said))
+            notes += [_caution(said), *_taken_out_note(taken_out)]
         return Outcome(
             manifest=said,
             kept=home.replaced / kept if there else None,
@@ -203,6 +204,14 @@ def _caution(said: Manifest) -> str:
     )
 
 
+def _taken_out_note(taken_out: Sequence[str]) -> list[str]:
+    if not taken_out:
+        return []
+    more = f" and {len(taken_out) - _TOLD_MOST} more" if len(taken_out) > _TOLD_MOST else ""
+    told = f"{', '.join(taken_out[:_TOLD_MOST])}{more}"
+    return [f"Left out of the database, since paddock makes no such thing: {told}."]
+
+
 def _settings(archive: Archive) -> bytes:
     """The settings that come with the backup, as they lie in it. Raises Malformed where they are too long."""
     return archive.data(_CONFIG, most_bytes=parts.CONFIG_MOST_BYTES)
@@ -237,26 +246,29 @@ def _changes(home: Home, said: Manifest) -> list[Change]:
     return [*gone, *(Change(path=name, comes=True) for name in sorted(coming))]
 
 
-def _gather(archive: Archive, folder: Path, step: Callable[[int], None]) -> None:
-    """Unpack all of it, and see that the database is sound and the one that was told of; then let nobody in by it."""
+def _gather(archive: Archive, folder: Path, step: Callable[[int], None]) -> tuple[str, ...]:
+    """Unpack all of it, and see that the database is sound and the one that was told of; then let nobody in by it.
+
+    Returns what was taken out of the database, in words.
+    """
     for file in archive.manifest.files:
         place = folder / file.path
         place.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         archive.give(file, place, step)
     database = folder / parts.database_name()
     if archive.manifest.database != "sqlite":
-        return
+        return ()
     try:
         copying.check(database)
-        schema = copying.revision_of(database)
-        returned.settle(database)
+        if (schema := copying.revision_of(database)) != archive.manifest.schema:
+            raise BackupRefused("The backup's database is not the one that its manifest tells of. Take another backup.")
+        taken_out = returned.settle(database, schema)
     except StoreUnusable as error:
         raise BackupRefused(f"The backup's database cannot be used: {error.message}") from error
-    if schema != archive.manifest.schema:
-        raise BackupRefused("The backup's database is not the one that its manifest tells of. Take another backup.")
     for end in _BESIDE:
         with contextlib.suppress(FileNotFoundError):
             database.with_name(database.name + end).unlink()
+    return taken_out
 
 
 def _kept_name(home: Home) -> str:

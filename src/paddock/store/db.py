@@ -23,13 +23,12 @@ import anyio.to_thread
 
 from paddock.errors import PaddockError, StoreBusy, StoreUnusable
 from paddock.paths import Home
-from paddock.store import address, integrity
+from paddock.store import address, integrity, migrating
 from paddock.store.faults import meaning
 
 if TYPE_CHECKING:
     from sqlalchemy.engine import Connection, Engine
 
-_MIGRATIONS = Path(__file__).parent / "migrations"
 _BUSY_TIMEOUT_S = 10
 # SQLite itself waits so long for whoever holds the file; then it is looked whether paddock ends, and tried again.
 _STEP_S = 0.2
@@ -158,23 +157,9 @@ class Database:
             event.listen(engine, "begin", _begin)
         with ExitStack() as where_it_fails:
             where_it_fails.callback(engine.dispose)
-            self._migrate(engine)
+            migrating.upgrade(engine)
             where_it_fails.pop_all()
         return engine
-
-    @staticmethod
-    def _migrate(engine: Engine) -> None:
-        from alembic import command
-        from alembic.config import Config
-
-        config = Config()
-        config.set_main_option("script_location", str(_MIGRATIONS).replace("%", "%%"))
-        with engine.begin() as connection:
-            if connection.dialect.name == "postgresql":
-                # Two paddocks that start at once take turns.
-                connection.exec_driver_sql("SELECT pg_advisory_xact_lock(864286428642)")
-            config.attributes["connection"] = connection
-            command.upgrade(config, "head")
 
 
 def _arguments(*, is_file: bool) -> dict[str, Any]:

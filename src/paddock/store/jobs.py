@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import secrets
 import time
 from collections.abc import Mapping, Sequence
@@ -19,6 +20,8 @@ State = Literal["queued", "running", "stopping", "stopped", "done", "failed", "c
 # A job in one of these goes on by itself, or is about to.
 LIVE: tuple[State, ...] = ("queued", "running", "stopping")
 _EVENTS_MOST = 1000
+# Folders have these names. A row of any other is a stranger's, come with a backup, and counts as not there.
+_ID = re.compile(r"job_[0-9a-f]{16}")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,7 +80,8 @@ class JobStore:
             from paddock.store.tables import jobs
 
             asked = select(jobs).where(jobs.c.kind == kind).order_by(jobs.c.created_s.desc())
-            return [_job_of(row) for row in connection.execute(asked).mappings()]
+            rows = connection.execute(asked).mappings()
+            return [_job_of(row) for row in rows if _ID.fullmatch(str(row["id"]))]
 
         return await self._database.run(work)
 
@@ -92,7 +96,7 @@ class JobStore:
             row = connection.execute(select(jobs).where(jobs.c.id == job_id)).mappings().first()
             return _job_of(row) if row else None
 
-        if found := await self._database.run(work):
+        if _ID.fullmatch(job_id) and (found := await self._database.run(work)):
             return found
         raise JobUnknown(job_id)
 
