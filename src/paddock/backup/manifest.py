@@ -15,10 +15,12 @@ from typing import Any, Literal, cast, get_args
 from paddock.backup import parts
 from paddock.backup.parts import LeftOut
 from paddock.backup.tar import Malformed
+from paddock.log import one_line
 
 NAME = "manifest.json"
 MOST_BYTES = 256 * 2**20
 _FORM = 1
+_LINE_MOST_CHARACTERS = 400
 Kind = Literal["sqlite", "elsewhere", "none"]
 
 
@@ -90,21 +92,21 @@ def read(data: bytes) -> Manifest:
 
 def _of(table: Mapping[str, Any]) -> Manifest:
     return Manifest(
-        made_by=_text(table["made_by"]),
-        made_at=_text(table["made_at"]),
+        made_by=_line(table["made_by"]),
+        made_at=_line(table["made_at"]),
         database=table["database"],
-        schema=None if table["schema"] is None else _text(table["schema"]),
+        schema=None if table["schema"] is None else _line(table["schema"]),
         speaks_of=tuple(map(_text, table["speaks_of"])),
         files=tuple(
             File(path=_text(one["path"]), size_bytes=_size(one["size_bytes"]), sha256=_text(one["sha256"]))
             for one in table["files"]
         ),
         absent_models=tuple(
-            Absent(id=_text(one["id"]), size_bytes=_size(one["size_bytes"]), origin=_text(one["origin"]))
+            Absent(id=_line(one["id"]), size_bytes=_size(one["size_bytes"]), origin=_line(one["origin"]))
             for one in table["absent_models"]
         ),
         # Those that were made before have none.
-        left_out=tuple(LeftOut(path=_text(one["path"]), why=_text(one["why"])) for one in table.get("left_out", ())),
+        left_out=tuple(LeftOut(path=_text(one["path"]), why=_line(one["why"])) for one in table.get("left_out", ())),
     )
 
 
@@ -147,6 +149,12 @@ def _text(value: object) -> str:
     if not isinstance(value, str):
         raise TypeError(value)
     return value
+
+
+def _line(value: object) -> str:
+    """What people are shown: a stranger's can neither steer the terminal nor write lines of its own."""
+    text = one_line(_text(value))
+    return text if len(text) <= _LINE_MOST_CHARACTERS else text[: _LINE_MOST_CHARACTERS - 1] + "…"
 
 
 def _size(value: object) -> int:

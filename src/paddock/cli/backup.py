@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -12,7 +13,7 @@ import typer
 from paddock.cli import printing
 from paddock.cli.progress import Progress
 from paddock.config import load
-from paddock.errors import size
+from paddock.errors import shown, size
 
 if TYPE_CHECKING:
     from paddock.backup.manifest import Manifest
@@ -23,6 +24,7 @@ app = typer.Typer(help="The data home in one file: make it, look at it, check it
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 File = Annotated[Path, typer.Argument(metavar="FILE", help="A backup.")]
 _SHOWN_MOST = 10
+_PLAIN = re.compile(r"\w[\w.:/@+-]*")
 
 
 @app.callback(invoke_without_command=True)
@@ -164,8 +166,12 @@ def _say_what_is_not_in_it(said: Manifest) -> None:
     if len(said.left_out) > _SHOWN_MOST:
         printing.say(f"Not in the backup: {len(said.left_out) - _SHOWN_MOST} more such files; --json lists them.")
     for one in said.absent_models:
-        again = f"`paddock pull {one.id}` fetches it" if one.origin == "pulled" else "--with-models takes it"
-        printing.say(f"Not in the backup: the model {one.id} ({size(one.size_bytes)}); {again}.")
+        # What is shown to be copied into a shell is a name, whoever wrote it.
+        is_plain = bool(_PLAIN.fullmatch(one.id))
+        pulls = f"`paddock pull {one.id}` fetches it" if is_plain else "no model that can be pulled has that name"
+        again = pulls if one.origin == "pulled" else "--with-models takes it"
+        name = one.id if is_plain else shown(one.id)
+        printing.say(f"Not in the backup: the model {name} ({size(one.size_bytes)}); {again}.")
 
 
 def _sum(said: Manifest) -> str:
