@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import logging
 import signal
-import time
 from collections.abc import AsyncGenerator, AsyncIterable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -358,7 +357,7 @@ def _first_word(settings: Settings, access: Access) -> str | None:
     """By which the first admin chooses a password, where nobody could be let in else. Raises StoreUnusable."""
     if not is_credential_needed(settings) or (settings.require_key and is_loopback(settings.host)):
         return None
-    if any(key.is_valid(time.time()) for key in access.keys.listed()) and not settings.require_login:
+    if not settings.require_login and access.keys.has_valid():
         return None
     there = access.accounts.listed()
     if any(one.has_password and one.role == "admin" and one.disabled_s is None for one in there):

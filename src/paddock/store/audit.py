@@ -13,8 +13,11 @@ if TYPE_CHECKING:
     from sqlalchemy.engine import Connection
 
 KEPT_S = 365 * 86400.0
-# So many at most: a stranger who tries passwords must not fill the disk.
+# So many at most: a stranger who tries passwords must not fill the disk. Of one deed by one caller so many alone, for
+# nobody is to push out what else was done by doing one thing over and over.
 _MOST = 100_000
+MOST_ALIKE = 2_000
+_COUNTED_EVERY = 50
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,9 +75,28 @@ def _noting(deed: str, who: str, address: str, about: str) -> Callable[[Connecti
         row = {"at_s": stamp_s(), "who": _one_line(who, 100), "address": _one_line(address, 64)}
         connection.execute(insert(audit).values(**row, deed=deed, about=_one_line(about, 400)))
         newest = connection.execute(select(func.max(audit.c.id))).scalar() or 0
-        connection.execute(delete(audit).where((audit.c.at_s < lived_s() - KEPT_S) | (audit.c.id <= newest - _MOST)))
+        connection.execute(delete(audit).where(audit.c.at_s < lived_s() - KEPT_S))
+        if newest % _COUNTED_EVERY == 0:
+            _forget_most(connection)
 
     return work
+
+
+def _forget_most(connection: Connection) -> None:
+    """Forget the oldest of what one caller did too often, and of all where they are too many."""
+    from sqlalchemy import delete, func, select
+
+    from paddock.store.tables import audit
+
+    groups = select(audit.c.who, audit.c.deed).group_by(audit.c.who, audit.c.deed)
+    for who, deed in connection.execute(groups.having(func.count() > MOST_ALIKE)).all():
+        alike = (audit.c.who == who, audit.c.deed == deed)
+        newest = select(audit.c.id).where(*alike).order_by(audit.c.id.desc())
+        last = connection.execute(newest.offset(MOST_ALIKE).limit(1)).scalar() or 0
+        connection.execute(delete(audit).where(*alike, audit.c.id <= last))
+    newest = select(audit.c.id).order_by(audit.c.id.desc())
+    last = connection.execute(newest.offset(_MOST).limit(1)).scalar() or 0
+    connection.execute(delete(audit).where(audit.c.id <= last))
 
 
 def _one_line(text: str, most: int) -> str:

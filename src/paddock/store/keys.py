@@ -13,16 +13,24 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, cast
 
 from paddock.caller import ALL, MACHINE, OF_KEY, OF_ROLE, Caller, Right, Role
-from paddock.errors import KeyUnknown, shown
+from paddock.clock import lived_s
+from paddock.errors import Conflict, KeyUnknown, shown
 from paddock.paths import Home
 from paddock.store.db import Database
 from paddock.store.digests import Digests, new_word
 from paddock.store.known import Known
 
 if TYPE_CHECKING:
+    from sqlalchemy import ColumnElement
     from sqlalchemy.engine import Connection
 
 PREFIX = "pdk-"
+# So many valid keys each account has at most, and the machine, since every second all of them are read anew.
+MOST_OF_ACCOUNT = 100
+MOST_OF_MACHINE = 1000
+# Those that have ended are shown for so long, and so many of each account.
+ENDED_KEPT_S = 90 * 86400.0
+_ENDED_MOST = 100
 # What keys may do that are older than rights.
 _OLD_RIGHTS: frozenset[Right] = ALL - {"manage", "train"}
 
@@ -89,7 +97,7 @@ class Keys:
     def __init__(self, database: Database, home: Home) -> None:
         self._database = database
         self._digests = Digests(home)
-        self._known = Known(database, lambda connection: dict(_read(connection)))
+        self._known = Known(database, lambda connection: dict(_read(connection, *_is_good(time.time()))))
 
     def create(
         self,
@@ -100,7 +108,10 @@ class Keys:
         terms: Terms | None = None,
         account_id: str | None = None,
     ) -> tuple[Key, str]:
-        """Make a key; the second value is its text, which cannot be shown again. Raises StoreUnusable."""
+        """Make a key; the second value is its text, which cannot be shown again.
+
+        What ended long ago is forgotten. Raises Conflict where its account has as many as it may, or StoreUnusable.
+        """
         text = new_word(PREFIX)
         key_id = f"key_{secrets.token_hex(6)}"
         row = {
@@ -113,8 +124,10 @@ class Keys:
 
             from paddock.store.tables import keys
 
+            _refuse_more(connection, account_id)
+            _forget_ended(connection, account_id)
             connection.execute(insert(keys).values(row))
-            return next(key for _, key in _read(connection) if key.key_id == key_id)
+            return _read(connection, keys.c.id == key_id)[0][1]
 
         key = self._database.do(work)
         self._known.changed()
@@ -123,6 +136,12 @@ class Keys:
     def listed(self) -> list[Key]:
         """Every key, oldest first. Raises StoreUnusable."""
         return [key for _, key in self._database.do(_read)]
+
+    def has_valid(self) -> bool:
+        """Whether there is a key that lets anybody in. Raises StoreUnusable."""
+        now_s = time.time()
+        found = self._database.do(lambda connection: _read(connection, *_is_good(now_s)), only_reads=True)
+        return any(key.is_valid(now_s) for _, key in found)
 
     def revoke(self, key_id: str) -> None:
         """Let a key in no longer. Raises KeyUnknown or StoreUnusable."""
@@ -177,14 +196,57 @@ def _terms_of(row: Any) -> Terms:
     )
 
 
-def _read(connection: Connection) -> list[tuple[str, Key]]:
+def _is_good(now_s: float) -> tuple[ColumnElement[bool], ...]:
+    """Of keys that are neither revoked nor over."""
+    from sqlalchemy import or_
+
+    from paddock.store.tables import keys
+
+    return keys.c.revoked_s.is_(None), or_(keys.c.expires_s.is_(None), keys.c.expires_s > now_s)
+
+
+def _refuse_more(connection: Connection, account_id: str | None) -> None:
+    """Raises Conflict where an account, or the machine, has as many valid keys as it may."""
+    from sqlalchemy import func, select
+
+    from paddock.store.tables import accounts, keys
+
+    # Of two that are made at once, the second waits here.
+    connection.execute(select(accounts.c.id).where(accounts.c.id == account_id).with_for_update())
+    good = select(func.count()).select_from(keys).where(keys.c.account_id == account_id, *_is_good(time.time()))
+    count, most = connection.execute(good).scalar() or 0, MOST_OF_ACCOUNT if account_id else MOST_OF_MACHINE
+    if count >= most:
+        whose = "This account" if account_id else "This machine"
+        raise Conflict(
+            f"{whose} has {count} valid keys, and {most} is the most. Revoke one that is used no more.",
+            current={"valid": count},
+        )
+
+
+def _forget_ended(connection: Connection, account_id: str | None) -> None:
+    """Forget keys that ended long ago, and more of one account than are shown.
+
+    By the time that was lived: what a wrong clock calls over may be good once that is right.
+    """
+    from sqlalchemy import delete, func, or_, select
+
+    from paddock.store.tables import keys
+
+    ended_s = func.coalesce(keys.c.revoked_s, keys.c.expires_s)
+    over = or_(keys.c.revoked_s.is_not(None), keys.c.expires_s < lived_s())
+    connection.execute(delete(keys).where(over, ended_s < lived_s() - ENDED_KEPT_S))
+    mine = select(keys.c.id).where(over, keys.c.account_id == account_id).order_by(ended_s.desc(), keys.c.id)
+    connection.execute(delete(keys).where(keys.c.id.in_(mine.offset(_ENDED_MOST).correlate(None))))
+
+
+def _read(connection: Connection, *only: ColumnElement[bool]) -> list[tuple[str, Key]]:
     from sqlalchemy import select
 
     from paddock.store.tables import accounts, keys
 
     roles = select(accounts.c.id, accounts.c.role).where(accounts.c.disabled_s.is_(None))
     role_of: dict[str, Role] = {row[0]: cast("Role", row[1]) for row in connection.execute(roles)}
-    rows: Any = connection.execute(select(keys).order_by(keys.c.created_s)).mappings()
+    rows: Any = connection.execute(select(keys).where(*only).order_by(keys.c.created_s)).mappings()
     plain = ("name", "hint", "created_s", "expires_s", "revoked_s", "last_used_s", "is_recorded", "account_id")
     return [
         (
