@@ -114,7 +114,7 @@ async def running(
     database = Database(settings.database_url, settings.home)
     try:
         access = Access.of(database, settings.home)
-        word = await anyio.to_thread.run_sync(_first_word, settings, access)
+        word = await anyio.to_thread.run_sync(_first_word, settings, database, access)
         certificate = await anyio.to_thread.run_sync(certificate_of, settings)
         shelf = await anyio.to_thread.run_sync(lambda: Shelf(Catalog.of(settings), settings))
         program = engine_program or await anyio.to_thread.run_sync(_engine_program, settings)
@@ -353,7 +353,7 @@ def _engine_name(settings: Settings) -> str:
     return settings.engine or Builds(settings.home).pointer().active or EMBEDDED_NAME
 
 
-def _first_word(settings: Settings, access: Access) -> str | None:
+def _first_word(settings: Settings, database: Database, access: Access) -> str | None:
     """By which the first admin chooses a password, where nobody could be let in else. Raises StoreUnusable."""
     if not is_credential_needed(settings) or (settings.require_key and is_loopback(settings.host)):
         return None
@@ -362,6 +362,7 @@ def _first_word(settings: Settings, access: Access) -> str | None:
     there = access.accounts.listed()
     if any(one.has_password and one.role == "admin" and one.disabled_s is None for one in there):
         return None
+    stamps.begin_at_once(database, settings.home)
     admin = next((one for one in there if one.role == "admin" and one.disabled_s is None), None)
     return access.accounts.link((admin or access.accounts.create(_FIRST_ADMIN, "admin")).name)
 

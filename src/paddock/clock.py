@@ -1,4 +1,4 @@
-"""Owns the time by which things are forgotten: how long paddock has lived, whatever the system's clock says.
+"""Owns the time by which things are forgotten and end: how long paddock has lived, whatever the system's clock says.
 
 A clock that is wrong, from its first moment or by a jump, must delete nothing. So what is kept is stamped by `stamp_s`
 and its age is told by `lived_s`, which no jump takes far: it runs while paddock runs, and counts the time between, by
@@ -6,7 +6,8 @@ the system's clock, as a day at most. The mark in the home carries it from one p
 goes on from the newest that it holds. Where that and the system's clock disagree, `stamp_s` is the later and `lived_s`
 the earlier: what is kept stays for too long rather than too short.
 
-What people are shown, and when a key or a session ends, goes by the system's clock.
+Who is let in until some time is let in by `stamp_s`, from the making to the end: a clock that goes back lets nobody in
+again. What people are shown goes by the system's clock.
 """
 
 from __future__ import annotations
@@ -27,6 +28,8 @@ from paddock.paths import Home, alone, write_whole
 _log = logging.getLogger(__name__)
 # The most that a time counts in which paddock did not run, and so the most that a jump of the clock takes.
 OFF_MOST_S = 86400.0
+# What was given from later on was given by a clock that was ahead, and would hold until long after its end.
+AHEAD_MOST_S = 86400.0
 _MARKED_EVERY_S = 300.0
 # When this was written, 2026-11-28: no home began before. A machine whose clock has no battery begins in 1970.
 _WRITTEN_S = 1795824000.0
@@ -72,7 +75,10 @@ def lived_s() -> float:
 
 
 def stamp_s() -> float:
-    """When something was kept, in seconds since 1970; never before what `lived_s` said."""
+    """When something was kept or given, or whether that has ended, in seconds since 1970.
+
+    Never before what this home has lived.
+    """
     return max(_lived.now() or (time.time(),))
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from pathlib import Path
 
 import pytest
@@ -24,7 +24,7 @@ def home(tmp_path: Path) -> Home:
 
 
 @pytest.fixture
-def move(monkeypatch: pytest.MonkeyPatch) -> Move:
+def move(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Generator[Move]:
     """Lets time pass, as the machine ran and as its clock tells."""
     at = {"ran": 0.0, "told": NOW_S}
     monkeypatch.setattr(time, "monotonic", lambda: at["ran"])
@@ -34,7 +34,9 @@ def move(monkeypatch: pytest.MonkeyPatch) -> Move:
         at["ran"] += ran_s
         at["told"] += told_s
 
-    return go
+    yield go
+    # What other tests give is not given by the time of this one.
+    clock.begin(Home(root=tmp_path / "none"))
 
 
 def begun(home: Home, newest_s: float | None = None) -> None:

@@ -16,6 +16,7 @@ from paddock.api.edge import Edge
 from paddock.api.rights import how
 from paddock.api.schemas import KeyRequest, check
 from paddock.caller import Caller, Right, current
+from paddock.clock import stamp_s
 from paddock.errors import KeyUnknown, NotPermitted, shown
 from paddock.store.key_uses import Used
 from paddock.store.keys import Key, Terms
@@ -124,7 +125,7 @@ async def _created(edge: Edge, request: Request) -> Response:
         requests_per_day=wanted.requests_per_day,
         tokens_per_day=wanted.tokens_per_day,
     )
-    expires_s = time.time() + wanted.expires_days * _DAY_S if wanted.expires_days else None
+    expires_s = stamp_s() + wanted.expires_days * _DAY_S if wanted.expires_days else None
     key, text = await anyio.to_thread.run_sync(
         lambda: edge.access.keys.create(
             wanted.name,
@@ -161,7 +162,7 @@ def _entry(key: Key, used: Used) -> dict[str, Any]:
         "object": "key",
         "name": key.name,
         "ends_with": key.hint,
-        "state": "revoked" if key.revoked_s else "valid" if key.is_valid(time.time()) else "expired",
+        "state": "revoked" if key.revoked_s else "valid" if key.is_valid(stamp_s()) else "expired",
         "created": key.created_s,
         "expires": key.expires_s,
         "last_used": key.last_used_s,

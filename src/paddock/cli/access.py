@@ -15,9 +15,13 @@ WHO = "terminal"
 
 def opened() -> Access:
     """Keys, accounts and the audit of the settings' database. Raises SettingInvalid or HomeUnusable."""
+    from paddock.store import stamps
     from paddock.store.access import Access
     from paddock.store.db import Database
 
     settings = load()
     settings.home.ensure()
-    return Access.of(Database(settings.database_url, settings.home), settings.home)
+    database = Database(settings.database_url, settings.home)
+    # What is given until some time here is judged where it is shown.
+    stamps.begin_at_once(database, settings.home)
+    return Access.of(database, settings.home)

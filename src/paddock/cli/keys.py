@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import time
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated, Any, cast
 
@@ -12,6 +11,7 @@ import typer
 from paddock.caller import RIGHTS, Right
 from paddock.cli import printing
 from paddock.cli.access import WHO, opened
+from paddock.clock import stamp_s
 from paddock.errors import BadRequest, shown
 
 if TYPE_CHECKING:
@@ -48,7 +48,6 @@ def create(
     """Make a key and show it, once."""
     if expires_days is not None and math.isnan(expires_days):
         raise BadRequest("--expires-days: 'nan' is no number of days. Leave it out for a key without an end.")
-    expires_s = time.time() + expires_days * _DAY_S if expires_days else None
     from paddock.store.keys import Terms
 
     terms = Terms(
@@ -60,6 +59,7 @@ def create(
         tokens_per_day=tokens_per_day,
     )
     access = opened()
+    expires_s = stamp_s() + expires_days * _DAY_S if expires_days else None
     account_id = access.accounts.find(user).account_id if user else None
     key, text = access.keys.create(name, expires_s=expires_s, is_recorded=record, terms=terms, account_id=account_id)
     access.audit.note("key made", who=WHO, about=f"{key.key_id} {name} ({may})")
@@ -111,7 +111,7 @@ def _parts(text: str) -> tuple[str, ...]:
 
 
 def _entry(key: Key) -> dict[str, Any]:
-    state = "revoked" if key.revoked_s else "valid" if key.is_valid(time.time()) else "expired"
+    state = "revoked" if key.revoked_s else "valid" if key.is_valid(stamp_s()) else "expired"
     return {
         "id": key.key_id,
         "name": key.name,

@@ -14,6 +14,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, cast
 
 from paddock.caller import MACHINE, OF_ROLE, Caller, Role
+from paddock.clock import AHEAD_MOST_S, stamp_s
 from paddock.errors import AccountUnknown, BadRequest, Conflict, LinkSpent, shown
 from paddock.paths import Home
 from paddock.store import passwords
@@ -128,7 +129,7 @@ class Accounts:
             for table in OWNED:
                 connection.execute(delete(table).where(table.c.owner == there.account_id))
             mine = update(keys).where(keys.c.account_id == there.account_id, keys.c.revoked_s.is_(None))
-            connection.execute(mine.values(revoked_s=time.time()))
+            connection.execute(mine.values(revoked_s=stamp_s()))
             connection.execute(delete(accounts).where(accounts.c.id == there.account_id))
             return there
 
@@ -172,7 +173,7 @@ class Accounts:
             there = _named(connection, name)
             # The newest link alone is good.
             connection.execute(delete(links).where(links.c.account_id == there.account_id))
-            row = {"digest": self._digests.of(text), "account_id": there.account_id, "expires_s": time.time() + LINK_S}
+            row = {"digest": self._digests.of(text), "account_id": there.account_id, "expires_s": stamp_s() + LINK_S}
             connection.execute(insert(links).values(row))
 
         self._database.do(work)
@@ -251,8 +252,10 @@ def _linked(connection: Connection, digest: str) -> Account:
 
     from paddock.store.tables import accounts, links
 
+    now_s = stamp_s()
+    is_in_time = links.c.expires_s.between(now_s, now_s + LINK_S + AHEAD_MOST_S)
     wanted = select(accounts).join(links, links.c.account_id == accounts.c.id)
-    row = connection.execute(wanted.where(links.c.digest == digest, links.c.expires_s > time.time())).mappings().first()
+    row = connection.execute(wanted.where(links.c.digest == digest, is_in_time)).mappings().first()
     if row is None or row["disabled_s"] is not None:
         raise LinkSpent
     return account_of(row)

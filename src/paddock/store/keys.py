@@ -13,7 +13,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, cast
 
 from paddock.caller import ALL, MACHINE, OF_KEY, OF_ROLE, Caller, Right, Role
-from paddock.clock import lived_s
+from paddock.clock import AHEAD_MOST_S, lived_s, stamp_s
 from paddock.errors import Conflict, KeyUnknown, shown
 from paddock.paths import Home
 from paddock.store.db import Database
@@ -72,9 +72,10 @@ class Key:
     terms: Terms = field(default_factory=Terms)
 
     def is_valid(self, now_s: float) -> bool:
-        """Whether it lets a program in: not for an account that is disabled or gone."""
+        """Whether it lets a program in: not for an account that is disabled or gone, nor until a wrong clock comes."""
         is_orphan = self.account_id is not None and self.role is None
-        return self.revoked_s is None and not is_orphan and (self.expires_s is None or now_s < self.expires_s)
+        is_in_time = self.expires_s is None or self.created_s - AHEAD_MOST_S <= now_s < self.expires_s
+        return self.revoked_s is None and not is_orphan and is_in_time
 
     @cached_property
     def caller(self) -> Caller:
@@ -97,7 +98,7 @@ class Keys:
     def __init__(self, database: Database, home: Home) -> None:
         self._database = database
         self._digests = Digests(home)
-        self._known = Known(database, lambda connection: dict(_read(connection, *_is_good(time.time()))))
+        self._known = Known(database, lambda connection: dict(_read(connection, *_is_good(stamp_s()))))
 
     def create(
         self,
@@ -115,7 +116,7 @@ class Keys:
         text = new_word(PREFIX)
         key_id = f"key_{secrets.token_hex(6)}"
         row = {
-            "id": key_id, "name": name, "digest": self._digests.of(text), "hint": text[-4:], "created_s": time.time(),
+            "id": key_id, "name": name, "digest": self._digests.of(text), "hint": text[-4:], "created_s": stamp_s(),
             "expires_s": expires_s, "is_recorded": is_recorded, "account_id": account_id, **_row_of(terms or Terms()),
         }  # fmt: skip
 
@@ -139,7 +140,7 @@ class Keys:
 
     def has_valid(self) -> bool:
         """Whether there is a key that lets anybody in. Raises StoreUnusable."""
-        now_s = time.time()
+        now_s = stamp_s()
         found = self._database.do(lambda connection: _read(connection, *_is_good(now_s)), only_reads=True)
         return any(key.is_valid(now_s) for _, key in found)
 
@@ -152,7 +153,7 @@ class Keys:
             from paddock.store.tables import keys
 
             change = update(keys).where(keys.c.id == key_id, keys.c.revoked_s.is_(None))
-            return connection.execute(change.values(revoked_s=time.time())).rowcount
+            return connection.execute(change.values(revoked_s=stamp_s())).rowcount
 
         if not self._database.do(work):
             raise KeyUnknown(f"There is no valid key with the id {shown(key_id)}. `paddock keys list` shows them.")
@@ -161,7 +162,7 @@ class Keys:
     async def verify(self, text: str) -> Key | None:
         """The valid key whose text this is. Raises StoreUnusable."""
         key = await self._known.find(await self._digests.quickly(text))
-        if key is None or not key.is_valid(time.time()):
+        if key is None or not key.is_valid(stamp_s()):
             return None
         await self._known.used(key.key_id, lambda connection: _note_use(connection, key.key_id))
         return key
@@ -197,12 +198,13 @@ def _terms_of(row: Any) -> Terms:
 
 
 def _is_good(now_s: float) -> tuple[ColumnElement[bool], ...]:
-    """Of keys that are neither revoked nor over."""
-    from sqlalchemy import or_
+    """Of keys that are neither revoked nor over, as `Key.is_valid` tells."""
+    from sqlalchemy import and_, or_
 
     from paddock.store.tables import keys
 
-    return keys.c.revoked_s.is_(None), or_(keys.c.expires_s.is_(None), keys.c.expires_s > now_s)
+    in_time = and_(keys.c.expires_s > now_s, keys.c.created_s <= now_s + AHEAD_MOST_S)
+    return keys.c.revoked_s.is_(None), or_(keys.c.expires_s.is_(None), in_time)
 
 
 def _refuse_more(connection: Connection, account_id: str | None) -> None:
@@ -213,7 +215,7 @@ def _refuse_more(connection: Connection, account_id: str | None) -> None:
 
     # Of two that are made at once, the second waits here.
     connection.execute(select(accounts.c.id).where(accounts.c.id == account_id).with_for_update())
-    good = select(func.count()).select_from(keys).where(keys.c.account_id == account_id, *_is_good(time.time()))
+    good = select(func.count()).select_from(keys).where(keys.c.account_id == account_id, *_is_good(stamp_s()))
     count, most = connection.execute(good).scalar() or 0, MOST_OF_ACCOUNT if account_id else MOST_OF_MACHINE
     if count >= most:
         whose = "This account" if account_id else "This machine"

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import secrets
-import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from paddock.clock import lived_s
+from paddock.clock import AHEAD_MOST_S, lived_s, stamp_s
 from paddock.errors import SignInRefused
 from paddock.paths import Home
 from paddock.store.accounts import Account, account_of
@@ -37,7 +36,8 @@ class Session:
 
     def is_valid(self, now_s: float) -> bool:
         """Whether it still lets its account in."""
-        is_young = now_s - self.seen_s < IDLE_S and now_s - self.created_s < MOST_S
+        # One that began later than now did so by a wrong clock, and would not end for as long as that was wrong.
+        is_young = now_s - self.seen_s < IDLE_S and -AHEAD_MOST_S <= now_s - self.created_s < MOST_S
         return is_young and self.account.disabled_s is None
 
 
@@ -54,7 +54,7 @@ class Sessions:
 
         Raises SignInRefused where its password was changed since it was compared, or it may not come in any more.
         """
-        text, now_s = new_word(PREFIX), time.time()
+        text, now_s = new_word(PREFIX), stamp_s()
         made = Session(
             session_id=f"ses_{secrets.token_hex(6)}", account=account, created_s=now_s, seen_s=now_s,
             address=address[:64], program=program[:200],
@@ -86,7 +86,7 @@ class Sessions:
     async def verify(self, text: str) -> Session | None:
         """The valid session of that word."""
         found = await self._known.find(await self._digests.quickly(text))
-        if found is None or not found.is_valid(time.time()):
+        if found is None or not found.is_valid(stamp_s()):
             return None
         await self._known.used(found.session_id, lambda connection: _note(connection, found.session_id))
         return found
@@ -94,7 +94,7 @@ class Sessions:
     async def of(self, account_id: str) -> list[Session]:
         """Where an account is signed in, the newest first."""
         found = (await self._database.run(_read)).values()
-        mine = [one for one in found if one.account.account_id == account_id and one.is_valid(time.time())]
+        mine = [one for one in found if one.account.account_id == account_id and one.is_valid(stamp_s())]
         return sorted(mine, key=lambda one: one.created_s, reverse=True)
 
     async def end(self, account_id: str, session_id: str | None = None) -> None:
@@ -134,4 +134,4 @@ def _note(connection: Connection, session_id: str) -> None:
 
     from paddock.store.tables import sessions
 
-    connection.execute(update(sessions).where(sessions.c.id == session_id).values(seen_s=time.time()))
+    connection.execute(update(sessions).where(sessions.c.id == session_id).values(seen_s=stamp_s()))

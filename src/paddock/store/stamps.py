@@ -29,6 +29,12 @@ async def begin(database: Database, home: Home, tasks: TaskGroup) -> None:
         await anyio.to_thread.run_sync(clock.begin_at, home, None)
 
 
+def begin_at_once(database: Database, home: Home) -> None:
+    """As `begin`, for one who is about to give something until some time. Blocks. Raises StoreUnusable."""
+    if not clock.begin(home):
+        clock.begin_at(home, database.do(_newest_s, only_reads=True) if database.is_there else None)
+
+
 async def _begin_there(database: Database, home: Home) -> None:
     while True:
         try:
