@@ -134,6 +134,27 @@ async def test_a_session_counts_for_paddocks_own_page_alone(
         assert answer.status_code == status, answer.text
 
 
+async def test_who_signs_in_where_nobody_need_is_who_he_is_through_a_proxy_too(tmp_path: Path) -> None:
+    await enrolled(tmp_path, anna="admin", ben="user")
+    async with scripted_studio(tmp_path, warm=False) as rig, page_of(rig) as http, page_of(rig) as bens:
+        http.headers["x-forwarded-for"] = bens.headers["x-forwarded-for"] = "203.0.113.7"
+        stranger = await http.get(USERS)
+        assert (stranger.status_code, "an admin who is signed in" in stranger.text) == (403, True)
+        promised = Who.model_validate((await http.post(SESSION, json={"name": "anna", "password": PASSWORD})).json())
+        who = Who.model_validate((await http.get(SESSION)).json())
+        assert (who.account, who.role, who.rights, who.asks) == ("anna", "admin", promised.rights, False)
+        assert (await http.get(USERS)).status_code == 200
+        assert (await http.post("/api/keys", json={"name": "k"})).status_code == 201
+        # A page of elsewhere does not act by it.
+        elsewhere = {"cookie": f"paddock-session={http.cookies['paddock-session']}", "x-forwarded-for": "203.0.113.7"}
+        assert (await rig.http.post("/api/keys", json={"name": "k"}, headers=elsewhere)).status_code == 403
+        assert (await bens.post(SESSION, json={"name": "ben", "password": PASSWORD})).status_code == 200
+        assert (await bens.get(USERS)).status_code == 403
+        out = Who.model_validate((await http.delete(SESSION)).json())
+        assert out == Who.model_validate((await http.get(SESSION)).json())
+        assert (await http.get(USERS)).status_code == 403
+
+
 @pytest.mark.attack("brute force")
 async def test_a_wrong_password_an_unknown_name_and_a_disabled_account_look_alike(tmp_path: Path) -> None:
     await enrolled(tmp_path, anna="admin", ben="user")

@@ -17,7 +17,7 @@ from paddock.api.described import Asked, Operation, Told
 from paddock.api.edge import Edge
 from paddock.api.schemas import check
 from paddock.api.tries import Tries
-from paddock.caller import NOBODY, Caller, Right, Role, current
+from paddock.caller import NOBODY, VISITOR, Caller, Right, Role, current
 from paddock.errors import NotPermitted, SignInRefused, TooBusy
 from paddock.store.accounts import Account
 from paddock.store.passwords import MOST_CHARACTERS
@@ -118,7 +118,8 @@ class _Door:
         if session:
             await self._edge.access.sessions.end(session.account.account_id, session.session_id)
             await self._edge.note(request, "signed out")
-        answer = self._told(NOBODY if session else current())
+        without = NOBODY if is_credential_needed(self._edge.settings) else VISITOR
+        answer = self._told(without if session else current())
         answer.delete_cookie(COOKIE, httponly=True, samesite="strict")
         return answer
 
