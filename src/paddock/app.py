@@ -355,7 +355,8 @@ def _engine_name(settings: Settings) -> str:
 
 def _first_word(settings: Settings, database: Database, access: Access) -> str | None:
     """By which the first admin chooses a password, where nobody could be let in else. Raises StoreUnusable."""
-    if not is_credential_needed(settings) or (settings.require_key and is_loopback(settings.host)):
+    is_for_keys_alone = settings.require_key and not settings.require_login and is_loopback(settings.host)
+    if not is_credential_needed(settings) or is_for_keys_alone:
         return None
     if not settings.require_login and access.keys.has_valid():
         return None

@@ -81,6 +81,16 @@ async def test_the_first_admin_comes_in_by_the_link_of_the_terminal_once(tmp_pat
         assert rig.studio.link is None
 
 
+@pytest.mark.parametrize("is_key_required", [False, True])
+async def test_the_first_link_is_printed_wherever_people_are_to_sign_in(tmp_path: Path, is_key_required: bool) -> None:
+    asked: Json = {"require_login": True, "require_key": is_key_required}
+    async with scripted_studio(tmp_path, warm=False, **asked) as rig, page_of(rig) as http:
+        assert rig.studio.link is not None
+        token = rig.studio.link.rpartition("#")[2]
+        assert (await http.post(LINK, json={"token": token, "password": PASSWORD})).status_code == 200
+        assert (await http.get(USERS)).status_code == 200
+
+
 @pytest.mark.attack("pages of elsewhere")
 async def test_a_session_is_a_cookie_that_scripts_and_other_sites_do_not_get(tmp_path: Path) -> None:
     await enrolled(tmp_path, anna="admin")
