@@ -13,6 +13,7 @@ from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO, Any
 
 from paddock import process
 from paddock.errors import HomeUnusable
@@ -215,14 +216,41 @@ def draft_of(path: Path, end: str = ".draft") -> Path:
 
 
 def write_whole(path: Path, text: str) -> None:
-    """Write a file whole or not at all; its folder is made. Raises OSError."""
+    """Write a file whole or not at all, also through a power cut; its folder is made. Raises OSError."""
     path.parent.mkdir(parents=True, exist_ok=True)
     draft = draft_of(path)
     try:
-        draft.write_text(text, "utf-8")
+        with draft.open("w", encoding="utf-8") as file:
+            file.write(text)
+            on_disk(file)
         take_place(draft, path)
+        names_on_disk(path.parent)
     finally:
         draft.unlink(missing_ok=True)
+
+
+def on_disk(file: IO[Any]) -> None:
+    """Have what was written into a file outlast a power cut. Raises OSError."""
+    file.flush()
+    os.fsync(file.fileno())
+
+
+def names_on_disk(folder: Path) -> None:
+    """Have the names in a folder outlast a power cut, where the system can be asked for that."""
+    if os.name == "nt":
+        return
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        # The disks of some networks have no such thing.
+        with contextlib.suppress(OSError):
+            os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def lock_of(path: Path) -> Path:
+    """The file by which `alone` keeps others from changing a file."""
+    return path.with_name(f".{path.name}.lock")
 
 
 @contextmanager
@@ -232,7 +260,7 @@ def alone(path: Path) -> Generator[None]:
     Where nothing can be locked, as on disks of some networks, it is done without. Raises OSError.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    with path.with_name(f".{path.name}.lock").open("a+b") as file:
+    with lock_of(path).open("a+b") as file:
         with contextlib.suppress(OSError):
             if sys.platform == "win32":
                 import msvcrt

@@ -95,7 +95,17 @@ def test_an_upgrade_brings_what_traces_need_where_that_was_installed(installed: 
     assert bool(list((installed.prefix.root / "env-2").glob("lib/python*/site-packages/spans.py"))) == has_traces
 
 
-KEPT = ("paddock.db", "config.toml", "self-signed.pem", "self-signed.key", "models/m.gguf", "mine.txt")
+LOCKS = (".clock.json.lock", ".config.toml.lock")
+KEPT = (
+    "paddock.db",
+    "clock.json",
+    "config.toml",
+    "self-signed.pem",
+    "self-signed.key",
+    "models/m.gguf",
+    "mine.txt",
+    *LOCKS,
+)
 
 
 def test_uninstalling_leaves_the_data_unless_the_words_are_typed(installed: Installed) -> None:

@@ -12,10 +12,12 @@ from pathlib import Path
 import pytest
 
 from paddock import config
+from paddock.cli.upgrade import belongings
 from paddock.engine.remote_records import Record, Records
 from paddock.models.aliases import Aliases
 from paddock.models.saved import Saved
-from paddock.paths import Home, kind_of, read_small
+from paddock.paths import Home, alone, kind_of, read_small, write_whole
+from paddock.store.key_files import key_in
 
 MOST_BYTES = 10
 
@@ -32,6 +34,34 @@ def test_a_larger_file_is_refused(tmp_path: Path) -> None:
     file.write_bytes(b"x" * (MOST_BYTES + 1))
     with pytest.raises(OSError, match="more than 10 bytes"):
         read_small(file, most_bytes=MOST_BYTES)
+
+
+@pytest.mark.parametrize("is_key", [False, True])
+def test_what_is_written_whole_outlasts_a_power_cut(
+    is_key: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its bytes are on the disk before it has its name, and the name is before anybody goes by it."""
+    path, synced, really = tmp_path / "file", list[tuple[int, bool]](), os.fsync
+
+    def sync(descriptor: int) -> None:
+        really(descriptor)
+        synced.append((os.fstat(descriptor).st_ino, path.exists()))
+
+    monkeypatch.setattr(os, "fsync", sync)
+    if is_key:
+        assert key_in(path, "The key", "Restore it.") == path.read_bytes()
+    else:
+        write_whole(path, "text")
+    assert synced == [(path.stat().st_ino, False), (tmp_path.stat().st_ino, True)]
+
+
+def test_the_locks_beside_files_are_removed_with_the_data(tmp_path: Path) -> None:
+    home = Home(root=tmp_path)
+    with alone(home.clock), alone(home.config_file):
+        home.clock.touch()
+    (tmp_path / "mine.lock").touch()
+    found = {path.name for path in belongings(home)}
+    assert found == {"clock.json", ".clock.json.lock", f".{home.config_file.name}.lock"}
 
 
 def test_what_is_no_file_is_refused_without_being_opened(tmp_path: Path) -> None:

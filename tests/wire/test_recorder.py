@@ -19,6 +19,8 @@ from tests.wire.rig import CHAT, COMPLETIONS, HANG_GUARD_S, TOOL, USER, Rig, ref
 pytestmark = pytest.mark.anyio
 SECRETS = [
     "pdk-CqV_04jWJufdBMlsV6OUFFREcyIzBdRCfq8QFND29As",
+    "pds-CqV_04jWJufdBMlsV6OUFFREcyIzBdRCfq8QFND29As",
+    "pdl-CqV_04jWJufdBMlsV6OUFFREcyIzBdRCfq8QFND29As",
     "sk-proj-abcdefghijklmnop1234",
     "sk-ant-api03-abcdefghijklmnop",
     "hf_abcdefghijklmnopqrstuv",
@@ -153,6 +155,18 @@ async def until_listed(rig: Rig, count: int) -> list[dict[str, Any]]:
         while len(found := (await rig.http.get("/api/requests")).json()["data"]) < count:
             await anyio.sleep(0.01)
     return found
+
+
+async def test_whoever_shows_a_recorded_key_is_recorded_whatever_its_header_says(tmp_path: Path) -> None:
+    async with scripted_studio(tmp_path) as rig:
+        shown = {
+            name: (await rig.post({"name": name, "record": name == "watched"}, "/api/keys")).json()["key"]
+            for name in ("watched", "other")
+        }
+        for name, is_recorded in (("watched", True), ("other", False)):
+            headers = {"x-api-key": shown[name], "x-paddock-record": "0"}
+            answer = await rig.post({"messages": [USER]}, CHAT, headers)
+            assert ("x-paddock-recording" in answer.headers) == is_recorded
 
 
 async def test_a_request_is_recorded_where_its_header_asks_for_it(tmp_path: Path) -> None:

@@ -80,9 +80,11 @@ def carried(exchange: ASGIApp, recording: Recording | None) -> ASGIApp:
 
 
 def _asked(scope: Scope) -> bool | None:
-    """What the request's own header says, else its key; None where neither does."""
+    """What its key says, which whoever shows that cannot undo, else the request's own header; None for neither."""
+    key = scope.get("paddock.key")
+    if key is not None and key.is_recorded:
+        return True
     for name, value in scope["headers"]:
         if name == b"x-paddock-record":
             return value.strip().lower() in (b"1", b"true", b"yes", b"on")
-    key = scope.get("paddock.key")
-    return True if key is not None and key.is_recorded else None
+    return None

@@ -13,7 +13,7 @@ import typer
 from paddock.cli import printing
 from paddock.config import load
 from paddock.errors import PaddockError, SetupFailed
-from paddock.paths import Home
+from paddock.paths import Home, lock_of
 
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Agree beforehand to what is told.")]
 _CONFIRMATION = "remove my data"
@@ -102,7 +102,7 @@ def _confirm_data(home: Home) -> None:
 
     if holders(home.present):
         raise SetupFailed("A paddock serves on this data home. Stop it first, and then remove its data.")
-    names = ", ".join(path.name for path in _belongings(home))
+    names = ", ".join(path.name for path in belongings(home))
     printing.say(
         f"and from {home.root}, for good: {names or 'nothing'}.\n"
         "Models that were pulled lie in the Hugging Face cache, and stay there."
@@ -112,7 +112,7 @@ def _confirm_data(home: Home) -> None:
         raise SetupFailed("Nothing was removed: that was not what was to be typed.")
 
 
-def _belongings(home: Home) -> list[Path]:
+def belongings(home: Home) -> list[Path]:
     """What paddock made in the data home. Whatever else a person keeps there is not in it."""
     known = [
         value
@@ -120,12 +120,13 @@ def _belongings(home: Home) -> list[Path]:
         if isinstance(described, property) and isinstance(value := getattr(home, name), Path)
     ]
     beside = [home.database.with_name(home.database.name + end) for end in ("-wal", "-shm", "-journal")]
+    beside += [lock_of(path) for path in known]
     copies = home.root.glob(f"{home.database.name}.before-*")
     return sorted(path for path in {*known, *beside, *copies} if path.exists() and path != home.root)
 
 
 def _remove_data(home: Home) -> None:
-    for path in _belongings(home):
+    for path in belongings(home):
         if path.is_dir() and not path.is_symlink():
             shutil.rmtree(path)
         else:

@@ -19,7 +19,7 @@ from paddock.errors import BadRequest, HomeUnusable, ModelUnusable
 from paddock.models.entries import first_parts, is_gguf
 from paddock.models.gguf import part_of
 from paddock.models.projectors import projector_name, read_projector
-from paddock.paths import draft_of
+from paddock.paths import draft_of, names_on_disk
 from paddock.scratch import is_at_work
 
 Progress = Callable[[int, int], None]
@@ -100,7 +100,7 @@ def import_files(
         # The first part comes last: with it, the model is there.
         for draft, target in reversed(list(zip(drafts, targets, strict=True))):
             draft.replace(target)
-        _flush_folder(folder)
+        names_on_disk(folder)
     except OSError as error:
         reason = error.strerror or type(error).__name__
         raise HomeUnusable(
@@ -182,17 +182,6 @@ def _copy(source: Path, draft: Path, advance: Callable[[int], None]) -> None:
         after, written = os.fstat(reader.fileno()), os.fstat(writer.fileno())
     if (before.st_mtime_ns, before.st_size) != (after.st_mtime_ns, after.st_size) or written.st_size != after.st_size:
         raise ModelUnusable(f"'{source.name}' changed while it was copied. Import it again when it is finished.")
-
-
-def _flush_folder(folder: Path) -> None:
-    """Make the new names last through a power cut, where folders can be flushed."""
-    if os.name != "posix":
-        return
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def sweep(folder: Path, now_s: float | None = None) -> None:

@@ -19,7 +19,7 @@ _HIDDEN_HEADER = re.compile(r"(?i)key|token|auth|secret|cookie|password")
 _FORMS = re.compile(
     rb"-----BEGIN [A-Z ]*PRIVATE KEY-----.*?(?:-----END [A-Z ]*PRIVATE KEY-----|\Z)"
     rb"|(?:(?<![A-Za-z0-9_-])|(?<=\\[nrt]))(?:"
-    rb"pdk-[A-Za-z0-9_-]{16,}"
+    rb"pd[ksl]-[A-Za-z0-9_-]{16,}"
     rb"|sk-[A-Za-z0-9_-]{16,}"
     rb"|(?:xai|gsk)[_-][A-Za-z0-9_-]{16,}"
     rb"|(?:sk|rk)_(?:live|test)_[A-Za-z0-9]{16,}"

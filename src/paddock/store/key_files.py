@@ -7,7 +7,7 @@ import secrets
 from pathlib import Path
 
 from paddock.errors import HomeUnusable
-from paddock.paths import draft_of
+from paddock.paths import draft_of, names_on_disk, on_disk
 
 _BYTES = 32
 
@@ -22,6 +22,7 @@ def key_in(path: Path, what: str, remedy: str) -> bytes:
         if not path.exists():
             with os.fdopen(os.open(draft, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "wb") as file:
                 file.write(secrets.token_bytes(_BYTES))
+                on_disk(file)
             try:
                 # Of two that make one at once, the first one's stays.
                 os.link(draft, path)
@@ -29,6 +30,8 @@ def key_in(path: Path, what: str, remedy: str) -> bytes:
                 pass
             finally:
                 draft.unlink()
+            # What it seals or hashes may be on the disk before its name is, and is worth nothing without it.
+            names_on_disk(path.parent)
         key = path.read_bytes()
     except OSError as error:
         raise HomeUnusable(f"{what} in {path.parent} cannot be used ({error.strerror}).") from error
