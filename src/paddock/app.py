@@ -35,6 +35,7 @@ from paddock.models.bases import trainable
 from paddock.models.catalog import Catalog
 from paddock.models.downloads import Downloads
 from paddock.models.hub_process import HubProcess
+from paddock.models.hub_token import HubToken
 from paddock.ownership import Ownership, joined
 from paddock.paths import Home
 from paddock.recorder.recorder import Recorder
@@ -228,7 +229,9 @@ def _edge(settings: Settings, parts: _Parts, tasks: TaskGroup, slots: Slots, end
         downloads=Downloads(
             settings.home,
             tasks,
-            HubProcess(settings.home, lends_token=settings.lend_hub_token),
+            HubProcess(
+                settings.home, lends_token=settings.lend_hub_token, token=HubToken(database, settings.home).to_show
+            ),
             most_at_once=settings.downloads_at_once,
         ),
         chats=_chats(settings, database, responses, tasks),

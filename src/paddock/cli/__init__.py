@@ -33,6 +33,7 @@ from paddock.cli import (
     doctor,
     downloads,
     engine,
+    hub,
     keys,
     models,
     printing,
@@ -80,6 +81,7 @@ app.command("chat")(chat.chat)
 app.add_typer(models.app, name="models")
 app.command("pull")(pull.pull)
 app.add_typer(downloads.app, name="downloads")
+app.add_typer(hub.app, name="hub")
 app.add_typer(doctor.app, name="doctor")
 app.add_typer(train.app, name="train")
 app.add_typer(engine.app, name="engine")

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from paddock.cli import printing
-from paddock.config import load
-from paddock.errors import size
+from paddock.config import Settings, load
+from paddock.errors import HomeUnusable, StoreUnusable, size
 
 if TYPE_CHECKING:
     from paddock.models.download import Plan
@@ -25,9 +25,10 @@ def pull(
     from paddock.models.catalog import Catalog
 
     settings = load()
+    hub = download.Hub(token=_token(settings))
     try:
         with Progress(spec) as progress:
-            record = download.pull(spec, settings.home, announce=_announce, progress=progress.advance_to)
+            record = download.pull(spec, settings.home, hub=hub, announce=_announce, progress=progress.advance_to)
     except KeyboardInterrupt:
         printing.say(f"\nStopped. What came is kept; `paddock pull {spec}` goes on from there.")
         raise
@@ -36,6 +37,17 @@ def pull(
         printing.data(entry(model))
     else:
         print(f"{model.id} is here. Serve it: paddock serve --model {model.id}")
+
+
+def _token(settings: Settings) -> str | None:
+    """The hub's token that is kept; where it cannot be read, what is open to all is fetched all the same."""
+    from paddock.cli.hub import kept_token
+
+    try:
+        return kept_token(settings).to_show()
+    except (HomeUnusable, StoreUnusable) as error:
+        printing.say(f"Warning: the kept hub token cannot be read, and is not shown. {error.message}")
+        return None
 
 
 def _announce(plan: Plan) -> None:

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import os
-import sys
 import time
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from paddock.cli import printing
+from paddock.cli import given, printing
 from paddock.config import Settings, load
 from paddock.errors import BadRequest, shown
 
@@ -19,7 +17,6 @@ if TYPE_CHECKING:
 
 app = typer.Typer(help="Engines elsewhere, with an OpenAI-compatible API: add, list, check, remove.")
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
-_KEY_CHARACTERS_MOST = 4096
 
 
 @app.callback(invoke_without_command=True)
@@ -47,7 +44,7 @@ def add(
     """Name an engine elsewhere. A name that is there already is given anew, key and all. Nothing is asked yet."""
     from paddock.engine.remote_records import Record, Records, checked
 
-    key = _key(key_from_env, from_stdin=key_stdin)
+    key = given.secret("key", key_from_env, from_stdin=key_stdin)
     record = checked(
         Record(name=name, url=url, models=tuple(model or ()), is_plain_http=plain_http, added_s=time.time())
     )
@@ -160,25 +157,6 @@ def entry(remote: Remote) -> dict[str, Any]:
         "reason": remote.health.reason or None,
         "models": [{"id": model.id, "context_length": model.context_tokens} for model in remote.models],
     }
-
-
-def _key(variable: str | None, *, from_stdin: bool) -> str:
-    """The key, from where it was said to be; "" for none. It is never an argument: others could read that."""
-    if variable is not None and from_stdin:
-        raise BadRequest("--key-from-env and --key-stdin are two places for one key. Give one of them.")
-    if variable is not None:
-        key = os.environ.get(variable, "").strip()
-        if not key:
-            raise BadRequest(f"The environment variable {shown(variable)} is empty or not set.")
-    elif from_stdin:
-        key = sys.stdin.readline(_KEY_CHARACTERS_MOST + 2).strip()
-        if not key:
-            raise BadRequest("The standard input held no key.")
-    else:
-        return ""
-    if not (key.isascii() and key.isprintable()) or " " in key or len(key) > _KEY_CHARACTERS_MOST:
-        raise BadRequest("That is no key: it holds a space, a line break or a foreign letter, or is too long.")
-    return key
 
 
 def _refuse_taken(settings: Settings, name: str) -> None:

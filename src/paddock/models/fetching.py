@@ -48,7 +48,7 @@ def main() -> None:
         return  # the parent died before it asked
     question: dict[str, Any] = json.loads(asked)
     threading.Thread(target=_end_with_parent, daemon=True).start()
-    hub = Hub(token=None if question["lends_token"] else False)
+    hub = Hub(token=question["token"] if question["lends_token"] else False)
     if question["do"] != "fetch":
         _bound()
     try:

@@ -6,10 +6,11 @@ Refuses to know what is fetched, or why.
 from __future__ import annotations
 
 import json
+import logging
 import os
 import subprocess
 import sys
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import asdict
 from pathlib import Path
@@ -20,18 +21,19 @@ from anyio.abc import Process
 from anyio.streams.buffered import BufferedByteReceiveStream
 
 from paddock import errors
-from paddock.errors import HubUnavailable, PaddockError
+from paddock.errors import HomeUnusable, HubUnavailable, PaddockError, StoreUnusable
 from paddock.models.hub_cache import cache_folder
 from paddock.models.hub_choice import HubFile, Listing, Plan
 from paddock.models.hub_search import Found
+from paddock.models.hub_token import IN_ENVIRONMENT
 from paddock.paths import Home
 
+_log = logging.getLogger(__name__)
 _PROGRAM = (sys.executable, "-P", "-m", "paddock.models.fetching")
 # The library's own deadlines are shorter; this one holds for what it forgets.
 ASK_TIMEOUT_S = 60.0
 _REAP_TIMEOUT_S = 5.0
 _LINE_MOST_BYTES = 16 * 2**20
-_TOKENS = ("HF_TOKEN", "HUGGING_FACE_HUB_TOKEN")
 
 
 class HubProcess:
@@ -40,11 +42,20 @@ class HubProcess:
     Args:
         home: where records of what was fetched go.
         lends_token: whether this server's own token is shown to the hub.
+        token: the one that is kept, looked up each time, in a thread; None where the environment is to be asked.
         environ: what tells hub, cache and token; this process's own if None.
     """
 
-    def __init__(self, home: Home, *, lends_token: bool, environ: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self,
+        home: Home,
+        *,
+        lends_token: bool,
+        token: Callable[[], str | None] = lambda: None,
+        environ: Mapping[str, str] | None = None,
+    ) -> None:
         self._home = home
+        self._token = token
         self._lends_token = lends_token
         self._environ = dict(os.environ if environ is None else environ)
         self.cache = cache_folder(self._environ)
@@ -104,15 +115,17 @@ class HubProcess:
 
     @asynccontextmanager
     async def _asked(self, question: dict[str, Any]) -> AsyncGenerator[Process]:
-        environ = self._environ
-        if not self._lends_token:
-            environ = {name: value for name, value in environ.items() if name not in _TOKENS}
+        environ, token = self._environ, None
+        if self._lends_token:
+            token = await self._kept_token()
+        else:
+            environ = {name: value for name, value in environ.items() if name not in IN_ENVIRONMENT}
         process = await anyio.open_process(
             _PROGRAM, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=None, env=environ, start_new_session=True
         )
         try:
             assert process.stdin is not None
-            whole = {**question, "home": str(self._home.root), "lends_token": self._lends_token}
+            whole = {**question, "home": str(self._home.root), "lends_token": self._lends_token, "token": token}
             await process.stdin.send(json.dumps(whole).encode() + b"\n")
             yield process
         finally:
@@ -121,6 +134,14 @@ class HubProcess:
                 if process.returncode is None:
                     process.kill()
                 await process.aclose()
+
+    async def _kept_token(self) -> str | None:
+        """The kept token; without it where it cannot be read, for most of a hub is open to all."""
+        try:
+            return await anyio.to_thread.run_sync(self._token)
+        except (HomeUnusable, StoreUnusable) as error:
+            _log.warning("the kept hub token cannot be read, and is not shown: %s", error.message)
+            return None
 
 
 async def _lines(process: Process) -> AsyncGenerator[dict[str, Any]]:

@@ -48,7 +48,7 @@ export const help: Readonly<Record<string, string>> = {
   ollama_folder: "Ordner der Modelle von Ollama; ohne Angabe OLLAMA_MODELS oder die üblichen.",
   downloads_at_once: "Downloads, die zugleich laufen; weitere warten.",
   lend_hub_token:
-    "Das Hub-Token dieses Servers (HF_TOKEN) auch für Downloads verwenden, die über die API verlangt werden.",
+    "Das Hub-Token dieses Servers (HF_TOKEN oder ein verwahrtes) auch für Downloads verwenden, die über die API verlangt werden.",
   engine:
     "Engine: ein Build aus `paddock engine list`, der Pfad eines llama-server oder `embedded`; ohne Angabe die aktive.",
   engine_mirror: "Adresse, die statt GitHub die Veröffentlichungen von llama.cpp anbietet.",
