@@ -15,6 +15,7 @@ import anyio.to_thread
 from anyio.abc import TaskGroup
 
 from paddock import __version__, clock, ending, log, scratch
+from paddock.api.body import Room
 from paddock.api.chat_messages import maker_of
 from paddock.api.credentials import is_credential_needed, is_loopback
 from paddock.api.edge import Edge
@@ -68,6 +69,8 @@ _log = logging.getLogger(__name__)
 
 _TAKE_OVER_EVERY_S = 2.0
 _FIRST_ADMIN = "admin"
+# Of the greatest size, while they come.
+_BODIES_AT_ONCE = 4
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -248,6 +251,7 @@ def _edge(settings: Settings, parts: _Parts, tasks: TaskGroup, slots: Slots, end
         log=parts.ring,
         traces=parts.traces,
         answered=Answered(),
+        bodies=Room(_BODIES_AT_ONCE * settings.max_body_bytes),
         end=ended.set,
         is_ending=ended.is_set,
         own_word=parts.own_word,

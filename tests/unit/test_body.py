@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from starlette.requests import Request
 
-from paddock.api.body import MOST_NESTING, MOST_VALUES, parse_object, read_bytes, read_object
+from paddock.api.body import MOST_NESTING, MOST_VALUES, Room, parse_object, read_bytes, read_object
 from paddock.errors import BadRequest, BodyTooLarge, FieldInvalid
 
 BOM = b"\xef\xbb\xbf"
@@ -158,7 +158,7 @@ def request(chunks: Sequence[bytes], *, length: str | None = None, leaves: bool 
 def read(chunks: Sequence[bytes], *, limit_bytes: int = 100, **how: Any) -> Any:
     async def read() -> dict[str, Any]:
         body, repairs = await read_object(
-            await read_bytes(request(chunks, **how), limit_bytes=limit_bytes, timeout_s=20.0)
+            await read_bytes(request(chunks, **how), limit_bytes=limit_bytes, timeout_s=20.0, room=Room(0))
         )
         assert repairs == ()
         return body

@@ -32,7 +32,8 @@ def routes(edge: Edge) -> list[Route]:
         if not 1 <= len(name) <= _NAME_MOST:
             sentence = f"name: has {len(name)} characters; send the file's name, of 1 to {_NAME_MOST}, as ?name=."
             raise FieldInvalid(sentence, param="name")
-        data = await read_bytes(request, limit_bytes=attachments.most_bytes, timeout_s=edge.settings.receive_timeout_s)
+        most_bytes, timeout_s = attachments.most_bytes, edge.settings.receive_timeout_s
+        data = await read_bytes(request, limit_bytes=most_bytes, timeout_s=timeout_s, room=edge.bodies)
         declared = request.headers.get("content-type", "").partition(";")[0].strip().lower()
         attachment_id = query_id(request, "id") or new_id()
         name = name.encode("utf-8", "replace").decode()

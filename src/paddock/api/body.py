@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import AsyncGenerator, Callable, Generator
+from contextlib import aclosing, contextmanager
 from typing import Any, NoReturn
 
 import anyio
 import anyio.to_thread
 from starlette.requests import ClientDisconnect, Request
 
-from paddock.errors import BadRequest, BodyTooLarge, BodyTooSlow, FieldInvalid
+from paddock.errors import BadRequest, BodyTooLarge, BodyTooSlow, FieldInvalid, TooBusy
 from paddock.protocol import halves
 from paddock.protocol.shape import as_array, as_object
 
@@ -20,32 +22,88 @@ MOST_VALUES = 500_000
 _SEPARATORS = (b",", b"[", b"{")
 # A body of this size takes longer to look through than others should wait.
 _LARGE_BYTES = 2**20
+# Of each body so much is let in, however much others hold.
+_ALWAYS_BYTES = 2**20
+_FULL_RETRY_S = 2
 
 
-async def read_bytes(request: Request, *, limit_bytes: int, timeout_s: float) -> bytes:
-    """The body as it came.
+class Room:
+    """What bodies may hold together while they come: `most_bytes`, beside the first MiB of each."""
+
+    def __init__(self, most_bytes: int) -> None:
+        self._most_bytes = most_bytes
+        self.held_bytes = 0
+
+    @contextmanager
+    def share(self) -> Generator[Callable[[int], None]]:
+        """A body's part of it, which is told how many bytes the body has by now. Raises TooBusy where there is none."""
+        mine = 0
+
+        def grown(size_bytes: int) -> None:
+            nonlocal mine
+            more = max(0, size_bytes - _ALWAYS_BYTES) - mine
+            if self.held_bytes + more > self._most_bytes:
+                sentence = f"Bodies that came in part hold {self.held_bytes} bytes of {self._most_bytes} already."
+                raise TooBusy(f"{sentence} Try again in a moment.", retry_after_s=_FULL_RETRY_S)
+            mine += more
+            self.held_bytes += more
+
+        try:
+            yield grown
+        finally:
+            self.held_bytes -= mine
+
+
+async def read_bytes(
+    request: Request, *, limit_bytes: int, timeout_s: float, room: Room, is_timed_in_all: bool = False
+) -> bytes:
+    """The body as it came. Raises as `pieces` does, and TooBusy where others leave it no `room`."""
+    received = bytearray()
+    coming = pieces(request, limit_bytes=limit_bytes, timeout_s=timeout_s, is_timed_in_all=is_timed_in_all)
+    with room.share() as grown:
+        async with aclosing(coming):
+            async for piece in coming:
+                grown(len(received) + len(piece))
+                received += piece
+        return bytes(received)
+
+
+async def pieces(
+    request: Request, *, limit_bytes: int, timeout_s: float, is_timed_in_all: bool = False
+) -> AsyncGenerator[bytes]:
+    """The body as it comes.
 
     Raises:
         BodyTooLarge: more than `limit_bytes`, announced or sent.
         BadRequest: cut short.
-        BodyTooSlow: nothing more came for `timeout_s`.
+        BodyTooSlow: nothing more came for `timeout_s`, or not all of it where it `is_timed_in_all`.
     """
     announced = request.headers.get("content-length", "")
     if announced.isdigit() and int(announced) > limit_bytes:
         raise BodyTooLarge(limit_bytes=limit_bytes)
-    received = bytearray()
+    received_bytes, until_s = 0, anyio.current_time() + timeout_s
+    async with aclosing(request.stream()) as stream:
+        while True:
+            piece: bytes | None = None
+            with anyio.CancelScope(deadline=until_s) as patience:
+                piece = await _next(stream)
+            if patience.cancelled_caught:
+                raise BodyTooSlow(received_bytes=received_bytes, waited_s=timeout_s, is_in_all=is_timed_in_all)
+            if piece is None:
+                return
+            received_bytes += len(piece)
+            if received_bytes > limit_bytes:
+                raise BodyTooLarge(limit_bytes=limit_bytes)
+            yield piece
+            if not is_timed_in_all:
+                until_s = anyio.current_time() + timeout_s
+
+
+async def _next(stream: AsyncGenerator[bytes]) -> bytes | None:
     try:
-        with anyio.move_on_after(timeout_s) as patience:
-            async for chunk in request.stream():
-                received += chunk
-                if len(received) > limit_bytes:
-                    raise BodyTooLarge(limit_bytes=limit_bytes)
-                patience.deadline = anyio.current_time() + timeout_s
-        if patience.cancelled_caught:
-            raise BodyTooSlow(received_bytes=len(received), waited_s=timeout_s)
+        return await anext(stream, None)
     except ClientDisconnect as error:
         raise BadRequest("The connection closed before the body was whole. Send it again.") from error
-    return bytes(received)
 
 
 async def read_object(data: bytes, *, strict: bool = False) -> tuple[dict[str, Any], tuple[str, ...]]:

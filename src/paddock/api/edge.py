@@ -11,7 +11,7 @@ from typing import Any
 import anyio
 from starlette.requests import Request
 
-from paddock.api.body import read_bytes, read_object
+from paddock.api.body import Room, read_bytes, read_object
 from paddock.api.dialects import OPENAI
 from paddock.api.observing import Answered
 from paddock.api.rights import how
@@ -48,6 +48,8 @@ from paddock.tracing.traces import Traces
 from paddock.training.trainings import Trainings
 
 _log = named(__name__)
+# Two passwords of the most characters, however they are escaped.
+_STRANGERS_MOST_BYTES = 2**15
 _DOES: dict[Task, str] = {
     "text": "answers in text", "embedding": "makes embeddings", "ranking": "ranks documents"
 }  # fmt: skip
@@ -85,16 +87,28 @@ class Edge:
     log: Ring
     traces: Traces
     answered: Answered
+    bodies: Room
+    """What bodies that are on their way may hold together."""
     end: Callable[[], None]
     """Ends paddock, in order; open requests get their grace."""
     is_ending: Callable[[], bool]
     own_word: str | None
     """What the command that has this paddock for itself says; None where it is for everybody who is let in."""
 
-    async def body(self, request: Request) -> dict[str, Any]:
-        """The request's body. What its texts needed is noted with the request. Raises BodyTooLarge or BadRequest."""
+    async def body(self, request: Request, *, is_strangers: bool = False) -> dict[str, Any]:
+        """The request's body. What its texts needed is noted with the request.
+
+        Of a stranger, who has shown nothing yet, little is read, and all of it must be there in the time that others
+        have for each piece. Raises BodyTooLarge, TooBusy or BadRequest.
+        """
         most, timeout_s = self.settings.max_body_bytes, self.settings.receive_timeout_s
-        data = await read_bytes(request, limit_bytes=most, timeout_s=timeout_s)
+        data = await read_bytes(
+            request,
+            limit_bytes=min(most, _STRANGERS_MOST_BYTES) if is_strangers else most,
+            timeout_s=timeout_s,
+            room=self.bodies,
+            is_timed_in_all=is_strangers,
+        )
         if recording := request.scope.get("paddock.recording"):
             recording.inbound(data)
         body, request.scope["paddock.normalized"] = await read_object(data, strict=self.settings.strict_wire)

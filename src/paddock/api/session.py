@@ -109,7 +109,7 @@ class _Door:
         return self._told(current(), session.account if session else None)
 
     async def sign_in(self, request: Request) -> Response:
-        asked = check(SignIn, await self._edge.body(request))
+        asked = check(SignIn, await self._edge.body(request, is_strangers=True))
         account = await self._recognised(request, asked.name, asked.password)
         return await self._begun(request, account, "signed in")
 
@@ -124,7 +124,7 @@ class _Door:
         return answer
 
     async def link(self, request: Request) -> Response:
-        asked = check(Link, await self._edge.body(request))
+        asked = check(Link, await self._edge.body(request, is_strangers=True))
         accounts = self._edge.access.accounts
         if asked.password is None:
             account = await anyio.to_thread.run_sync(accounts.linked, asked.token)
@@ -135,7 +135,7 @@ class _Door:
         return await self._begun(request, account, "signed in", told={"object": "link", "name": account.name})
 
     async def password(self, request: Request) -> Response:
-        asked = check(NewPassword, await self._edge.body(request))
+        asked = check(NewPassword, await self._edge.body(request, is_strangers=True))
         account = self._signed_in(request).account
         await self._recognised(request, account.name, asked.password)
         account = await self._hashed(lambda: self._edge.access.accounts.set_password(account.name, asked.new))

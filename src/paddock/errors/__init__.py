@@ -154,20 +154,20 @@ class BodyTooLarge(BadRequest):
     """The body has more bytes than paddock reads."""
 
     def __init__(self, *, limit_bytes: int) -> None:
+        shown_most = f"{limit_bytes // 2**20} MiB" if limit_bytes >= 2**20 else f"{limit_bytes / 1024:g} KiB"
         super().__init__(
-            f"The request body is larger than {limit_bytes} bytes ({limit_bytes // 2**20} MiB). "
+            f"The request body is larger than {limit_bytes} bytes ({shown_most}). "
             "Send less, for example smaller images."
         )
         self.limit_bytes = limit_bytes
 
 
 class BodyTooSlow(BadRequest):
-    """The body was begun, and its rest did not come."""
+    """The body was begun, and its rest did not come: nothing more for `waited_s`, or not all `is_in_all` that time."""
 
-    def __init__(self, *, received_bytes: int, waited_s: float) -> None:
-        super().__init__(
-            f"Of the request's body {received_bytes} bytes came, and nothing more for {waited_s:g} s. Send it again."
-        )
+    def __init__(self, *, received_bytes: int, waited_s: float, is_in_all: bool = False) -> None:
+        rest = f"and not all of it within {waited_s:g} s" if is_in_all else f"and nothing more for {waited_s:g} s"
+        super().__init__(f"Of the request's body {received_bytes} bytes came, {rest}. Send it again.")
 
 
 class ResponseUnknown(PaddockError):

@@ -1,0 +1,98 @@
+"""Tests what others could use up: memory by bodies that do not end; those who come meanwhile are answered."""
+
+from __future__ import annotations
+
+import json
+import socket
+from collections.abc import Generator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+import anyio
+import anyio.to_thread
+import pytest
+
+from tests.wire.rig import CHAT, HANG_GUARD_S, USER, Rig, scripted_studio
+from tests.wire.test_accounts import LINK, PASSWORD, SESSION, enrolled, page_of
+from tests.wire.test_http_limits import OPEN, port_of, told
+
+pytestmark = pytest.mark.anyio
+LARGE_BYTES = 2 * 2**20
+
+
+def head(rig: Rig, path: str, *lines: str) -> bytes:
+    """The head of a POST from paddock's own page."""
+    own = (f"Host: 127.0.0.1:{port_of(rig)}", f"Origin: {rig.studio.url}", "Sec-Fetch-Site: same-origin")
+    return "\r\n".join((f"POST {path} HTTP/1.1", *own, *lines, "", "")).encode()
+
+
+def dripped(port: int, begun: bytes) -> bytes:
+    """The answer to a body of which a byte comes every now and then; nothing where none comes."""
+    with socket.create_connection(("127.0.0.1", port), timeout=HANG_GUARD_S) as connection:
+        connection.sendall(begun)
+        connection.settimeout(0.05)
+        for _ in range(300):
+            connection.sendall(b" ")
+            try:
+                return connection.recv(65536)
+            except TimeoutError:
+                continue
+    return b""
+
+
+@contextmanager
+def begun(rig: Rig, size_bytes: int) -> Generator[None]:
+    """A request whose body lacks its end."""
+    with socket.create_connection(("127.0.0.1", port_of(rig)), timeout=HANG_GUARD_S) as connection:
+        connection.sendall(head(rig, CHAT, f"Content-Length: {size_bytes}") + b" " * (size_bytes - 1))
+        yield
+
+
+@pytest.mark.parametrize("path", [SESSION, LINK])
+async def test_of_a_stranger_no_more_is_read_than_a_sign_in_needs(tmp_path: Path, path: str) -> None:
+    async with scripted_studio(tmp_path, warm=False, require_login=True) as rig:
+        announced = await told(rig, head(rig, path, "Content-Length: 60000000"), b"{" * 60_000)
+        assert announced.startswith(b"HTTP/1.1 413 "), announced
+        assert b"32 KiB" in announced
+        chunk = b"8000\r\n" + b" " * 0x8000 + b"\r\n"
+        unannounced = await told(rig, head(rig, path, "Transfer-Encoding: chunked"), chunk, b"1\r\n \r\n")
+        assert unannounced.startswith(b"HTTP/1.1 413 "), unannounced
+        assert not unannounced.endswith(OPEN) or b"body_too_large" in unannounced
+
+
+@pytest.mark.parametrize("path", [SESSION, LINK])
+async def test_a_stranger_who_sends_byte_by_byte_is_given_up(tmp_path: Path, path: str) -> None:
+    async with scripted_studio(tmp_path, warm=False, require_login=True, receive_timeout_s=0.5) as rig:
+        begun_so = head(rig, path, "Content-Length: 1000") + b"{"
+        answer = await anyio.to_thread.run_sync(dripped, port_of(rig), begun_so)
+        assert answer.startswith(b"HTTP/1.1 408 "), answer
+        assert b"not all of it within 0.5 s" in answer
+
+
+async def test_the_longest_password_is_read_however_it_is_escaped(tmp_path: Path) -> None:
+    await enrolled(tmp_path, anna="admin")
+    longest = json.dumps("🦙🦄🐢🐌" * 250)
+    async with scripted_studio(tmp_path, warm=False, require_login=True) as rig, page_of(rig, "anna") as http:
+        body = f'{{"password": "{PASSWORD}", "new": {longest}}}'
+        assert (await http.put(f"{SESSION}/password", content=body)).status_code == 200
+        body = f'{{"password": {longest}, "new": "another horse battery"}}'
+        assert (await http.put(f"{SESSION}/password", content=body)).status_code == 200
+
+
+async def test_bodies_that_do_not_end_hold_so_much_together_and_small_ones_pass(tmp_path: Path) -> None:
+    async with scripted_studio(tmp_path, max_body_bytes=LARGE_BYTES) as rig:
+        large = b'{"messages": [{"role": "user", "content": "Hello"}]}'.ljust(LARGE_BYTES)
+        assert (await rig.post(large)).status_code == 200
+        with ExitStack() as held:
+            # Of each the first MiB is free: eight times the second one is all there is.
+            for _ in range(8):
+                await anyio.to_thread.run_sync(held.enter_context, begun(rig, LARGE_BYTES))
+            with anyio.fail_after(HANG_GUARD_S):
+                while (answer := await rig.post(large)).status_code != 429:
+                    assert answer.status_code == 200
+            assert answer.headers["retry-after"]
+            assert "Bodies that came in part hold" in answer.text
+            assert (await rig.post({"messages": [USER]})).status_code == 200
+        with anyio.fail_after(HANG_GUARD_S):
+            while (answer := await rig.post(large)).status_code != 200:
+                assert answer.status_code == 429
