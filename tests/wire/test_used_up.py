@@ -1,4 +1,4 @@
-"""Tests what others could use up: memory by bodies that do not end; those who come meanwhile are answered."""
+"""Tests what others could use up: memory and disk by bodies that do not end; those who come meanwhile are answered."""
 
 from __future__ import annotations
 
@@ -12,6 +12,8 @@ import anyio
 import anyio.to_thread
 import pytest
 
+from paddock.api import chat_transfer
+from tests.wire.chatting import CHATS
 from tests.wire.rig import CHAT, HANG_GUARD_S, USER, Rig, scripted_studio
 from tests.wire.test_accounts import LINK, PASSWORD, SESSION, enrolled, page_of
 from tests.wire.test_http_limits import OPEN, port_of, told
@@ -41,10 +43,10 @@ def dripped(port: int, begun: bytes) -> bytes:
 
 
 @contextmanager
-def begun(rig: Rig, size_bytes: int) -> Generator[None]:
+def begun(rig: Rig, size_bytes: int, path: str = CHAT) -> Generator[None]:
     """A request whose body lacks its end."""
     with socket.create_connection(("127.0.0.1", port_of(rig)), timeout=HANG_GUARD_S) as connection:
-        connection.sendall(head(rig, CHAT, f"Content-Length: {size_bytes}") + b" " * (size_bytes - 1))
+        connection.sendall(head(rig, path, f"Content-Length: {size_bytes}") + b" " * (size_bytes - 1))
         yield
 
 
@@ -96,3 +98,28 @@ async def test_bodies_that_do_not_end_hold_so_much_together_and_small_ones_pass(
         with anyio.fail_after(HANG_GUARD_S):
             while (answer := await rig.post(large)).status_code != 200:
                 assert answer.status_code == 429
+
+
+async def test_a_file_of_chats_that_does_not_come_is_given_up(tmp_path: Path) -> None:
+    async with scripted_studio(tmp_path, warm=False, receive_timeout_s=0.5) as rig:
+        for body in (b"", b"{"):
+            answer = await told(rig, head(rig, f"{CHATS}/import", "Content-Length: 1000") + body)
+            assert answer.startswith(b"HTTP/1.1 408 "), answer
+        left = [one for one in (tmp_path / "home").rglob("source") if one.is_file()]
+        assert left == []
+
+
+async def test_files_of_chats_hold_so_much_of_the_disk_together(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(chat_transfer, "_FILES_MOST_BYTES", 3 * 2**20)
+    async with scripted_studio(tmp_path, warm=False) as rig:
+        path, large = f"{CHATS}/import", b'{"format": "paddock-chats", "version": 1, "chats": []}'.ljust(LARGE_BYTES)
+        assert (await rig.http.post(path, content=large)).status_code == 200
+        with ExitStack() as held:
+            for _ in range(3):
+                await anyio.to_thread.run_sync(held.enter_context, begun(rig, LARGE_BYTES, path))
+            with anyio.fail_after(HANG_GUARD_S):
+                while (answer := await rig.http.post(path, content=large)).status_code != 429:
+                    assert answer.status_code == 200
+            assert (await rig.http.post(path, content=large[:1000])).status_code == 200

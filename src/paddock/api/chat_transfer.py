@@ -8,6 +8,7 @@ import json
 import time
 from bisect import bisect_right
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
+from contextlib import aclosing
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from itertools import accumulate
@@ -16,12 +17,13 @@ from typing import Any
 
 import anyio
 import anyio.to_thread
-from starlette.requests import ClientDisconnect, Request
+from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 
 from paddock.api import chat_shapes
 from paddock.api.attending import attended
+from paddock.api.body import Room, pieces
 from paddock.api.chat_asking import choice, new_id, told
 from paddock.api.chat_schemas import ID_PATTERN, ChatBrought
 from paddock.api.described import Operation, text
@@ -38,6 +40,8 @@ _FORMS = ("json", "markdown", "sharegpt")
 _ENDINGS = {"json": ("json", "application/json"), "markdown": ("md", "text/markdown; charset=utf-8"),
             "sharegpt": ("jsonl", "application/jsonl")}  # fmt: skip
 _FILE_MOST_BYTES = 2**30
+# Of the disk, by files that came or are on their way, beside the first MiB of each.
+_FILES_MOST_BYTES = 2 * _FILE_MOST_BYTES
 _READ_S = 300.0
 _PAGE = 200
 _PLACES_MOST = 8000
@@ -150,15 +154,18 @@ class _Import:
         self._edge = edge
         # A file takes a process and a while: they wait for each other.
         self._turn = anyio.Lock()
+        self._room = Room(_FILES_MOST_BYTES)
 
     async def bring(self, request: Request) -> Response:
         """What is in a file of chats, and those chats of it that are chosen, each whole or not at all."""
         is_dry = choice(request, "dry_run", ("false", "true"), "false") == "true"
         places = _places(request.query_params.get("places"))
+        timeout_s = self._edge.settings.receive_timeout_s
         async with private_folder(self._edge.settings.home) as folder:
-            # Whoever sends slowly keeps nobody else waiting.
-            await _received(request, folder / "source")
-            return await attended(request, lambda: self._brought(folder, is_dry, places))
+            with self._room.share() as grown:
+                # Whoever sends slowly keeps nobody else waiting.
+                await _received(request, folder / "source", grown, timeout_s)
+                return await attended(request, lambda: self._brought(folder, is_dry, places))
 
     async def _brought(self, folder: Path, is_dry: bool, places: Callable[[int], bool]) -> Response:
         entries: list[_Entry] = []
@@ -247,18 +254,14 @@ class _Import:
         return there or (await folders.create_folder(new_id(), name, None))[0].id
 
 
-async def _received(request: Request, source: Path) -> None:
-    """Write the body into a file as it comes. Raises BodyTooLarge or BadRequest."""
-    size_bytes = 0
-    try:
-        async with await anyio.open_file(source, "wb") as opened:
-            async for chunk in request.stream():
-                size_bytes += len(chunk)
-                if size_bytes > _FILE_MOST_BYTES:
-                    raise BodyTooLarge(limit_bytes=_FILE_MOST_BYTES)
-                await opened.write(chunk)
-    except ClientDisconnect as error:
-        raise BadRequest("The connection closed before the file was whole. Send it again.") from error
+async def _received(request: Request, source: Path, grown: Callable[[int], None], timeout_s: float) -> None:
+    """Write the body into a file as it comes. Raises as `pieces` does, and TooBusy as `grown`."""
+    size_bytes, coming = 0, pieces(request, limit_bytes=_FILE_MOST_BYTES, timeout_s=timeout_s)
+    async with await anyio.open_file(source, "wb") as opened, aclosing(coming):
+        async for piece in coming:
+            size_bytes += len(piece)
+            grown(size_bytes)
+            await opened.write(piece)
     if not size_bytes:
         raise BadRequest("The body is empty. Send the file's bytes as the body.")
 
