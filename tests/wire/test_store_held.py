@@ -11,6 +11,7 @@ import anyio
 import anyio.to_thread
 import httpx
 import pytest
+from sqlalchemy.engine import Connection
 
 from paddock.errors import StoreBusy
 from paddock.paths import Home
@@ -18,6 +19,7 @@ from paddock.store import db
 from paddock.store.db import Database
 from tests.wire.chatting import new_chat, sent
 from tests.wire.rig import HANG_GUARD_S, USER, scripted_studio
+from tests.wire.test_accounts import LINK, SESSION, enrolled, page_of
 from tests.wire.test_store_faults import held
 
 pytestmark = [pytest.mark.anyio, pytest.mark.attack("damage")]
@@ -110,3 +112,58 @@ async def test_a_look_at_the_readiness_leaves_one_thread_behind_at_most(tmp_path
                 found.append(threading.active_count())
                 await anyio.sleep(1.2)
             assert found[-1] <= found[0] + 1
+
+
+async def test_who_writes_waits_and_whoever_reads_does_not(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    home = Home(root=tmp_path / "home")
+    home.ensure()
+    database = Database("", home)
+    await database.run(lambda connection: connection.exec_driver_sql("SELECT 1").close())
+    monkeypatch.setattr(db, "_BUSY_TIMEOUT_S", 10 * HANG_GUARD_S)
+    written: list[int] = []
+
+    def selected(connection: Connection) -> int:
+        return int(connection.exec_driver_sql("SELECT 1").scalar_one())
+
+    async def write() -> None:
+        written.append(await database.run(selected))
+
+    with anyio.fail_after(HANG_GUARD_S):
+        async with anyio.create_task_group() as tasks:
+            with held(home.database):
+                for _ in range(20):
+                    tasks.start_soon(write)
+                await anyio.wait_all_tasks_blocked()
+                for _ in range(20):
+                    assert await database.run(selected, only_reads=True) == 1
+                with pytest.raises(StoreBusy):
+                    await database.run(selected, waits=False)
+                assert written == []
+    assert len(written) == 20
+    await database.close()
+
+
+async def test_strangers_who_try_links_and_passwords_keep_nobody_waiting(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await enrolled(tmp_path, anna="admin")
+    async with scripted_studio(tmp_path, warm=False, require_login=True) as rig, page_of(rig, "anna") as http:
+        assert (await http.get("/v1/models")).status_code == 200
+        monkeypatch.setattr(db, "_BUSY_TIMEOUT_S", 10 * HANG_GUARD_S)
+        with held(tmp_path / "home" / "paddock.db"), anyio.fail_after(HANG_GUARD_S):
+            async with page_of(rig) as stranger, anyio.create_task_group() as tasks:
+                found: list[int] = []
+
+                async def tried(path: str, body: dict[str, str]) -> None:
+                    found.append((await stranger.post(path, json=body)).status_code)
+
+                # The refusal of a password is written down, which waits.
+                for name in ("anna", "berta", "carl"):
+                    tasks.start_soon(tried, SESSION, {"name": name, "password": "a wrong password"})
+                async with anyio.create_task_group() as trying:
+                    for _ in range(120):
+                        trying.start_soon(tried, LINK, {"token": "pdl-nobodys"})
+                assert found == [410] * 120
+                for path in ("/v1/models", "/api/keys", "/api/users", "/api/audit", "/api/session/places", "/"):
+                    assert (await http.get(path)).status_code == 200, path
+                tasks.cancel_scope.cancel()

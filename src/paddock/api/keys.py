@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
+from functools import partial
 from typing import Any, Literal
 
-import anyio.to_thread
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
@@ -83,8 +83,8 @@ def routes(edge: Edge) -> list[Route]:
 
     async def listed(request: Request) -> Response:
         caller = current()
-        found = await anyio.to_thread.run_sync(edge.access.keys.listed)
-        used = await anyio.to_thread.run_sync(edge.access.uses.latest, int(time.time() // _DAY_S))
+        found = await edge.database.aside(edge.access.keys.listed, only_reads=True)
+        used = await edge.database.aside(partial(edge.access.uses.latest, int(time.time() // _DAY_S)), only_reads=True)
         entries = [_entry(key, used.get(key.key_id, (0, 0))) for key in found if _is_shown(caller, key)]
         return JSONResponse({"object": "list", "data": entries, "can_change": _may_change(caller)})
 
@@ -94,10 +94,10 @@ def routes(edge: Edge) -> list[Route]:
     async def revoke(request: Request) -> Response:
         key_id, caller = request.path_params["id"], current()
         _permit(caller)
-        found = await anyio.to_thread.run_sync(edge.access.keys.listed)
+        found = await edge.database.aside(edge.access.keys.listed, only_reads=True)
         if not any(key.key_id == key_id and _is_shown(caller, key) for key in found):
             raise KeyUnknown(f"There is no key with the id {shown(key_id)}. GET /api/keys shows yours.")
-        await anyio.to_thread.run_sync(edge.access.keys.revoke, key_id)
+        await edge.database.aside(partial(edge.access.keys.revoke, key_id))
         await edge.note(request, "key revoked", about=key_id)
         return JSONResponse({"id": key_id, "object": "key", "revoked": True})
 
@@ -126,7 +126,7 @@ async def _created(edge: Edge, request: Request) -> Response:
         tokens_per_day=wanted.tokens_per_day,
     )
     expires_s = stamp_s() + wanted.expires_days * _DAY_S if wanted.expires_days else None
-    key, text = await anyio.to_thread.run_sync(
+    key, text = await edge.database.aside(
         lambda: edge.access.keys.create(
             wanted.name,
             expires_s=expires_s,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Literal, TypeVar
 
 import anyio
@@ -127,7 +128,7 @@ class _Door:
         asked = check(Link, await self._edge.body(request, is_strangers=True))
         accounts = self._edge.access.accounts
         if asked.password is None:
-            account = await anyio.to_thread.run_sync(accounts.linked, asked.token)
+            account = await self._edge.database.aside(partial(accounts.linked, asked.token), only_reads=True)
             return JSONResponse({"object": "link", "name": account.name}, headers=_NOT_KEPT)
         password = asked.password
         account = await self._hashed(lambda: accounts.redeem(asked.token, password))

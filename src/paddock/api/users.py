@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Any, Literal
 
-import anyio.to_thread
 from pydantic import Field
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
@@ -110,13 +110,13 @@ def routes(edge: Edge) -> list[Route]:
     accounts = edge.access.accounts
 
     async def listed(request: Request) -> Response:
-        found = await anyio.to_thread.run_sync(accounts.listed)
+        found = await edge.database.aside(accounts.listed, only_reads=True)
         return JSONResponse({"object": "list", "data": [_told(one) for one in found]})
 
     async def create(request: Request) -> Response:
         _refuse_keys()
         asked = check(UserCreate, await edge.body(request))
-        made = await anyio.to_thread.run_sync(accounts.create, asked.name, asked.role)
+        made = await edge.database.aside(partial(accounts.create, asked.name, asked.role))
         await edge.note(request, "account made", about=f"{made.name} ({made.role})")
         return await with_link(request, made, 201)
 
@@ -124,27 +124,25 @@ def routes(edge: Edge) -> list[Route]:
         _refuse_keys()
         asked = check(UserPatch, await edge.body(request))
         name = request.path_params["name"]
-        made = await anyio.to_thread.run_sync(
-            lambda: accounts.change(name, role=asked.role, is_disabled=asked.disabled)
-        )
+        made = await edge.database.aside(lambda: accounts.change(name, role=asked.role, is_disabled=asked.disabled))
         state = "disabled" if made.disabled_s else "enabled"
         await edge.note(request, "account changed", about=f"{made.name} ({made.role}, {state})")
         return JSONResponse(_told(made))
 
     async def link(request: Request) -> Response:
         _refuse_keys()
-        found = await anyio.to_thread.run_sync(accounts.find, request.path_params["name"])
+        found = await edge.database.aside(partial(accounts.find, request.path_params["name"]), only_reads=True)
         await edge.note(request, "link made", about=found.name)
         return await with_link(request, found, 200)
 
     async def remove(request: Request) -> Response:
         _refuse_keys()
-        gone = await anyio.to_thread.run_sync(accounts.remove, request.path_params["name"])
+        gone = await edge.database.aside(partial(accounts.remove, request.path_params["name"]))
         await edge.note(request, "account removed", about=gone.name)
         return JSONResponse({"object": "user", "name": gone.name, "deleted": True})
 
     async def with_link(request: Request, account: Account, status: int) -> Response:
-        text = await anyio.to_thread.run_sync(accounts.link, account.name)
+        text = await edge.database.aside(partial(accounts.link, account.name))
         told = {**_told(account), "link": f"{request.url.scheme}://{request.url.netloc}/welcome#{text}"}
         return JSONResponse(told, status_code=status, headers=_NOT_KEPT)
 
@@ -165,7 +163,7 @@ async def _audited(edge: Edge, request: Request) -> Response:
     """A page of the audit."""
     limit = whole(request, "limit", _PAGE, 1, _PAGE_MOST)
     before = whole(request, "before", 0, 0, 999_999_999) or None
-    found = await anyio.to_thread.run_sync(lambda: edge.access.audit.latest(limit=limit + 1, before=before))
+    found = await edge.database.aside(lambda: edge.access.audit.latest(limit=limit + 1, before=before), only_reads=True)
     data = [
         {"id": e.number, "at": e.at_s, "who": e.who, "address": e.address, "deed": e.deed, "about": e.about}
         for e in found[:limit]

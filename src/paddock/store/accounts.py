@@ -59,7 +59,7 @@ class Accounts:
 
     def listed(self) -> list[Account]:
         """Every account, by name."""
-        return self._database.do(_read)
+        return self._database.do(_read, only_reads=True)
 
     def create(self, name: str, role: Role) -> Account:
         """Make an account that cannot sign in yet. Raises BadRequest or Conflict."""
@@ -157,7 +157,7 @@ class Accounts:
             kept = select(accounts.c.password).where(accounts.c.id == there.account_id)
             return there, connection.execute(kept).scalar()
 
-        there, kept = self._database.do(work)
+        there, kept = self._database.do(work, only_reads=True)
         is_right = passwords.matches(password, kept)
         return there if is_right and there is not None and there.disabled_s is None else None
 
@@ -181,7 +181,7 @@ class Accounts:
 
     def linked(self, text: str) -> Account:
         """Whose password a link's word is for. Raises LinkSpent."""
-        return self._database.do(lambda connection: _linked(connection, self._digests.of(text)))
+        return self._database.do(lambda connection: _linked(connection, self._digests.of(text)), only_reads=True)
 
     def redeem(self, text: str, password: str) -> Account:
         """Choose the password that a link's word is for, and spend the link. Raises LinkSpent or BadRequest."""

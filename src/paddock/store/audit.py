@@ -63,7 +63,7 @@ class Audit:
                 for row in connection.execute(wanted).mappings()
             ]
 
-        return self._database.do(work)
+        return self._database.do(work, only_reads=True)
 
 
 def _noting(deed: str, who: str, address: str, about: str) -> Callable[[Connection], None]:

@@ -32,8 +32,8 @@ if TYPE_CHECKING:
 _BUSY_TIMEOUT_S = 10
 # SQLite itself waits so long for whoever holds the file; then it is looked whether paddock ends, and tried again.
 _STEP_S = 0.2
-# Transactions that may wait at once.
-_AT_ONCE = 12
+# Transactions that may wait at once: of those that write, and of those that only read, which wait for no writer.
+_WRITERS, _READERS = 8, 6
 _ONLY_READS = "only_reads"
 Result = TypeVar("Result")
 
@@ -56,7 +56,8 @@ class Database:
         self._opening: Future[Engine] | None = None
         self._lock = threading.Lock()
         self._ending = threading.Event()
-        self._turns, self._threads = anyio.Semaphore(_AT_ONCE), anyio.CapacityLimiter(_AT_ONCE)
+        self._writing = anyio.Semaphore(_WRITERS), anyio.CapacityLimiter(_WRITERS)
+        self._reading = anyio.Semaphore(_READERS), anyio.CapacityLimiter(_READERS)
 
     @property
     def is_there(self) -> bool:
@@ -69,15 +70,21 @@ class Database:
         """Do `work` in one transaction, in a thread: all of it is kept, or nothing. Raises StoreUnusable.
 
         What only reads does not wait for whoever writes. What does not wait gives up where somebody holds the database.
+        """
+        do = partial(self.do, work, only_reads=only_reads, waits=waits)
+        return await self.aside(do, only_reads=only_reads, waits=waits)
+
+    async def aside(self, work: Callable[[], Result], *, only_reads: bool = False, waits: bool = True) -> Result:
+        """Do what blocks on the database, as `do` does, in a thread. Raises StoreUnusable.
 
         Its threads are its own, so that requests which wait for a database that somebody holds keep no thread from
         those that need none; and none waits long for such a thread.
         """
-        with anyio.move_on_after(_BUSY_TIMEOUT_S) as waiting:
-            async with self._turns:
+        turns, threads = self._reading if only_reads else self._writing
+        with anyio.move_on_after(_BUSY_TIMEOUT_S if waits or turns.value else 0) as waiting:
+            async with turns:
                 waiting.deadline = math.inf
-                do = partial(self.do, work, only_reads=only_reads, waits=waits)
-                return await anyio.to_thread.run_sync(do, limiter=self._threads)
+                return await anyio.to_thread.run_sync(work, limiter=threads)
         self.errors += 1
         raise StoreBusy(f"Too many wait for the database {address.shown(self._url)}, which somebody holds. Ask again.")
 

@@ -29,7 +29,7 @@ class KeyUses:
 
     def latest(self, day: int) -> dict[str, Used]:
         """What every key used on a day. Blocks."""
-        return self._database.do(lambda connection: _read(connection, day))
+        return self._database.do(lambda connection: _read(connection, day), only_reads=True)
 
 
 def _added(connection: Connection, day: int, used: Mapping[str, Used]) -> dict[str, Used]:

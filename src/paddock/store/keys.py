@@ -136,7 +136,7 @@ class Keys:
 
     def listed(self) -> list[Key]:
         """Every key, oldest first. Raises StoreUnusable."""
-        return [key for _, key in self._database.do(_read)]
+        return [key for _, key in self._database.do(_read, only_reads=True)]
 
     def has_valid(self) -> bool:
         """Whether there is a key that lets anybody in. Raises StoreUnusable."""

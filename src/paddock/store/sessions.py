@@ -93,7 +93,7 @@ class Sessions:
 
     async def of(self, account_id: str) -> list[Session]:
         """Where an account is signed in, the newest first."""
-        found = (await self._database.run(_read)).values()
+        found = (await self._database.run(_read, only_reads=True)).values()
         mine = [one for one in found if one.account.account_id == account_id and one.is_valid(stamp_s())]
         return sorted(mine, key=lambda one: one.created_s, reverse=True)
 
