@@ -18,14 +18,17 @@ from pathlib import Path
 from typing import Any
 
 import anyio
+import httptools
 import uvicorn
 from starlette.types import ASGIApp
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from paddock import log
 from paddock.config import Settings
 from paddock.errors import PortBusy, SettingInvalid
 from paddock.store.certificates import SELF_SIGNED, self_signed
 
+_access = log.named(log.ACCESS)
 # The files of a certificate and of its key.
 Certificate = tuple[str, str]
 _BACKLOG = 2048
@@ -59,7 +62,7 @@ class _Protocol(HttpToolsProtocol):
     _head_bytes = 0
     _head_lines = 0
     _is_in_head = True
-    _refusal = b""
+    _refusal = 400
     _patience: asyncio.TimerHandle | None = None
 
     def __init__(self, *, receive_timeout_s: float, **rest: Any) -> None:
@@ -84,7 +87,14 @@ class _Protocol(HttpToolsProtocol):
         if self._is_in_head:
             # What is cut off within a line is held by the parser, however long it grows.
             self._head_bytes += len(data)
-        super().data_received(data)
+        self._unset_keepalive_if_required()
+        # As uvicorn does, which warns of each: strangers would push all else out of the log.
+        try:
+            self.parser.feed_data(data)
+        except httptools.HttpParserError:
+            self.send_400_response("")
+        except httptools.HttpParserUpgrade:
+            pass  # no other protocol is spoken: what was asked is answered in this one
         if self._is_in_head and self._head_bytes > _HEAD_MOST_BYTES and not self.transport.is_closing():
             self._refuse(431)
 
@@ -99,14 +109,14 @@ class _Protocol(HttpToolsProtocol):
         """A piece of the request's line."""
         super().on_url(url)
         if len(self.url) > _HEAD_MOST_BYTES:
-            self._refusal = _refused(431)
+            self._refusal = 431
             raise _HeadTooLarge
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """A header."""
         self._head_lines += 1
         if self._head_lines > _HEADERS_MOST or len(value) > _HEAD_MOST_BYTES:
-            self._refusal = _refused(431)
+            self._refusal = 431
             raise _HeadTooLarge
         super().on_header(name, value)
 
@@ -124,8 +134,7 @@ class _Protocol(HttpToolsProtocol):
     def send_400_response(self, msg: str) -> None:
         """Tell that the head cannot be read, and close."""
         if not self.transport.is_closing():
-            self.transport.write(self._refusal or _refused(400))
-            self.transport.close()
+            self._refuse(self._refusal)
 
     def _await_head(self) -> None:
         self._patience = self.loop.call_later(self._receive_timeout_s, self._refuse, 408)
@@ -137,6 +146,8 @@ class _Protocol(HttpToolsProtocol):
 
     def _refuse(self, status: int) -> None:
         self._stop_waiting()
+        address = self.client[0] if self.client else "nowhere known"
+        _access.info("%d to %s: %s", status, address, _WHY[status], extra=log.fields(status=status))
         self.transport.write(_refused(status))
         self.transport.close()
 

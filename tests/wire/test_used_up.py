@@ -1,4 +1,4 @@
-"""Tests what others could use up: memory and disk by bodies that do not end; those who come meanwhile are answered."""
+"""Tests what others could use up: memory, disk, connections, the log; those who come meanwhile are answered."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ import anyio.to_thread
 import pytest
 
 from paddock.api import chat_transfer
+from paddock.log import ACCESS
 from tests.wire.chatting import CHATS
 from tests.wire.rig import CHAT, HANG_GUARD_S, USER, Rig, scripted_studio
 from tests.wire.test_accounts import LINK, PASSWORD, SESSION, enrolled, page_of
@@ -36,9 +37,13 @@ def dripped(port: int, begun: bytes) -> bytes:
         for _ in range(300):
             connection.sendall(b" ")
             try:
-                return connection.recv(65536)
+                answer = connection.recv(65536)
             except TimeoutError:
                 continue
+            while b"\r\n\r\n{" not in answer:
+                connection.settimeout(HANG_GUARD_S)
+                answer += connection.recv(65536)
+            return answer
     return b""
 
 
@@ -123,3 +128,17 @@ async def test_files_of_chats_hold_so_much_of_the_disk_together(
                 while (answer := await rig.http.post(path, content=large)).status_code != 429:
                     assert answer.status_code == 200
             assert (await rig.http.post(path, content=large[:1000])).status_code == 200
+
+
+async def test_what_strangers_send_that_is_no_request_pushes_nothing_out_of_the_log(tmp_path: Path) -> None:
+    async with scripted_studio(tmp_path, warm=False) as rig:
+        host = f"Host: 127.0.0.1:{port_of(rig)}\r\n".encode()
+        for other in (b"h2c", b"websocket"):
+            asked = b"GET /health HTTP/1.1\r\n" + host + b"Connection: Upgrade\r\nUpgrade: " + other + b"\r\n\r\n"
+            assert (await told(rig, asked)).startswith(b"HTTP/1.1 200 ")
+        assert (await told(rig, b"no request at all\r\n\r\n")).startswith(b"HTTP/1.1 400 ")
+        lines = (await rig.http.get("/api/system/log")).json()["lines"]
+        assert [line for line in lines if line["logger"].startswith("uvicorn")] == []
+        refused = [line for line in lines if "no request of HTTP" in line["message"]]
+        assert [(line["logger"], line["level"]) for line in refused] == [(ACCESS, "info")]
+        assert "127.0.0.1" in refused[0]["message"]
