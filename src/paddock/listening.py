@@ -10,9 +10,12 @@ import contextlib
 import errno
 import http
 import ipaddress
+import math
 import socket
 import ssl
-from collections.abc import Generator
+import sys
+import time
+from collections.abc import Generator, Iterable
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -21,14 +24,15 @@ import anyio
 import httptools
 import uvicorn
 from starlette.types import ASGIApp
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 from paddock import log
+from paddock.api.tries import network_of
 from paddock.config import Settings
 from paddock.errors import PortBusy, SettingInvalid
 from paddock.store.certificates import SELF_SIGNED, self_signed
 
-_access = log.named(log.ACCESS)
+_log, _access = log.named(__name__), log.named(log.ACCESS)
 # The files of a certificate and of its key.
 Certificate = tuple[str, str]
 _BACKLOG = 2048
@@ -39,6 +43,7 @@ _HEADERS_MOST = 200
 _WHY = {
     400: "what came is no request of HTTP.",
     408: "the head of a request was not whole in time.",
+    503: "too many connections are open. Try again in a moment.",
     431: f"at most {_HEADERS_MOST} headers and {_HEAD_MOST_BYTES} bytes of them are read.",
 }
 # Longer than clients keep a connection that rests (httpx 5 s, aiohttp 15 s, Go 90 s): the side that closes it first
@@ -46,10 +51,66 @@ _WHY = {
 _IDLE_CONNECTION_S = 100
 # Each write waits until the one before has gone: one frame is held for a client that does not read, not many.
 _WRITE_BUFFER_BYTES = 0
+# At once; fewer where the system allows fewer files than twice as many: what is asked may need a file or a connection
+# to an engine as well.
+_CONNECTIONS_MOST = 2048
+_FILES_MOST = 65_536
+_TOLD_EVERY_S = 600.0
 
 
 class _HeadTooLarge(Exception):
     """Raised within the parser, which turns it into an error of its own."""
+
+
+class _Crowd:
+    """The connections of one server: so many at once, and of them so many from one address.
+
+    Whoever comes when there are so many takes the place of one that rests: of the address that has most, the one that
+    has been there longest. So whoever only holds connections keeps nobody out. Of IPv6 a network is one address.
+    """
+
+    def __init__(self, *, most: int, of_one_most: int) -> None:
+        self._most, self._of_one_most = most, of_one_most
+        self._held: dict[str, dict[_Protocol, None]] = {}
+        self._told_s = -math.inf
+
+    def let_in(self, one: _Protocol) -> bool:
+        """Whether there is room, or was made, for a connection."""
+        place = network_of(one.client[0]) if one.client else ""
+        count, mine = sum(map(len, self._held.values())), len(self._held.get(place, ()))
+        if mine >= self._of_one_most:
+            self._tell(count, place)
+            if not self._made_room([place]):
+                return False
+        elif count >= self._most:
+            by_size = sorted(self._held, key=lambda place: len(self._held[place]), reverse=True)
+            self._tell(count, by_size[0])
+            if not self._made_room(by_size):
+                return False
+        self._held.setdefault(place, {})[one] = None
+        return True
+
+    def leave(self, one: _Protocol) -> None:
+        """A connection is over, or never came in."""
+        place = network_of(one.client[0]) if one.client else ""
+        mine = self._held.get(place, {})
+        mine.pop(one, None)
+        if not mine:
+            self._held.pop(place, None)
+
+    def _made_room(self, places: Iterable[str]) -> bool:
+        resting = next((one for place in places for one in self._held[place] if one.is_resting), None)
+        if resting is not None:
+            self.leave(resting)
+            resting.transport.close()
+        return resting is not None
+
+    def _tell(self, count: int, place: str) -> None:
+        """Once in a while, that there are too many: each of them must not be a line."""
+        if time.monotonic() - self._told_s >= _TOLD_EVERY_S:
+            self._told_s = time.monotonic()
+            words = "%d connections are open, %d of them from %s: those that rest make room, else new ones are refused"
+            _log.warning(words, count, len(self._held[place]), place or "nowhere known")
 
 
 class _Protocol(HttpToolsProtocol):
@@ -65,13 +126,23 @@ class _Protocol(HttpToolsProtocol):
     _refusal = 400
     _patience: asyncio.TimerHandle | None = None
 
-    def __init__(self, *, receive_timeout_s: float, **rest: Any) -> None:
+    def __init__(self, *, receive_timeout_s: float, crowd: _Crowd, **rest: Any) -> None:
         super().__init__(**rest)
         self._receive_timeout_s = receive_timeout_s
+        self._crowd = crowd
+
+    @property
+    def is_resting(self) -> bool:
+        """Whether no request of it is being answered."""
+        cycle: RequestResponseCycle | None = self.cycle
+        return cycle is None or (cycle.response_complete and not self.pipeline)
 
     def connection_made(self, transport: asyncio.Transport) -> None:
         """A client connected."""
         super().connection_made(transport)
+        if not self._crowd.let_in(self):
+            self._refuse(503)
+            return
         self._await_head()
         # What encrypts has a buffer of its own, and never tells that it is empty where that may hold nothing.
         if transport.get_extra_info("sslcontext") is None:
@@ -80,6 +151,7 @@ class _Protocol(HttpToolsProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """It is gone."""
         self._stop_waiting()
+        self._crowd.leave(self)
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
@@ -218,9 +290,12 @@ def url_of(settings: Settings, port: int, *, host: str = "") -> str:
 def server_of(app: ASGIApp, settings: Settings, certificate: Certificate | None, *, grace_s: int) -> Server:
     """The HTTP server of an application."""
     proxies = settings.listed("trusted_proxies")
+    most = min(_CONNECTIONS_MOST, files_most() // 2)
+    # Proxies bring everybody from one address.
+    crowd = _Crowd(most=most, of_one_most=most if proxies else most // 2)
     config = uvicorn.Config(
         app,
-        http=partial(_Protocol, receive_timeout_s=settings.receive_timeout_s),  # pyright: ignore[reportArgumentType]
+        http=partial(_Protocol, receive_timeout_s=settings.receive_timeout_s, crowd=crowd),  # pyright: ignore[reportArgumentType]
         ws="none",
         lifespan="off",
         log_config=None,
@@ -237,6 +312,23 @@ def server_of(app: ASGIApp, settings: Settings, certificate: Certificate | None,
         timeout_graceful_shutdown=grace_s,
     )
     return Server(config)
+
+
+def files_most() -> int:
+    """How many files and connections may be open; as many as the system allows are, from now on, up to a bound."""
+    if sys.platform == "win32":
+        return _FILES_MOST
+    import resource
+
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    most = _FILES_MOST if hard == resource.RLIM_INFINITY else min(hard, _FILES_MOST)
+    if soft != resource.RLIM_INFINITY and soft < most:
+        try:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
+        except (OSError, ValueError):
+            return soft  # macOS has a bound of its own beneath that
+        return most
+    return most if soft == resource.RLIM_INFINITY else min(soft, _FILES_MOST)
 
 
 def reached_at(settings: Settings, port: int) -> str:

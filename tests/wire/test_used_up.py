@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import socket
+import subprocess
+import sys
 from collections.abc import Generator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -12,6 +14,7 @@ import anyio
 import anyio.to_thread
 import pytest
 
+from paddock import listening
 from paddock.api import chat_transfer
 from paddock.log import ACCESS
 from tests.wire.chatting import CHATS
@@ -45,6 +48,15 @@ def dripped(port: int, begun: bytes) -> bytes:
                 answer += connection.recv(65536)
             return answer
     return b""
+
+
+def said_at_once(port: int) -> bytes:
+    """What is said to one who connects and asks nothing; nothing where that is waited for."""
+    with socket.create_connection(("127.0.0.1", port), timeout=1.0) as connection:
+        try:
+            return connection.recv(65536)
+        except TimeoutError:
+            return b""
 
 
 @contextmanager
@@ -142,3 +154,60 @@ async def test_what_strangers_send_that_is_no_request_pushes_nothing_out_of_the_
         refused = [line for line in lines if "no request of HTTP" in line["message"]]
         assert [(line["logger"], line["level"]) for line in refused] == [(ACCESS, "info")]
         assert "127.0.0.1" in refused[0]["message"]
+
+
+class TestConnections:
+    """Of many that rest, those of whoever has most make room; where none rests, a new one is refused in words."""
+
+    MOST = 16
+
+    @pytest.fixture(autouse=True)
+    def few(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(listening, "_CONNECTIONS_MOST", self.MOST)
+
+    async def test_those_that_rest_longest_make_room(self, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+        async with scripted_studio(tmp_path, warm=False) as rig:
+            with ExitStack() as held:
+                resting = [
+                    held.enter_context(socket.create_connection(("127.0.0.1", port_of(rig)), timeout=HANG_GUARD_S))
+                    for _ in range(3 * self.MOST)
+                ]
+                assert (await rig.http.get("/health")).status_code == 200
+                for one in resting[: -self.MOST // 2]:
+                    assert await anyio.to_thread.run_sync(one.recv, 1) == b""
+                resting[-1].sendall(f"GET /health HTTP/1.1\r\nHost: 127.0.0.1:{port_of(rig)}\r\n\r\n".encode())
+                assert (await anyio.to_thread.run_sync(resting[-1].recv, 9)) == b"HTTP/1.1 "
+        told_of = [one.getMessage() for one in caplog.records if "connections" in one.getMessage()]
+        assert len(told_of) == 1
+        assert "8 of them from 127.0.0.1" in told_of[0]
+
+    async def test_where_none_rests_a_new_one_is_refused_in_words(self, tmp_path: Path) -> None:
+        async with scripted_studio(tmp_path, warm=False) as rig:
+            with ExitStack() as held:
+                for _ in range(self.MOST // 2):
+                    await anyio.to_thread.run_sync(held.enter_context, begun(rig, 1000))
+                # Until the last head was read, one that was begun may have made room.
+                with anyio.fail_after(HANG_GUARD_S):
+                    while not (answer := await anyio.to_thread.run_sync(said_at_once, port_of(rig))):
+                        await anyio.to_thread.run_sync(held.enter_context, begun(rig, 1000))
+                assert answer.startswith(b"HTTP/1.1 503 ")
+                assert b"too many connections" in answer
+            assert (await rig.http.get("/health")).status_code == 200
+
+    async def test_behind_proxies_one_address_may_have_them_all(self, tmp_path: Path) -> None:
+        async with scripted_studio(tmp_path, warm=False, trusted_proxies="127.0.0.1") as rig:
+            with ExitStack() as held:
+                for _ in range(self.MOST - 4):
+                    await anyio.to_thread.run_sync(held.enter_context, begun(rig, 1000))
+                assert (await rig.http.get("/health")).status_code == 200
+
+
+def test_as_many_files_as_the_system_allows_may_be_open() -> None:
+    if sys.platform == "win32":
+        return
+    words = (
+        "import resource; resource.setrlimit(resource.RLIMIT_NOFILE, (200, 300));"
+        "from paddock.listening import files_most; print(files_most(), *resource.getrlimit(resource.RLIMIT_NOFILE))"
+    )
+    told_of = subprocess.run([sys.executable, "-c", words], capture_output=True, text=True, check=True).stdout
+    assert told_of.split() == ["300", "300", "300"]
