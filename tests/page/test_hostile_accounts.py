@@ -85,6 +85,7 @@ def visited(trap: Trap, tab: Tab) -> None:
     """Go where the page tells of accounts, open what is closed, and look."""
     for path in PLACES:
         tab.open(path)
+        expect(tab.page.get_by_text("Loading…")).to_have_count(0)
         tab.page.wait_for_timeout(400)
         unfolded(tab.page)
         trap.look(tab.page)
