@@ -125,8 +125,7 @@ class Settings:
     ollama_folder: str = _setting("", "Ollama's folder of models; OLLAMA_MODELS or the usual ones if empty.")
     downloads_at_once: int = _setting(2, "Downloads that run at once; further ones wait.", low=1, high=16)
     lend_hub_token: bool = _setting(
-        False,
-        "Use this server's own hub token (HF_TOKEN, or a kept one) for downloads that are asked for over the API.",
+        False, "Use this server's hub token (HF_TOKEN, or a kept one) for downloads that are asked for over the API."
     )
     engine: str = _setting(
         "",

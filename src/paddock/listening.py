@@ -18,7 +18,7 @@ import time
 from collections.abc import Generator, Iterable
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import anyio
 import httptools
@@ -134,7 +134,7 @@ class _Protocol(HttpToolsProtocol):
     @property
     def is_resting(self) -> bool:
         """Whether no request of it is being answered."""
-        cycle: RequestResponseCycle | None = self.cycle
+        cycle = cast("RequestResponseCycle | None", self.cycle)
         return cycle is None or (cycle.response_complete and not self.pipeline)
 
     def connection_made(self, transport: asyncio.Transport) -> None:
@@ -159,6 +159,8 @@ class _Protocol(HttpToolsProtocol):
         if self._is_in_head:
             # What is cut off within a line is held by the parser, however long it grows.
             self._head_bytes += len(data)
+        if self.parser is None:
+            return  # the connection is gone
         self._unset_keepalive_if_required()
         # As uvicorn does, which warns of each: strangers would push all else out of the log.
         try:

@@ -143,6 +143,7 @@ async def test_who_writes_waits_and_whoever_reads_does_not(tmp_path: Path, monke
     await database.close()
 
 
+@pytest.mark.attack("floods")
 async def test_strangers_who_try_links_and_passwords_keep_nobody_waiting(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

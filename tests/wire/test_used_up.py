@@ -22,7 +22,7 @@ from tests.wire.rig import CHAT, HANG_GUARD_S, USER, Rig, scripted_studio
 from tests.wire.test_accounts import LINK, PASSWORD, SESSION, enrolled, page_of
 from tests.wire.test_http_limits import OPEN, port_of, told
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.attack("floods")]
 LARGE_BYTES = 2 * 2**20
 
 
