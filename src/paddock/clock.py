@@ -18,12 +18,12 @@ import math
 import threading
 import time
 from pathlib import Path
-from typing import cast
-
-import anyio
-import anyio.to_thread
+from typing import TYPE_CHECKING, cast
 
 from paddock.paths import Home, alone, write_whole
+
+if TYPE_CHECKING:
+    import anyio
 
 _log = logging.getLogger(__name__)
 # The most that a time counts in which paddock did not run, and so the most that a jump of the clock takes.
@@ -107,6 +107,9 @@ def begin_at(home: Home, newest_s: float | None) -> None:
 
 async def keep(home: Home, ended: anyio.Event) -> None:
     """Move the home's mark from time to time, until `ended`, and once then."""
+    import anyio
+    import anyio.to_thread
+
     while not ended.is_set():
         with anyio.move_on_after(_MARKED_EVERY_S):
             await ended.wait()

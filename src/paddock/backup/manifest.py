@@ -102,7 +102,7 @@ def _of(table: Mapping[str, Any]) -> Manifest:
             for one in table["files"]
         ),
         absent_models=tuple(
-            Absent(id=_line(one["id"]), size_bytes=_size(one["size_bytes"]), origin=_line(one["origin"]))
+            Absent(id=_text(one["id"]), size_bytes=_size(one["size_bytes"]), origin=_line(one["origin"]))
             for one in table["absent_models"]
         ),
         # Those that were made before have none.

@@ -24,7 +24,7 @@ app = typer.Typer(help="The data home in one file: make it, look at it, check it
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 File = Annotated[Path, typer.Argument(metavar="FILE", help="A backup.")]
 _SHOWN_MOST = 10
-_PLAIN = re.compile(r"\w[\w.:/@+-]*")
+_PLAIN = re.compile(r"\w[\w.:/@+-]{0,399}")
 
 
 @app.callback(invoke_without_command=True)
