@@ -141,6 +141,16 @@ class Home:
         return self.root / "jobs"
 
     @property
+    def trackers(self) -> Path:
+        """The libraries of trackers, a folder each: behind the training stack's own, and no part of it."""
+        return self.root / "trackers"
+
+    @property
+    def tracked(self) -> Path:
+        """What trackers keep of trainings on this machine, a folder for each tracker."""
+        return self.root / "tracked"
+
+    @property
     def engines(self) -> Path:
         """Builds of llama.cpp that were installed, and which of them is active."""
         return self.root / "engines"

@@ -260,6 +260,24 @@ async def test_without_a_training_stack_it_is_said_what_to_do(tmp_path: Path) ->
         assert TrainingList.model_validate((await rig.http.get(TRAINING)).json()).has_stack is False
 
 
+async def test_a_tracker_without_its_library_is_refused_with_the_command_that_installs_it(tmp_path: Path) -> None:
+    async with scripted_studio(tmp_path, warm=False, worker_program=WORKER) as rig:
+        body = asked(tmp_path, DONE, trackers=["trackio"])
+        answer = await rig.http.post(TRAINING, json=body)
+        error = answer.json()["error"]
+        assert (answer.status_code, error["param"]) == (422, "trackers")
+        folder = tmp_path / "home" / "trackers" / "trackio"
+        assert f"{sys.executable} -m pip install --target {folder} trackio==" in error["message"]
+        assert (await rig.http.get(TRAINING)).json()["data"] == []
+        (folder / "trackio").mkdir(parents=True)
+        (folder / "trackio" / "__init__.py").write_text("")
+        job = (await rig.http.post(TRAINING, json=body)).json()
+        assert job["spec"]["trackers"] == "trackio"
+        await until(rig, job["id"], lambda found: found["state"] == "done")
+        order = json.loads((tmp_path / "home" / "jobs" / job["id"] / "order.json").read_text("utf-8"))
+        assert (order["name"], order["tracker_libraries"]) == ("rows", str(folder.parent))
+
+
 async def test_only_those_who_may_train_do(tmp_path: Path) -> None:
     async with scripted_studio(tmp_path, warm=False, require_key=True, worker_program=WORKER) as rig:
         answer: httpx.Response = await rig.http.get(TRAINING)

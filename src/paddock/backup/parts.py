@@ -69,6 +69,8 @@ LEFT_OUT = {
     "present": "is locks",
     "scratch": "is for the length of a request",
     "stack": "is installed anew by `paddock setup python-stack`",
+    "trackers": "is installed anew by the command that a training names",
+    "tracked": "is the trackers' own; what a training told is in the backup",
     "engines": "is for this machine, and installed anew by `paddock engine install`",
     "restoring": "is what a restore has gathered",
     "replaced": "is what restores took the place of; copy it yourself if you want it",

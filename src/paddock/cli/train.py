@@ -216,6 +216,8 @@ def _line(event: dict[str, Any]) -> str:
         learnt = f"{event.get('trained_tokens', 0)} of {event['tokens']} tokens are learnt"
         long = f"{event['too_long']} rows are too long ({event['too_long_are']})"
         return f"{event['rows']} rows, {event['held_out']} held out; {learnt}; {long}"
+    if kind in ("tracked", "tracker_failed"):
+        return f"{event['tracker']}: {printing.clean(event.get('where') or event['message'])}"
     if kind == "model":
         return f"{event['trained_parameters']} of {event['parameters']} parameters are trained"
     if kind == "step":

@@ -164,6 +164,11 @@ class Report:
         self._number += 1
         self._end_bytes += len(line)
 
+    @property
+    def number(self) -> int:
+        """Of what was told last."""
+        return self._number
+
     def close(self) -> None:
         """Tell no more."""
         self._file.close()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from paddock.jobs.folder import JobFolder
@@ -83,12 +84,13 @@ def concluded(folder: JobFolder, last: Mapping[str, Any] | None) -> tuple[State,
             "message": "The worker went away with the machine or by somebody's hand. Resume goes on from the last "
             "checkpoint.",
         }
-    return "failed", {"kind": "crashed", "message": f"The worker ended with {code}. {_last_words(folder)}"}
+    return "failed", {"kind": "crashed", "message": f"The worker ended with {code}. {last_words(folder.output)}"}
 
 
-def _last_words(folder: JobFolder) -> str:
+def last_words(output: Path) -> str:
+    """The last lines of what a process printed, as a sentence."""
     try:
-        with folder.output.open("rb") as file:
+        with output.open("rb") as file:
             file.seek(max(0, file.seek(0, 2) - _TAIL_BYTES))
             lines = file.read().decode("utf-8", "replace").split("\n")
     except OSError:

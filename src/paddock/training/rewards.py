@@ -16,8 +16,9 @@ from typing import Any, cast
 
 from paddock.errors import FieldInvalid, shown
 from paddock.sandbox.calls import Outcome, Sandbox, refusal
+from paddock.training.exclusions import weights_of
 from paddock.training.judging import Judge
-from paddock.training.spec import TrainSpec, weights_of
+from paddock.training.spec import TrainSpec
 
 # Where templates of the widest family write a call; others are known by being one table.
 _CALLS = re.compile(r"<tool_call>(.*?)</tool_call>", re.DOTALL)

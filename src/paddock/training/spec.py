@@ -6,7 +6,6 @@ This is the one place of defaults. The command line, the page and YAML files sho
 from __future__ import annotations
 
 import difflib
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
@@ -17,10 +16,11 @@ from paddock.data.files import first_rows
 from paddock.data.preferences import Judged, Pair, Task, judged_of, pair_of, task_of
 from paddock.data.rows import Row, row_of
 from paddock.errors import FieldInvalid, SettingInvalid, shown
+from paddock.training.exclusions import REWARDS, refuse_what_excludes
+from paddock.training.trackers import TRACKERS
 
 METHODS = ("sft", "cpt", "dpo", "orpo", "kto", "grpo")
 TUNINGS = ("lora", "full")
-REWARDS = ("json", "tool_call", "regex", "length", "python", "judge")
 _PREFERENCES = ("dpo", "orpo", "kto")
 # What is not a library's default was chosen here: docs/training.md and its numbers say why.
 _OURS = "paddock"
@@ -208,6 +208,12 @@ class TrainSpec:
         source=_OURS, unit="lines",
     )  # fmt: skip
     sample_tokens: int = _option(48, "Longest such answer, in tokens.", source=_OURS, low=1, high=4096)
+    trackers: str = _option(
+        "",
+        f"Where figures go beside paddock's own page, such as `tensorboard, mlflow`: {', '.join(TRACKERS)}. Each keeps "
+        "them on this machine; `wandb=online` and `mlflow=online` send them.",
+        source=_OURS,
+    )  # fmt: skip
     save_every_steps: int = _option(
         0, "Steps between two checkpoints; 0 is ten a run.", source=_OURS, unit="steps", low=0, high=10**8
     )
@@ -218,6 +224,8 @@ class TrainSpec:
 
 
 NAMES: tuple[str, ...] = tuple(option.name for option in fields(TrainSpec))
+# Parts between commas, which can be said as a list too.
+_LISTS = ("lora_modules", "rewards", "trackers")
 # What options are about, by the first of each group: those that follow in `TrainSpec` are about the same.
 _GROUPS = {
     "base": "task", "tuning": "lora", "preference_weight": "preferences", "rewards": "rewards", "dry_run": "trial",
@@ -237,7 +245,7 @@ def spec_of(given: Mapping[str, Any]) -> TrainSpec:
     spec = TrainSpec(**values)
     if not spec.data:
         raise FieldInvalid("data is empty. Name a file of rows to learn from.", param="data")
-    _refuse_what_excludes(spec)
+    refuse_what_excludes(spec)
     return spec
 
 
@@ -301,81 +309,12 @@ def described() -> list[dict[str, Any]]:
     return found
 
 
-def _refuse_what_excludes(spec: TrainSpec) -> None:
-    for one in fields(TrainSpec):
-        methods: tuple[str, ...] = one.metadata["methods"]
-        if spec.method not in methods and getattr(spec, one.name) != one.default:
-            raise FieldInvalid(
-                f"{one.name} is for {' and '.join(methods)}, and method is {spec.method}. Leave it out.", param=one.name
-            )
-    if spec.packs and spec.method == "sft" and spec.too_long == "cut":
-        raise FieldInvalid("packs and too_long 'cut' exclude one another. Say too_long 'drop'.", param="too_long")
-    if spec.base_is_in_4_bits and (spec.tuning == "full" or spec.lora_is_decomposed):
-        other = "tuning 'full'" if spec.tuning == "full" else "lora_is_decomposed"
-        raise FieldInvalid(
-            f"base_is_in_4_bits and {other} exclude one another: what is held in 4 bits is neither trained nor merged. "
-            "Say tuning lora, without lora_is_decomposed.",
-            param="base_is_in_4_bits",
-        )
-    if spec.method == "grpo":
-        _refuse_rewards(spec)
-    if spec.method == "kto" and spec.batch_rows < 2:
-        raise FieldInvalid(
-            "batch_rows is 1; kto measures a row against the others of its batch. Say at least 2, better 8.",
-            param="batch_rows",
-        )
-
-
-def weights_of(spec: TrainSpec) -> dict[str, float]:
-    """What is rewarded, and how much each counts. Raises FieldInvalid."""
-    found: dict[str, float] = {}
-    for part in filter(None, (one.strip() for one in spec.rewards.split(","))):
-        name, _, weight = (word.strip() for word in part.partition("="))
-        if name not in REWARDS:
-            raise FieldInvalid(f"rewards has {shown(name)}; there are {', '.join(REWARDS)}.", param="rewards")
-        try:
-            found[name] = cast("float", converted(float, weight or 1.0, "rewards", low=-1000, high=1000))
-        except SettingInvalid as error:
-            raise FieldInvalid(error.message, param="rewards") from error
-    if not found:
-        raise FieldInvalid(f"rewards is empty. Say what grpo rewards: {', '.join(REWARDS)}.", param="rewards")
-    return found
-
-
-def _refuse_rewards(spec: TrainSpec) -> None:
-    needed = {
-        "regex": ("reward_pattern",), "length": ("reward_tokens",), "python": ("reward_code",),
-        "judge": ("judge_model", "judge_question"),
-    }  # fmt: skip
-    for name in weights_of(spec):
-        for option in needed.get(name, ()):
-            if not getattr(spec, option):
-                raise FieldInvalid(f"rewards has {name}, which needs {option}.", param=option)
-        if name == "python" and not spec.runs_code:
-            raise FieldInvalid(
-                f"rewards has python: {shown(spec.reward_code)} would be run here, confined. If you have read it and "
-                "want that, say runs_code true.",
-                param="runs_code",
-            )
-    if spec.too_long == "cut":
-        raise FieldInvalid("too_long is cut; a prompt that is cut asks something else. Say drop.", param="too_long")
-    try:
-        re.compile(spec.reward_pattern)
-    except (re.error, RecursionError, OverflowError) as error:
-        raise FieldInvalid(f"reward_pattern is no pattern: {error}.", param="reward_pattern") from error
-    read = spec.batch_rows * spec.accumulate
-    if read % spec.group_answers:
-        raise FieldInvalid(
-            f"A step reads {spec.batch_rows} x {spec.accumulate} = {read} answers (batch_rows x accumulate): these "
-            f"are no whole groups of {spec.group_answers}.",
-            param="group_answers",
-        )
-
-
 def _checked(name: str, raw: object) -> Value:
     option = TrainSpec.__dataclass_fields__[name]
     default = cast("Value", option.default)
     low, high, choices = (option.metadata[part] for part in ("low", "high", "choices"))
+    if name in _LISTS and isinstance(raw, list):
+        raw = ", ".join(map(str, cast("list[object]", raw)))
     try:
         value = converted(type(default), raw, name, low=low, high=high)
     except SettingInvalid as error:

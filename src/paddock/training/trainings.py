@@ -30,6 +30,7 @@ from paddock.training.endings import DRY_RUN, Error, concluded, figures_of
 from paddock.training.estimate import Estimate, estimated, memory_of_device, refuse_too_large
 from paddock.training.rewards import checked_rewards
 from paddock.training.spec import TrainSpec, as_table, checked_data
+from paddock.training.trackers import refuse_missing
 
 _log = logging.getLogger(__name__)
 _KIND = "training"
@@ -62,6 +63,7 @@ class Trainings:
         base_of: Callable[[str], Path],
         judged_at: str = "",
     ) -> None:
+        self._home = home
         self._folder = home.jobs
         self._store = store
         self._worker = worker
@@ -182,8 +184,10 @@ class Trainings:
         base = self._base_of(spec.base)
         checked_data(spec)
         checked_rewards(spec, self._judged_at)
-        if not self.has_stack():
+        worker = self._worker()
+        if worker is None:
             raise NoTrainingStack
+        refuse_missing(spec.trackers, self._home.trackers, worker[0])
         if needed := estimated(spec, base, rows_most=_LOOKED_AT):
             self._folder.mkdir(parents=True, exist_ok=True)
             refuse_too_large(
@@ -233,7 +237,10 @@ class Trainings:
         if worker is None:
             raise NoTrainingStack
         base = str(self._base_of(str(job.spec["base"])))
-        order = {"spec": dict(job.spec), "base": base, "judged_at": self._judged_at, DRY_RUN: is_dry}
+        order = {
+            "spec": dict(job.spec), "base": base, "name": job.name, "judged_at": self._judged_at, DRY_RUN: is_dry,
+            "tracker_libraries": str(self._home.trackers), "tracked": str(self._home.tracked),
+        }  # fmt: skip
         await anyio.to_thread.run_sync(folder.write_order, order)
         await self._set(job.id, state="running", started_s=job.started_s or time.time(), ended_s=None)
         keeper = [sys.executable, "-P", "-m", "paddock.jobs.keeper", str(folder.root)]

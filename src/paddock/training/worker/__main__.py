@@ -1,5 +1,7 @@
 """Owns the worker's beginning and end: `PYTHON THIS-FILE FOLDER`, with the Python of the training stack.
 
+With a tracker's name behind, and the numbers of the last event and step before, it follows that folder for the tracker.
+
 The stack holds no paddock, and paddock's own environment no torch. So this file brings in the package that it lies in,
 and nothing else of that environment.
 """
@@ -56,4 +58,8 @@ if __name__ == "__main__":
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     sys.path[:] = [path for path in sys.path if Path(path or ".").resolve() != Path(__file__).resolve().parent]
     _bring_in()
-    sys.exit(main(sys.argv[1]))
+    if len(sys.argv) == 2:
+        sys.exit(main(sys.argv[1]))
+    from paddock.training.worker.tracker import follow
+
+    sys.exit(follow(sys.argv[1], sys.argv[2], int(sys.argv[3]), int(sys.argv[4])))

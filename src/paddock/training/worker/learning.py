@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from paddock.training.worker.dry_run import shortened
 from paddock.training.worker.gguf import to_gguf
 from paddock.training.worker.outcome import Diverged, DryReport, Voice
 from paddock.training.worker.sampling import Sampler
+from paddock.training.worker.tracking import tracked
 from paddock.training.worker.trainers import trainer_of
 from paddock.training.worker.watching import Watcher
 
@@ -25,11 +27,16 @@ from paddock.training.worker.watching import Watcher
 def learn(job: JobFolder, report: Report) -> str:
     """Train what is ordered; "done" or "stopped". Raises what `outcome` tells of."""
     order = job.order()
-    spec, base, root, voice = spec_of(order["spec"]), Path(order["base"]), job.root, report
-    is_dry = bool(order.get(DRY_RUN))
-    if is_dry:
-        spec, root, voice = shortened(spec), job.dry_run, DryReport(report)
-        shutil.rmtree(root, ignore_errors=True)
+    spec = spec_of(order["spec"])
+    if order.get(DRY_RUN):
+        shutil.rmtree(job.dry_run, ignore_errors=True)
+        return _learnt(job, order, shortened(spec), job.dry_run, DryReport(report))
+    with tracked(job, report, spec, Path(order["tracked"]), resumed=_resumed_step(job.root)) as voice:
+        return _learnt(job, order, spec, job.root, voice)
+
+
+def _learnt(job: JobFolder, order: Mapping[str, Any], spec: TrainSpec, root: Path, voice: Voice) -> str:
+    base = Path(order["base"])
     if spec.threads:
         torch.set_num_threads(spec.threads)
     set_seed(spec.seed)
@@ -55,7 +62,7 @@ def learn(job: JobFolder, report: Report) -> str:
         return "cancelled"
     if watcher.was_stopped:
         return "stopped"
-    _keep(backend, trainer.model, tokenizer, base, root, spec=spec, voice=voice, is_dry=is_dry)
+    _keep(backend, trainer.model, tokenizer, base, root, spec=spec, voice=voice, is_dry=bool(order.get(DRY_RUN)))
     return "done"
 
 

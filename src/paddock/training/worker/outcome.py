@@ -8,7 +8,7 @@ import resource
 import sys
 import time
 import traceback
-from typing import Any
+from typing import Any, Protocol
 
 from paddock.errors import PaddockError
 from paddock.jobs.folder import JobFolder, Report
@@ -31,7 +31,12 @@ class DryReport:
         self._report.tell(DRY_RUN, of=kind, **told)
 
 
-Voice = Report | DryReport
+class Voice(Protocol):
+    """What a training is told by."""
+
+    def tell(self, kind: str, **told: Any) -> None:
+        """Tell something. Raises OSError."""
+        ...
 
 
 def told(job: JobFolder, report: Report) -> int:

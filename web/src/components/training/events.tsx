@@ -52,6 +52,8 @@ const SENTENCES: Record<string, Key> = {
   checkpoint: "train.told.checkpoint",
   artifact: "train.told.artifact",
   sample: "train.told.sample",
+  tracked: "train.told.tracked",
+  tracker_failed: "train.told.tracker_failed",
   tried: "train.told.tried",
   done: "train.told.done",
   stopped: "train.told.stopped",

@@ -59,6 +59,8 @@ export const help: Readonly<Record<string, string>> = {
   sample_prompts:
     "Prompts, je Zeile einer, die das Modell beantwortet, sooft zurückgehaltene Zeilen angesehen werden; höchstens sechzehn.",
   sample_tokens: "Längste solche Antwort, in Tokens.",
+  trackers:
+    "Wohin die Zahlen neben paddocks eigener Seite gehen, etwa `tensorboard, mlflow`: tensorboard, wandb, mlflow, trackio. Jeder behält sie auf diesem Rechner; `wandb=online` und `mlflow=online` schicken sie fort.",
   save_every_steps: "Schritte von einem Sicherungspunkt zum nächsten; 0 ist zehn je Lauf.",
   makes_gguf: "Das Gelernte auch als GGUF schreiben, das die Engine lädt.",
   keep_checkpoints: "Sicherungspunkte, die behalten werden, die neuesten.",

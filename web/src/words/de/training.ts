@@ -78,6 +78,8 @@ export const training: Area<typeof english> = {
   "train.told.checkpoint": "Schritt {step}: Sicherungspunkt von {size_bytes}.",
   "train.told.artifact": "Entstanden: {name}, {size_bytes}.",
   "train.told.sample": "Schritt {step}: {prompt}\n{text}",
+  "train.told.tracked": "{tracker} schreibt mit: {where}",
+  "train.told.tracker_failed": "{tracker} schreibt nicht mehr mit: {message}",
   "train.told.tried": "Die Engine hat geantwortet: {answer}",
   "train.told.done": "Fertig nach {took_s}.",
   "train.told.stopped": "Angehalten, mit Sicherungspunkt.",

@@ -72,6 +72,8 @@ export const training = {
   "train.told.checkpoint": "Step {step}: checkpoint of {size_bytes}.",
   "train.told.artifact": "Made: {name}, {size_bytes}.",
   "train.told.sample": "Step {step}: {prompt}\n{text}",
+  "train.told.tracked": "{tracker} follows: {where}",
+  "train.told.tracker_failed": "{tracker} follows no more: {message}",
   "train.told.tried": "The engine answered: {answer}",
   "train.told.done": "Done after {took_s}.",
   "train.told.stopped": "Stopped, with a checkpoint.",

@@ -1,0 +1,89 @@
+"""Owns which options of a training do not go together, and options of parts; refuses to know defaults."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import fields
+from typing import TYPE_CHECKING, cast
+
+from paddock.config import converted
+from paddock.errors import FieldInvalid, SettingInvalid, shown
+from paddock.training.trackers import trackers_of
+
+if TYPE_CHECKING:
+    from paddock.training.spec import TrainSpec
+
+REWARDS = ("json", "tool_call", "regex", "length", "python", "judge")
+
+
+def refuse_what_excludes(spec: TrainSpec) -> None:
+    """Raises FieldInvalid where options do not go together, with the one to change as its `param`."""
+    for one in fields(spec):
+        methods: tuple[str, ...] = one.metadata["methods"]
+        if spec.method not in methods and getattr(spec, one.name) != one.default:
+            raise FieldInvalid(
+                f"{one.name} is for {' and '.join(methods)}, and method is {spec.method}. Leave it out.", param=one.name
+            )
+    trackers_of(spec.trackers)
+    if spec.packs and spec.method == "sft" and spec.too_long == "cut":
+        raise FieldInvalid("packs and too_long 'cut' exclude one another. Say too_long 'drop'.", param="too_long")
+    if spec.base_is_in_4_bits and (spec.tuning == "full" or spec.lora_is_decomposed):
+        other = "tuning 'full'" if spec.tuning == "full" else "lora_is_decomposed"
+        raise FieldInvalid(
+            f"base_is_in_4_bits and {other} exclude one another: what is held in 4 bits is neither trained nor merged. "
+            "Say tuning lora, without lora_is_decomposed.",
+            param="base_is_in_4_bits",
+        )
+    if spec.method == "grpo":
+        _refuse_rewards(spec)
+    if spec.method == "kto" and spec.batch_rows < 2:
+        raise FieldInvalid(
+            "batch_rows is 1; kto measures a row against the others of its batch. Say at least 2, better 8.",
+            param="batch_rows",
+        )
+
+
+def weights_of(spec: TrainSpec) -> dict[str, float]:
+    """What is rewarded, and how much each counts. Raises FieldInvalid."""
+    found: dict[str, float] = {}
+    for part in filter(None, (one.strip() for one in spec.rewards.split(","))):
+        name, _, weight = (word.strip() for word in part.partition("="))
+        if name not in REWARDS:
+            raise FieldInvalid(f"rewards has {shown(name)}; there are {', '.join(REWARDS)}.", param="rewards")
+        try:
+            found[name] = cast("float", converted(float, weight or 1.0, "rewards", low=-1000, high=1000))
+        except SettingInvalid as error:
+            raise FieldInvalid(error.message, param="rewards") from error
+    if not found:
+        raise FieldInvalid(f"rewards is empty. Say what grpo rewards: {', '.join(REWARDS)}.", param="rewards")
+    return found
+
+
+def _refuse_rewards(spec: TrainSpec) -> None:
+    needed = {
+        "regex": ("reward_pattern",), "length": ("reward_tokens",), "python": ("reward_code",),
+        "judge": ("judge_model", "judge_question"),
+    }  # fmt: skip
+    for name in weights_of(spec):
+        for option in needed.get(name, ()):
+            if not getattr(spec, option):
+                raise FieldInvalid(f"rewards has {name}, which needs {option}.", param=option)
+        if name == "python" and not spec.runs_code:
+            raise FieldInvalid(
+                f"rewards has python: {shown(spec.reward_code)} would be run here, confined. If you have read it and "
+                "want that, say runs_code true.",
+                param="runs_code",
+            )
+    if spec.too_long == "cut":
+        raise FieldInvalid("too_long is cut; a prompt that is cut asks something else. Say drop.", param="too_long")
+    try:
+        re.compile(spec.reward_pattern)
+    except (re.error, RecursionError, OverflowError) as error:
+        raise FieldInvalid(f"reward_pattern is no pattern: {error}.", param="reward_pattern") from error
+    read = spec.batch_rows * spec.accumulate
+    if read % spec.group_answers:
+        raise FieldInvalid(
+            f"A step reads {spec.batch_rows} x {spec.accumulate} = {read} answers (batch_rows x accumulate): these "
+            f"are no whole groups of {spec.group_answers}.",
+            param="group_answers",
+        )
