@@ -245,6 +245,7 @@ def _edge(settings: Settings, parts: _Parts, tasks: TaskGroup, slots: Slots, end
             worker=lambda: parts.worker_program or _training_worker(settings),
             engine=parts.engine_program,
             base_of=trainable,
+            pool=pool,
             judged_at="" if is_credential_needed(settings) or parts.certificate or parts.own_word else url,
         ),
         engine=parts.engine,

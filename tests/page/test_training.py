@@ -160,6 +160,19 @@ def test_a_restart_of_the_server_goes_unseen(
                 assert steps_in_table(tab) == list(range(1, 21))
 
 
+def test_models_that_go_for_a_training_are_told_and_that_they_come_back(
+    training: Tab, studio: Served, tmp_path: Path
+) -> None:
+    asked_for: Json = {"messages": [{"role": "user", "content": "Hello"}]}
+    studio.ask("/v1/chat/completions", asked_for)
+    job_id = begun(studio, tmp_path, WAITING, "roomy", makes_room="always")
+    training.page.goto(f"{studio.url}/training/{job_id}")
+    expect(training.page.get_by_text(re.compile("Models were put down for this training: pocket-v0"))).to_be_visible()
+    studio.ask(f"/api/training/{job_id}/stop", {})
+    expect(training.page.get_by_text("Models are loaded again: pocket-v0.")).to_be_visible()
+    state(training, "stopped")
+
+
 def test_a_failure_is_told_with_what_helps_and_another_is_begun_from_it(
     training: Tab, studio: Served, tmp_path: Path
 ) -> None:

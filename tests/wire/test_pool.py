@@ -48,7 +48,7 @@ async def three_models(
 ) -> AsyncGenerator[Rig]:
     """Paddock with the bundled model and two copies of it."""
     models = folder / "home" / "models"
-    models.mkdir(parents=True)
+    models.mkdir(parents=True, exist_ok=True)
     for name in (SECOND, THIRD):
         shutil.copy(bundled(), models / f"{name}.gguf")
     journal: Script = {"journal": str(folder / "journal")}

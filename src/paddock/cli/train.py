@@ -27,6 +27,11 @@ _COMPARED = (
 )  # fmt: skip
 
 
+_ROOM = {
+    "room_waits": "waits for requests to", "room_made": "put down until it ends", "room_back": "loaded again",
+}  # fmt: skip
+
+
 @app.callback(invoke_without_command=True)
 def train(context: typer.Context) -> None:
     """Print the help when no command was typed."""
@@ -218,6 +223,8 @@ def _line(event: dict[str, Any]) -> str:
         return f"{event['rows']} rows, {event['held_out']} held out; {learnt}; {long}"
     if kind in ("tracked", "tracker_failed"):
         return f"{event['tracker']}: {printing.clean(event.get('where') or event['message'])}"
+    if kind in _ROOM:
+        return f"{_ROOM[kind]}: {printing.clean(', '.join(event['models'])) or 'none'}"
     if kind == "model":
         return f"{event['trained_parameters']} of {event['parameters']} parameters are trained"
     if kind == "step":

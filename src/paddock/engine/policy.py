@@ -184,6 +184,21 @@ def retry_after_s(held: Sequence[Held], waiting: Sequence[Waiter], served_s: Seq
     return min(max(1, math.ceil(needed_s)), _RETRY_MOST_S)
 
 
+def superfluous(held: Iterable[Held], size_bytes: int) -> list[str]:
+    """The models that have to leave for the rest to fit into this much: none that is pinned, those of least use first.
+
+    Those that leave already, or stop, are none of the rest.
+    """
+    staying = [one for one in held if not one.is_leaving and one.state != "stopping"]
+    over_bytes = sum(one.memory_bytes for one in staying) - size_bytes
+    found: list[str] = []
+    for one in sorted(staying, key=_turn_to_go):
+        if over_bytes > 0 and not one.is_pinned:
+            found.append(one.model_id)
+            over_bytes -= one.memory_bytes
+    return found
+
+
 class _Deciding:
     """One decision in the making. `free` is the room that is left, `coming` what becomes free without more doing."""
 

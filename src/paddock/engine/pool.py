@@ -19,6 +19,7 @@ import anyio
 import anyio.to_thread
 from anyio.abc import TaskGroup
 
+from paddock.engine.lending import Lending
 from paddock.engine.plan import EnginePlan
 from paddock.engine.policy import Limits, Waiter, decide, is_admitted, retry_after_s
 from paddock.engine.process import EngineProcess
@@ -26,7 +27,7 @@ from paddock.engine.resident import Abilities, Lease, Place, Resident, readied
 from paddock.engine.runaways import Leniency, Runaways
 from paddock.engine.slots import Slots
 from paddock.engine.tally import Tally
-from paddock.errors import EngineUnavailable, ModelTooLarge, ModelUnloaded, ModelUnusable, PaddockError, TooBusy
+from paddock.errors import EngineUnavailable, ModelUnloaded, ModelUnusable, PaddockError, TooBusy
 from paddock.log import about
 from paddock.tracing.spans import span
 
@@ -88,6 +89,7 @@ class Pool:
         self._residents: dict[str, Resident] = {}
         self._runaways = Runaways(self._residents, leniency=leniency, replace=self._replace)
         self._queue: dict[int, Place] = {}
+        self.lending = Lending(self._residents, self._queue, on_change=self._step)
         # Models that are pinned again once they are loaded with what they lacked.
         self._pins: set[str] = set()
         self._served_s: deque[float] = deque(maxlen=_SERVED_MOST)
@@ -310,14 +312,16 @@ class Pool:
             resident.gone.set()
         if self._closed or self._limits is None:
             return
+        self.lending.mark()
+        limits = self.lending.bounds(self._limits)
         decision = decide(
             [resident.held() for resident in self._residents.values()],
             [place.waiter for place in self._queue.values()],
-            self._limits,
+            limits,
             anyio.current_time(),
         )
         for ticket in decision.refused:
-            self._refuse(self._queue[ticket], self._too_large(self._queue[ticket], self._limits))
+            self._refuse(self._queue[ticket], self.lending.too_large(self._queue[ticket], limits))
         for model_id in decision.evicted:
             resident = self._residents[model_id]
             reason = "unloaded" if resident.is_leaving else "idle" if model_id in decision.idle else "evicted"
@@ -379,15 +383,6 @@ class Pool:
         del self._queue[place.waiter.ticket]
         place.refused = error
         place.turn.set()
-
-    def _too_large(self, place: Place, limits: Limits) -> ModelTooLarge:
-        return ModelTooLarge(
-            place.waiter.model_id,
-            need_bytes=place.waiter.memory_bytes,
-            budget_bytes=limits.memory_budget_bytes,
-            models_most=limits.models_most,
-            pinned=[one.model_id for one in self._residents.values() if one.is_pinned],
-        )
 
     async def _keep_time(self) -> None:
         """Look again when time alone changes what is to be done; ends with `close`."""

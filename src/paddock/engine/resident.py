@@ -35,7 +35,8 @@ class Abilities:
 class Resident:
     """A loaded model: its engine, who is using it, and what was learned of it since it became ready.
 
-    `last_used_s` is on the event loop's clock. `was_given_up`: it was unloaded while requests waited for its load.
+    `last_used_s` is on the event loop's clock. `is_lent`: it leaves for as long as somebody
+    borrows its memory. `was_given_up`: it was unloaded while requests waited for its load.
     `gone` is set when the engine's process has ended for good.
     """
 
@@ -47,6 +48,7 @@ class Resident:
     observe_after_s: float = 0.0
     is_pinned: bool = False
     is_leaving: bool = False
+    is_lent: bool = False
     is_draining: bool = False
     was_given_up: bool = False
     gone: anyio.Event = field(default_factory=anyio.Event)
@@ -67,7 +69,7 @@ class Resident:
     @property
     def is_going(self) -> bool:
         """Whether the next request for this model needs a new engine."""
-        return self.is_leaving or self.engine.is_stopping
+        return self.is_leaving or self.is_lent or self.engine.is_stopping
 
     @property
     def is_ready(self) -> bool:
@@ -95,7 +97,7 @@ class Resident:
             leases=self.leases,
             last_used_s=self.last_used_s,
             is_pinned=self.is_pinned,
-            is_leaving=self.is_leaving,
+            is_leaving=self.is_leaving or self.is_lent,
             is_draining=self.is_draining,
         )
 

@@ -228,8 +228,9 @@ class ModelTooLarge(PaddockError):
     """The model needs more memory than engines may take, or than pinned models leave of that. Sizes are in bytes."""
 
     def __init__(
-        self, model_id: str, *, need_bytes: int, budget_bytes: int, pinned: Sequence[str], models_most: int = 0
-    ) -> None:
+        self, model_id: str, *, need_bytes: int, budget_bytes: int, pinned: Sequence[str], models_most: int = 0,
+        is_lent: bool = False,
+    ) -> None:  # fmt: skip
         self.need_bytes = need_bytes
         self.budget_bytes = budget_bytes
         if models_most and len(pinned) >= models_most:
@@ -240,10 +241,11 @@ class ModelTooLarge(PaddockError):
             return
         need, budget = size(need_bytes), size(budget_bytes)
         held = f", and {', '.join(pinned)} {'is' if len(pinned) == 1 else 'are'} pinned" if pinned else ""
-        advice = "Unpin a model" if pinned else "Choose a smaller model or context"
+        advice = f"{'Unpin a model' if pinned else 'Choose a smaller model or context'}, or raise memory_budget_bytes"
+        if is_lent:
+            held, advice = f"{held}, until a training ends that has the rest", "Wait for that, or stop it"
         super().__init__(
-            f"The model '{model_id}' needs {need} of memory; the models together may take {budget}{held}. "
-            f"{advice}, or raise memory_budget_bytes."
+            f"The model '{model_id}' needs {need} of memory; the models together may take {budget}{held}. {advice}."
         )
 
 

@@ -151,8 +151,8 @@ class Report:
         self._file.truncate(end_bytes)
         self._end_bytes = end_bytes
 
-    def tell(self, kind: str, **told: Any) -> None:
-        """Tell something, whole or not at all. Raises OSError."""
+    def tell(self, kind: str, **told: Any) -> dict[str, Any]:
+        """Tell something, whole or not at all, and return it as it is told. Raises OSError."""
         told = {"number": self._number + 1, "at_s": round(time.time(), 3), "kind": kind, **told}
         line = json.dumps(told, allow_nan=False).encode() + b"\n"
         try:
@@ -163,6 +163,7 @@ class Report:
             raise
         self._number += 1
         self._end_bytes += len(line)
+        return told
 
     @property
     def number(self) -> int:

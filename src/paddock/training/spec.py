@@ -197,6 +197,12 @@ class TrainSpec:
     threads: int = _option(
         0, "Processor threads; 0 leaves it to torch.", source=_OURS, unit="threads", low=0, high=1024
     )
+    makes_room: str = _option(
+        "auto",
+        "Have serving put models down that nobody uses, and load them again at the end: auto where free memory is less "
+        "than the estimate. Pinned models stay, and requests are never interrupted.",
+        source=_OURS, choices=("auto", "always", "never"),
+    )  # fmt: skip
     log_every_steps: int = _option(
         1, "Steps between two figures of the loss.", source=_OURS, unit="steps", low=1, high=10**6
     )

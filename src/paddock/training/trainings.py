@@ -7,21 +7,24 @@ to know how a model is trained (the worker does) and who asks.
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 import shutil
 import signal
 import sys
 import time
-from collections.abc import AsyncGenerator, Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import anyio
 import anyio.to_thread
+from anyio.abc import TaskGroup
 
+from paddock.engine.pool import Pool
 from paddock.errors import Conflict, NoTrainingStack, PaddockError, StoreUnusable
-from paddock.jobs.folder import JobFolder
+from paddock.jobs.folder import JobFolder, Report
 from paddock.ownership import Ownership
 from paddock.paths import Home
 from paddock.store.jobs import Job, JobStore, State
@@ -29,6 +32,7 @@ from paddock.training import dry_run
 from paddock.training.endings import DRY_RUN, Error, concluded, figures_of
 from paddock.training.estimate import Estimate, estimated, memory_of_device, refuse_too_large
 from paddock.training.rewards import checked_rewards
+from paddock.training.room import PUT_DOWN, Room, is_lent_to, put_down_of, without_loan
 from paddock.training.spec import TrainSpec, as_table, checked_data
 from paddock.training.trackers import refuse_missing
 
@@ -50,6 +54,7 @@ class Trainings:
         worker: the words that start a worker, before its folder; None where there is no training stack.
         engine: the words that start an engine, before its flags.
         base_of: the folder of a base model by its name or path. Raises FieldInvalid.
+        pool: whose models go where a training needs their memory.
         judged_at: where a model can be asked without a key; "" where it cannot.
     """
 
@@ -61,6 +66,7 @@ class Trainings:
         worker: Callable[[], Sequence[str] | None],
         engine: Sequence[str],
         base_of: Callable[[str], Path],
+        pool: Pool,
         judged_at: str = "",
     ) -> None:
         self._home = home
@@ -69,6 +75,7 @@ class Trainings:
         self._worker = worker
         self._engine = engine
         self._base_of = base_of
+        self._room = Room(pool)
         self._judged_at = judged_at
         self._ownership = Ownership(home.jobs / ".owner.lock")
         self._changed = anyio.Event()
@@ -196,30 +203,48 @@ class Trainings:
         return needed
 
     async def _go_on(self) -> None:
-        while True:
-            woken = self._woken
-            try:
-                job = await self._next()
-                if job is not None:
-                    await self._carry_out(job)
+        async with anyio.create_task_group() as tasks:
+            while True:
+                woken = self._woken
+                try:
+                    jobs = await self._store.listed(_KIND)
+                    job = _next(jobs)
+                    await self._settle(jobs, job, tasks)
+                    if job is not None:
+                        await self._carry_out(job)
+                        continue
+                except StoreUnusable as error:
+                    _log.warning("trainings wait: %s", error.message)
+                    await anyio.sleep(_AGAIN_S)
                     continue
-            except StoreUnusable as error:
-                _log.warning("trainings wait: %s", error.message)
-                await anyio.sleep(_AGAIN_S)
-                continue
-            await woken.wait()
+                await woken.wait()
 
-    async def _next(self) -> Job | None:
-        """What is to be looked after: what ran already, else what waits first."""
-        found = [job for job in await self._store.listed(_KIND) if job.is_live]
-        running = [job for job in found if job.state != "queued"]
-        return min(running or found, key=lambda job: (-job.priority, job.created_s), default=None)
+    async def _settle(self, jobs: Sequence[Job], then: Job | None, tasks: TaskGroup) -> None:
+        """Have models come back that went for trainings which are over: now, or with the training that is due."""
+        for job in jobs:
+            if job.is_live or not is_lent_to(job):
+                continue
+            models = put_down_of(job)
+            await self._set(job.id, figures=without_loan(job.figures))
+            if then is None:
+                tasks.start_soon(self._room.load, models)
+            else:
+                then = await self._store.find(then.id)
+                both = list(dict.fromkeys([*put_down_of(then), *models]))
+                await self._set(then.id, figures={**then.figures, PUT_DOWN: both})
 
     async def _carry_out(self, job: Job) -> None:
         """See one training through to its end, from wherever it is."""
         folder = self.folder(job.id)
         try:
-            if job.state == "queued":
+            job = await self._store.find(job.id)
+            if job.state != "queued":
+                self._room.keep(job)
+            elif (ready := await self._room.make(job, self._store.find, self._say)) is None:
+                await self._comes_back(job.id)
+                return
+            else:
+                job = ready
                 is_tried_first = job.spec.get("dry_run", "no") != "no" and "step" not in job.figures
                 await self._begin(job, folder, is_dry=is_tried_first)
             state, error = await self._seen_through(job, folder)
@@ -229,8 +254,26 @@ class Trainings:
             raise
         except (OSError, PaddockError) as fault:
             state, error = "failed", {"kind": "system", "message": str(fault)}
+        finally:
+            self._room.take_back()
+        await self._comes_back(job.id)
         await self._set(job.id, state=state, error=error, ended_s=time.time())
         _log.info("training %s: %s", job.id, state)
+
+    async def _comes_back(self, job_id: str) -> None:
+        """Tell which models are loaded again now that it ends; those that the next training needs away are not."""
+        job = await self._store.find(job_id)
+        others = [one for one in await self._store.listed(_KIND) if one.is_live and one.id != job_id]
+        if not others and (models := put_down_of(job)):
+            with contextlib.suppress(OSError):
+                await self._say(job, "room_back", {}, models=models)
+
+    async def _say(self, job: Job, kind: str, figures: Mapping[str, Any], **told: Any) -> Job:
+        """Tell something of a training whose worker is not at it, and keep figures. Raises OSError or StoreUnusable."""
+        event = await anyio.to_thread.run_sync(_said, self.folder(job.id), kind, told)
+        await self._store.keep(job.id, [event])
+        known = (await self._store.find(job.id)).figures
+        return await self._set(job.id, figures={**figures_of(known, [event]), **figures})
 
     async def _begin(self, job: Job, folder: JobFolder, *, is_dry: bool) -> None:
         worker = await anyio.to_thread.run_sync(self._worker)
@@ -300,6 +343,21 @@ class Trainings:
         self._changed = anyio.Event()
         self._woken.set()
         self._woken = anyio.Event()
+
+
+def _next(jobs: Sequence[Job]) -> Job | None:
+    """What is to be looked after: what ran already, else what waits first."""
+    found = [job for job in jobs if job.is_live]
+    running = [job for job in found if job.state != "queued"]
+    return min(running or found, key=lambda job: (-job.priority, job.created_s), default=None)
+
+
+def _said(folder: JobFolder, kind: str, told: Mapping[str, Any]) -> dict[str, Any]:
+    report = Report(folder)
+    try:
+        return report.tell(kind, **told)
+    finally:
+        report.close()
 
 
 def _kill(folder: JobFolder) -> None:

@@ -34,7 +34,7 @@ class DryReport:
 class Voice(Protocol):
     """What a training is told by."""
 
-    def tell(self, kind: str, **told: Any) -> None:
+    def tell(self, kind: str, **told: Any) -> object:
         """Tell something. Raises OSError."""
         ...
 

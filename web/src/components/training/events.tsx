@@ -52,6 +52,9 @@ const SENTENCES: Record<string, Key> = {
   checkpoint: "train.told.checkpoint",
   artifact: "train.told.artifact",
   sample: "train.told.sample",
+  room_waits: "train.told.room_waits",
+  room_made: "train.told.room_made",
+  room_back: "train.told.room_back",
   tracked: "train.told.tracked",
   tracker_failed: "train.told.tracker_failed",
   tried: "train.told.tried",
@@ -67,7 +70,8 @@ function valuesOf(event: TrainingEvent, a: Amounts): Values {
   for (const [name, value] of Object.entries(event)) {
     if (typeof value === "number") {
       values[name] = name.endsWith("_s") ? a.duration(value) : figureIn(a, name)(value);
-    } else values[name] = typeof value === "string" ? value : JSON.stringify(value);
+    } else if (name === "models" && Array.isArray(value)) values[name] = value.join(", ") || "–";
+    else values[name] = typeof value === "string" ? value : JSON.stringify(value);
   }
   const error = event.error as { message?: string } | undefined;
   return error?.message ? { ...values, message: error.message } : values;

@@ -54,6 +54,8 @@ export const help: Readonly<Record<string, string>> = {
   saves_memory: "Aktivierungen zweimal berechnen, statt sie zu behalten.",
   seed: "Derselbe Startwert gibt auf demselben Rechner dieselben Gewichte.",
   threads: "Threads auf dem Prozessor; 0 überlässt es torch.",
+  makes_room:
+    "Modelle entladen lassen, die niemand benutzt, und sie am Ende wieder laden: auto, wo weniger Speicher frei ist als geschätzt. Angeheftete Modelle bleiben, und Anfragen werden nie unterbrochen.",
   log_every_steps: "Schritte von einem Wert des Loss zum nächsten.",
   eval_every_steps: "Schritte von einem Blick auf zurückgehaltene Zeilen zum nächsten; 0 ist zehn je Lauf.",
   sample_prompts:

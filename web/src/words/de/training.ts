@@ -78,6 +78,10 @@ export const training: Area<typeof english> = {
   "train.told.checkpoint": "Schritt {step}: Sicherungspunkt von {size_bytes}.",
   "train.told.artifact": "Entstanden: {name}, {size_bytes}.",
   "train.told.sample": "Schritt {step}: {prompt}\n{text}",
+  "train.told.room_waits": "Wartet, bis Anfragen enden, die {models} benutzen.",
+  "train.told.room_made":
+    "Für dieses Training wurden Modelle entladen: {models}. Bis es endet, bleiben Modellen {left_bytes}.",
+  "train.told.room_back": "Modelle werden wieder geladen: {models}.",
   "train.told.tracked": "{tracker} schreibt mit: {where}",
   "train.told.tracker_failed": "{tracker} schreibt nicht mehr mit: {message}",
   "train.told.tried": "Die Engine hat geantwortet: {answer}",

@@ -72,6 +72,10 @@ export const training = {
   "train.told.checkpoint": "Step {step}: checkpoint of {size_bytes}.",
   "train.told.artifact": "Made: {name}, {size_bytes}.",
   "train.told.sample": "Step {step}: {prompt}\n{text}",
+  "train.told.room_waits": "Waits for requests to end that use {models}.",
+  "train.told.room_made":
+    "Models were put down for this training: {models}. Until it ends, {left_bytes} are left to models.",
+  "train.told.room_back": "Models are loaded again: {models}.",
   "train.told.tracked": "{tracker} follows: {where}",
   "train.told.tracker_failed": "{tracker} follows no more: {message}",
   "train.told.tried": "The engine answered: {answer}",
