@@ -6,7 +6,7 @@ from pathlib import Path
 
 from tests.fakes.paddock_wheels import requirement, write_wheel
 
-_NEIGHBOURS = ("transformers", "trl", "peft", "datasets", "accelerate")
+_NEIGHBOURS = ("transformers", "trl", "peft", "datasets", "accelerate", "sentence_transformers")
 _TORCH = """
 import math, types
 

@@ -39,6 +39,18 @@ def texts() -> list[dict[str, Any]]:
     return [{"text": f"The {ANIMALS[n % len(ANIMALS)]} number {n % 9} eats hay."} for n in range(2 * ROWS)]
 
 
+def likenesses(*, has_negatives: bool = False) -> list[dict[str, Any]]:
+    """Texts of two made-up languages that mean the same, an animal and a number; the negative means another number."""
+    words = ("zuk", "mip", "ral", "dov", "teb", "kun", "fas", "yor", "gim", "hap", "wel", "nid", "bof", "cu", "jex")
+    found: list[dict[str, Any]] = []
+    for place in range(len(ANIMALS) * len(words)):
+        animal, number = place % len(ANIMALS), place // len(ANIMALS)
+        row = {"anchor": f"{ANIMALS[animal]} {number}", "positive": f"{words[number]} {words[animal]}{words[animal]}"}
+        wrong = f"{words[(number + 1) % len(words)]} {words[animal]}{words[animal]}"
+        found.append({**row, "negative": wrong} if has_negatives else row)
+    return found
+
+
 def questions() -> list[dict[str, Any]]:
     """Prompts alone: what an answer is worth, a rule says."""
     return [{"prompt": one} for one in prompts()]

@@ -201,6 +201,11 @@ async def test_what_ended_while_nobody_looked_is_told_by_the_next_server(tmp_pat
         ),
         ({"method": "orpo", "packs": True}, "packs", "packs is for sft and cpt, and method is orpo. Leave it out"),
         ({"preference_loss": "ipo"}, "preference_loss", "is for dpo, and method is sft"),
+        ({"method": "embedding"}, "tuning", "Say tuning full"),
+        ({"method": "embedding", "tuning": "full", "batch_rows": 1}, "batch_rows", "Say at least 2"),
+        ({"method": "embedding", "tuning": "full"}, "data", "it has no anchor and no positive"),
+        ({"method": "embedding", "tuning": "full", "sample_prompts": "Hello"}, "sample_prompts", "is embedding"),
+        ({"pooling": "first"}, "pooling", "is for embedding, and method is sft"),
     ],
 )
 async def test_what_cannot_be_trained_is_refused_by_its_option(

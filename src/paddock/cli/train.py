@@ -237,7 +237,10 @@ def _line(event: dict[str, Any]) -> str:
 
 def _more(event: dict[str, Any]) -> str:
     """What is told of some methods beside the loss."""
-    names = {"reward_margin": "margin", "reward_accuracy": "right", "reward": "reward", "kl": "kl"}
+    names = {
+        "reward_margin": "margin", "reward_accuracy": "right", "reward": "reward", "kl": "kl",
+        "nearest_share": "nearest",
+    }  # fmt: skip
     return "".join(f"  {word} {event[name]}" for name, word in names.items() if event.get(name) is not None)
 
 

@@ -24,8 +24,8 @@ VERSION = "2.13.0"
 INDEX = "https://download.pytorch.org/whl"
 _MB = 10**6
 # The rest of the stack, measured on Linux x86-64.
-REST_DOWNLOAD_BYTES = 175 * _MB
-REST_BYTES = 815 * _MB
+REST_DOWNLOAD_BYTES = 235 * _MB
+REST_BYTES = 1025 * _MB
 _ROCM_ISAS = re.compile("gfx(900|906|908|90a|942|950|1030|1100|1101|1102|1150|1151|1200|1201)")
 
 

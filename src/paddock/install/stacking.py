@@ -30,7 +30,7 @@ _STEPS = "steps.json"
 _PROOF_S = 300.0
 # One step of training where it will be done: whether a card answers is known by asking it.
 _PROOF = """
-import json, torch, transformers, trl, peft, datasets, accelerate
+import json, torch, transformers, trl, peft, datasets, accelerate, sentence_transformers
 kind = "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
 model = torch.nn.Linear(4, 2).to(kind)
 before = model.weight.detach().clone()

@@ -31,6 +31,9 @@ def split_of(tokenizer: Any) -> str | None:
     """What the engine calls the splitting of a `tokenizer.json`; None where it is not known by its pattern."""
     before: Any = tokenizer.get("pre_tokenizer") or {}
     steps: list[Any] = [before, *before.get("pretokenizers", [])]
+    if before.get("type") == "BertPreTokenizer":
+        # One vocabulary of pieces of words is like another to the engine.
+        return "bert-bge"
     for step in steps:
         found: Any = step.get("pattern") or {}
         pattern: Any = found.get("Regex")

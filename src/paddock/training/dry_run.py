@@ -11,14 +11,14 @@ import anyio
 import anyio.to_thread
 
 from paddock.data.files import first_rows
-from paddock.data.preferences import Judged, Pair, Task
+from paddock.data.likenesses import Likeness
 from paddock.data.rows import Row
 from paddock.engine.flags import EngineFlags
 from paddock.engine.private import engine_for
 from paddock.errors import PaddockError
 from paddock.jobs.folder import JobFolder, Report
 from paddock.training.endings import DRY_RUN, Error
-from paddock.training.spec import form_of
+from paddock.training.spec import Sample, form_of
 
 if TYPE_CHECKING:
     from paddock.engine.client import EngineClient
@@ -48,6 +48,7 @@ async def tried(folder: JobFolder, program: Sequence[str]) -> Error | None:
         slots=1,
         batch_tokens=_BATCH_TOKENS,
         ubatch_tokens=_BATCH_TOKENS,
+        embeddings=spec["method"] == "embedding",
     )
     row = (await anyio.to_thread.run_sync(first_rows, spec["data"], 1, form_of(spec["method"])))[0]
 
@@ -90,8 +91,10 @@ def _tell(folder: JobFolder, answer: str) -> None:
     shutil.rmtree(folder.dry_run, ignore_errors=True)
 
 
-def _question(row: Row | Pair | Judged | Task) -> tuple[str, dict[str, Any]]:
+def _question(row: Sample) -> tuple[str, dict[str, Any]]:
     """What is asked: the beginning of the first row, as far as its first answer."""
+    if isinstance(row, Likeness):
+        return "/v1/embeddings", {"input": row.anchor[:_PROMPT_CHARACTERS]}
     sampling = {"temperature": 0, "max_tokens": _ANSWER_TOKENS}
     if isinstance(row, Row) and not row.messages:
         return "/v1/completions", {"prompt": row.text[:_PROMPT_CHARACTERS] or "The", **sampling}
@@ -105,6 +108,11 @@ def _question(row: Row | Pair | Judged | Task) -> tuple[str, dict[str, Any]]:
 
 def _answer(said: Mapping[str, Any]) -> str:
     """The text of an answer, or the calls that it consists of. Raises PaddockError."""
+    if said.get("data"):
+        vector = said["data"][0]["embedding"]
+        if not any(vector):
+            raise PaddockError("Its vector is of zeros.")
+        return f"a vector of {len(vector)} numbers"
     if not said.get("choices") or not said.get("usage", {}).get("completion_tokens"):
         raise PaddockError("It wrote no token.")
     choice = said["choices"][0]

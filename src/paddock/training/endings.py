@@ -52,6 +52,7 @@ def figures_of(before: Mapping[str, Any], told: Sequence[Mapping[str, Any]]) -> 
             figures["dry_run_tokens_per_s"] = event["tokens_per_s"]
         if kind == "eval":
             figures["eval_loss"] = event["loss"]
+            figures |= {"nearest_share": event["nearest_share"]} if "nearest_share" in event else {}
         elif kind == "checkpoint":
             figures["checkpoint"] = event["step"]
         elif kind == "artifact":

@@ -16,13 +16,14 @@ from pathlib import Path
 from typing import Any
 
 from paddock.data.files import each_row
-from paddock.data.preferences import Judged, Pair, Task
+from paddock.data.likenesses import Likeness
+from paddock.data.preferences import Judged, Pair
 from paddock.data.rows import Row
 from paddock.errors import FieldInvalid, size
 from paddock.hardware import find_accelerators, read_memory
 from paddock.models.weights import Weights, weights_of
 from paddock.store.jobs import Job
-from paddock.training.spec import TrainSpec, form_of
+from paddock.training.spec import Sample, TrainSpec, form_of
 
 _FLOAT_BYTES = 4
 # NF4 with its scales.
@@ -36,7 +37,7 @@ _OF_WIDTH, _OF_KEYS, _OF_INNER = 6, 3, 4
 # Fewer than most tokenizers make of most languages, so that tokens are rather more than will be read.
 _BYTES_OF_A_TOKEN, _BETWEEN_TURNS_BYTES = 3.5, 16
 # Rows that are compared are read in twos.
-_TEXTS = {"dpo": 2, "orpo": 2, "kto": 2}
+_TEXTS = {"dpo": 2, "orpo": 2, "kto": 2, "embedding": 3}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -159,7 +160,7 @@ def _memory(spec: TrainSpec, weights: Weights, row_tokens: int) -> Memory:
         gradients=trained * _FLOAT_BYTES,
         optimizer=trained * _FLOAT_BYTES * 2,
         activations=tokens * of_token * _FLOAT_BYTES,
-        scores=tokens * weights.said("vocab_size", 0) * _FLOAT_BYTES * _SCORES,
+        scores=0 if spec.method == "embedding" else tokens * weights.said("vocab_size", 0) * _FLOAT_BYTES * _SCORES,
         libraries=_LIBRARIES_BYTES,
     )
 
@@ -185,8 +186,10 @@ def _lengths(spec: TrainSpec, most: int | None) -> list[int]:
     return [min(spec.context_tokens, 1 + round(_written_bytes(row) / _BYTES_OF_A_TOKEN)) for row in rows]
 
 
-def _written_bytes(row: Row | Pair | Judged | Task) -> int:
-    """How long a row is as text, with what its template puts between the turns; of two answers, the longer."""
+def _written_bytes(row: Sample) -> int:
+    """How long a row is as text, with what its template puts between the turns; of several texts, the longest."""
+    if isinstance(row, Likeness):
+        return max(len(text.encode()) for text in row.texts)
     if isinstance(row, Row):
         turns = [*row.messages, {"content": row.text}]
     elif isinstance(row, Pair):

@@ -34,11 +34,28 @@ def refuse_what_excludes(spec: TrainSpec) -> None:
             "Say tuning lora, without lora_is_decomposed.",
             param="base_is_in_4_bits",
         )
+    if spec.method == "embedding":
+        _refuse_unlike(spec)
     if spec.method == "grpo":
         _refuse_rewards(spec)
     if spec.method == "kto" and spec.batch_rows < 2:
         raise FieldInvalid(
             "batch_rows is 1; kto measures a row against the others of its batch. Say at least 2, better 8.",
+            param="batch_rows",
+        )
+
+
+def _refuse_unlike(spec: TrainSpec) -> None:
+    if spec.tuning != "full":
+        raise FieldInvalid(
+            "method embedding trains every weight, since embedding models are small, and served whole. Say tuning "
+            "full, and a learning_rate of about 0.00002.",
+            param="tuning",
+        )
+    if spec.batch_rows < 2:
+        raise FieldInvalid(
+            "batch_rows is 1; embedding tells a row's text from those of the others in its batch. Say at least 2, "
+            "better 16 or more.",
             param="batch_rows",
         )
 

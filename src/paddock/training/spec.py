@@ -13,15 +13,17 @@ from typing import Any, cast
 
 from paddock.config import Value, converted
 from paddock.data.files import first_rows
+from paddock.data.likenesses import Likeness, likeness_of
 from paddock.data.preferences import Judged, Pair, Task, judged_of, pair_of, task_of
 from paddock.data.rows import Row, row_of
 from paddock.errors import FieldInvalid, SettingInvalid, shown
 from paddock.training.exclusions import REWARDS, refuse_what_excludes
 from paddock.training.trackers import TRACKERS
 
-METHODS = ("sft", "cpt", "dpo", "orpo", "kto", "grpo")
+METHODS = ("sft", "cpt", "dpo", "orpo", "kto", "grpo", "embedding")
 TUNINGS = ("lora", "full")
 _PREFERENCES = ("dpo", "orpo", "kto")
+_SPEAKING = tuple(method for method in METHODS if method != "embedding")
 # What is not a library's default was chosen here: docs/training.md and its numbers say why.
 _OURS = "paddock"
 _LOOKED_AT = 1000
@@ -62,7 +64,8 @@ class TrainSpec:
     method: str = _option(
         "sft",
         "sft learns answers, cpt plain text; dpo and orpo learn from pairs of a better and a worse answer, kto from "
-        "answers that are good or bad; grpo from rewards of answers that the model gives itself.",
+        "answers that are good or bad; grpo from rewards of answers that the model gives itself; embedding learns "
+        "which texts are alike.",
         source=_OURS, choices=METHODS,
     )  # fmt: skip
     tuning: str = _option("lora", "lora trains a small addition, full every weight.", source=_OURS, choices=TUNINGS)
@@ -151,6 +154,16 @@ class TrainSpec:
         0.2, "Furthest that a step may change the odds of a token, as a share.",
         source="trl GRPOConfig.epsilon", low=0, high=1, methods=("grpo",),
     )  # fmt: skip
+    pooling: str = _option(
+        "auto",
+        "How the vectors of a text's tokens become one: their mean, that of the first or of the last; auto is as the "
+        "base says, else mean.",
+        source=_OURS, choices=("auto", "mean", "first", "last"), methods=("embedding",),
+    )  # fmt: skip
+    similarity_scale: float = _option(
+        20.0, "Sharpness with which the right text is told from the others.",
+        source="sentence-transformers MultipleNegativesRankingLoss.scale", low=0.1, high=1000, methods=("embedding",),
+    )  # fmt: skip
     dry_run: str = _option(
         "first",
         "Two steps on the longest rows, merging, GGUF, the engine and one answer: before the training, instead of it, "
@@ -211,9 +224,11 @@ class TrainSpec:
     )
     sample_prompts: str = _option(
         "", "Prompts, a line each, that the model answers whenever held-out rows are looked at; sixteen at most.",
-        source=_OURS, unit="lines",
+        source=_OURS, unit="lines", methods=_SPEAKING,
     )  # fmt: skip
-    sample_tokens: int = _option(48, "Longest such answer, in tokens.", source=_OURS, low=1, high=4096)
+    sample_tokens: int = _option(
+        48, "Longest such answer, in tokens.", source=_OURS, low=1, high=4096, methods=_SPEAKING
+    )
     trackers: str = _option(
         "",
         f"Where figures go beside paddock's own page, such as `tensorboard, mlflow`: {', '.join(TRACKERS)}. Each keeps "
@@ -234,7 +249,8 @@ NAMES: tuple[str, ...] = tuple(option.name for option in fields(TrainSpec))
 _LISTS = ("lora_modules", "rewards", "trackers")
 # What options are about, by the first of each group: those that follow in `TrainSpec` are about the same.
 _GROUPS = {
-    "base": "task", "tuning": "lora", "preference_weight": "preferences", "rewards": "rewards", "dry_run": "trial",
+    "base": "task", "tuning": "lora", "preference_weight": "preferences", "rewards": "rewards",
+    "pooling": "embedding", "dry_run": "trial",
     "train_on": "rows", "epochs": "learning", "log_every_steps": "watching", "makes_gguf": "results",
 }  # fmt: skip
 
@@ -255,9 +271,15 @@ def spec_of(given: Mapping[str, Any]) -> TrainSpec:
     return spec
 
 
-def form_of(method: str) -> Callable[[object, str], Row | Pair | Judged | Task]:
+Sample = Row | Pair | Judged | Task | Likeness
+
+
+def form_of(method: str) -> Callable[[object, str], Sample]:
     """What makes a row for a method of what a file holds at a place; raises FieldInvalid."""
-    return {"dpo": pair_of, "orpo": pair_of, "kto": judged_of, "grpo": task_of}.get(method, row_of)
+    forms: dict[str, Callable[[object, str], Sample]] = {
+        "dpo": pair_of, "orpo": pair_of, "kto": judged_of, "grpo": task_of, "embedding": likeness_of,
+    }  # fmt: skip
+    return forms.get(method, row_of)
 
 
 def as_table(spec: TrainSpec) -> dict[str, Any]:

@@ -41,12 +41,12 @@ def _learnt(job: JobFolder, order: Mapping[str, Any], spec: TrainSpec, root: Pat
         torch.set_num_threads(spec.threads)
     set_seed(spec.seed)
     voice.tell("started", torch=torch.__version__, threads=torch.get_num_threads(), resumed=_resumed_step(root))
-    backend = Plain()
+    backend = _backend(spec)
     model, tokenizer = backend.load(base, spec)
     if spec.tuning == "lora":
         model = backend.add_lora(model, spec)
-    counts = model.num_parameters(only_trainable=True), model.num_parameters()
-    voice.tell("model", trained_parameters=counts[0], parameters=counts[1])
+    sizes = [(one.numel(), one.requires_grad) for one in model.parameters()]
+    voice.tell("model", trained_parameters=sum(n for n, trains in sizes if trains), parameters=sum(n for n, _ in sizes))
     watcher = Watcher(job, voice, spec)
     trainer = trainer_of(
         spec, model, tokenizer, root / "checkpoints", judged_at=str(order.get("judged_at", "")),
@@ -66,8 +66,16 @@ def _learnt(job: JobFolder, order: Mapping[str, Any], spec: TrainSpec, root: Pat
     return "done"
 
 
+def _backend(spec: TrainSpec) -> Any:
+    if spec.method != "embedding":
+        return Plain()
+    from paddock.training.worker.embedding import Encoders
+
+    return Encoders()
+
+
 def _keep(
-    backend: Plain, model: Any, tokenizer: Any, base: Path, root: Path, *, spec: TrainSpec, voice: Voice, is_dry: bool
+    backend: Any, model: Any, tokenizer: Any, base: Path, root: Path, *, spec: TrainSpec, voice: Voice, is_dry: bool
 ) -> None:  # fmt: skip
     """Write what was trained, and tell of it. Raises OSError, or PaddockError where it cannot be written as GGUF."""
     kept = [backend.keep(model, tokenizer, root / "model")]

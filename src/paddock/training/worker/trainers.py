@@ -41,6 +41,10 @@ def trainer_of(
         return grouping(
             spec, lambda answers, looks: _arguments(spec, folder, answers, looks), common, report, judged_at
         )
+    if spec.method == "embedding":
+        from paddock.training.worker.embedding import embedding
+
+        return embedding(spec, lambda rows, looks: _arguments(spec, folder, rows, looks), common, report)
     trained, held = material(spec, cast("Tokenizer", tokenizer), report)
     common |= {"train_dataset": trained, "eval_dataset": held}
     shared = _arguments(spec, folder, len(trained), held is not None)

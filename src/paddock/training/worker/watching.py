@@ -24,6 +24,7 @@ _MORE = {
     "rewards/chosen": "reward_chosen",
     "rewards/rejected": "reward_rejected",
     "kl": "kl",
+    "nearest_share": "nearest_share",
     "reward": "reward",
     "reward_std": "reward_spread",
     "frac_reward_zero_std": "same_share",

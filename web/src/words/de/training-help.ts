@@ -5,7 +5,7 @@ export const help: Readonly<Record<string, string>> = {
   eval_data: "Zeilen, auf die nie trainiert wird; leer: `eval_share` der Daten wird zurückgehalten.",
   eval_share: "Anteil der Zeilen, der zurückgehalten wird, wo `eval_data` fehlt.",
   method:
-    "sft lernt Antworten, cpt bloßen Text; dpo und orpo lernen aus Paaren einer besseren und einer schlechteren Antwort, kto aus guten und schlechten Antworten; grpo aus Belohnungen für Antworten, die das Modell selbst gibt.",
+    "sft lernt Antworten, cpt bloßen Text; dpo und orpo lernen aus Paaren einer besseren und einer schlechteren Antwort, kto aus guten und schlechten Antworten; grpo aus Belohnungen für Antworten, die das Modell selbst gibt; embedding lernt, welche Texte sich ähneln.",
   tuning: "lora trainiert einen kleinen Zusatz, full jedes Gewicht.",
   lora_rank: "Rang des Zusatzes.",
   lora_alpha: "Dies durch den Rang ist sein Maßstab.",
@@ -54,6 +54,9 @@ export const help: Readonly<Record<string, string>> = {
   saves_memory: "Aktivierungen zweimal berechnen, statt sie zu behalten.",
   seed: "Derselbe Startwert gibt auf demselben Rechner dieselben Gewichte.",
   threads: "Threads auf dem Prozessor; 0 überlässt es torch.",
+  pooling:
+    "Wie aus den Vektoren der Tokens eines Textes einer wird: ihr Mittel, der des ersten oder der des letzten; auto ist, wie das Ausgangsmodell es sagt, sonst das Mittel.",
+  similarity_scale: "Schärfe, mit der der richtige Text von den anderen unterschieden wird.",
   makes_room:
     "Modelle entladen lassen, die niemand benutzt, und sie am Ende wieder laden: auto, wo weniger Speicher frei ist als geschätzt. Angeheftete Modelle bleiben, und Anfragen werden nie unterbrochen.",
   log_every_steps: "Schritte von einem Wert des Loss zum nächsten.",

@@ -108,6 +108,7 @@ export const training: Area<typeof english> = {
   "train.group.lora": "Wie viel vom Modell",
   "train.group.preferences": "Vorlieben",
   "train.group.rewards": "Belohnungen",
+  "train.group.embedding": "Ähnliche Texte",
   "train.group.trial": "Vor dem langen Lauf",
   "train.group.rows": "Zeilen",
   "train.group.learning": "Lernen",

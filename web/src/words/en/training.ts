@@ -102,6 +102,7 @@ export const training = {
   "train.group.lora": "How much of the model",
   "train.group.preferences": "Preferences",
   "train.group.rewards": "Rewards",
+  "train.group.embedding": "Texts that are alike",
   "train.group.trial": "Before the long run",
   "train.group.rows": "Rows",
   "train.group.learning": "Learning",
