@@ -288,13 +288,13 @@ def lock(extra: Sequence[str]) -> int:
     code = code or call(*words, "tests/clients/python.in", "--output-file=requirements/clients.txt")
     # aider has an environment of its own, and what the bench stands beside paddock another.
     code = code or call(*words, "tests/clients/aider.in", "--output-file=requirements/aider.txt")
-    code = code or call(*words, "requirements/node.in", "--output-file=requirements/node.txt")
-    code = code or call(*words, "requirements/build.in", "--output-file=requirements/build.txt")
-    # Which torch, and whose libraries it brings, is chosen by machine.
+    # Which torch, and whose libraries it brings, is chosen by machine. Ray fits beside what is chosen here.
     theirs = (ROOT / "requirements" / "training.in").read_text("utf-8").partition("# Brought by torch: ")[2].split()
     chosen = [f"--no-emit-package={name}" for name in theirs]
-    code = code or call(*words, *chosen, "requirements/training.in", "--output-file=requirements/training.txt")
-    return code or call(*words, "requirements/bench.in", "--output-file=requirements/bench.txt")
+    more = {"training": chosen, "ray": ["--constraints=requirements/training.txt"]}
+    for name in ("node", "build", "training", "ray", "bench"):
+        code = code or call(*words, *more.get(name, ()), f"requirements/{name}.in", f"-o=requirements/{name}.txt")
+    return code
 
 
 def pytest(step: str, extra: Sequence[str], *selection: str) -> Outcome:

@@ -18,7 +18,7 @@ PADDOCK = [str(ROOT / ".venv" / ("Scripts" if os.name == "nt" else "bin") / "pyt
 def main() -> int:
     """Make it; nothing is done where it is there. Returns the exit status."""
     environment = {**os.environ, "PADDOCK_HOME": str(FOLDER), "PADDOCK_SCAN_OTHERS": "false"}
-    command = [*PADDOCK, "setup", "python-stack", "--yes"]
+    command = [*PADDOCK, "setup", "python-stack", "--with", "ray", "--yes"]
     for more in (["--index", ""], []):
         code = subprocess.run([*command, *more], cwd=ROOT, env=environment, check=False).returncode
         if code == 0:

@@ -152,8 +152,9 @@ def routes(edge: Edge) -> list[Route]:
         return JSONResponse({"spec": as_table(spec), "yaml": as_yaml(spec)})
 
     async def estimate(request: Request) -> Response:
-        needed = await trainings.estimate(_spec(check(OptionsRequest, await edge.body(request))))
-        free_bytes = (await anyio.to_thread.run_sync(memory_of_device))[0]
+        spec = _spec(check(OptionsRequest, await edge.body(request)))
+        needed = await trainings.estimate(spec)
+        free_bytes = (await anyio.to_thread.run_sync(memory_of_device, spec.processes))[0]
         names = [name for name in TrainingEstimate.model_fields if name != "free_bytes"]
         return JSONResponse((needed.as_table() if needed else dict.fromkeys(names)) | {"free_bytes": free_bytes})
 

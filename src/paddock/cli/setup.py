@@ -5,6 +5,7 @@ Refuses to know how a build or a stack is chosen or installed.
 
 from __future__ import annotations
 
+import enum
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated
@@ -24,6 +25,12 @@ if TYPE_CHECKING:
 app = typer.Typer(help="Make this machine ready: the engine that suits it, the training stack, a check.")
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Agree beforehand to what is told.")]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what would be done, and do nothing.")]
+
+
+class Adding(enum.Enum):
+    """What can be added to the training stack."""
+
+    RAY = "ray"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,6 +83,9 @@ def python_stack(
     index: Annotated[
         str | None, typer.Option("--index", metavar="URL", help="Where torch's wheels lie; empty: where pip looks.")
     ] = None,
+    adding: Annotated[
+        Adding | None, typer.Option("--with", help="Add what trains on a cluster; once it is there, it stays.")
+    ] = None,
     yes: Yes = False,
     dry_run: DryRun = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the outcome, or the plan, as JSON.")] = False,
@@ -86,10 +96,10 @@ def python_stack(
     """
     settings = load()
     verdict = _verdict(build)
-    stack = _stack(settings, verdict, index)
+    stack = _stack(settings, verdict, index, adds_ray=adding is Adding.RAY)
     step = _stack_step(stack, verdict)
     if dry_run and as_json:
-        _print_plan(verdict, step)
+        _print_plan(stack, verdict, step)
         return
     if _wanted(step, yes=yes, dry_run=dry_run, must=True):
         _install_stack(settings, stack)
@@ -98,19 +108,26 @@ def python_stack(
 
         record = stacking.state(stack.prefix)
         version = record.version if record else None
-        printing.data({"build": verdict.build.name, "torch": version, "python": str(stacking.python(stack.prefix))})
+        printing.data(
+            {
+                "build": verdict.build.name,
+                "torch": version,
+                "python": str(stacking.python(stack.prefix)),
+                "has_ray": stacking.has_ray(stack.prefix),
+            }
+        )
 
 
-def _print_plan(verdict: Verdict, step: Step) -> None:
-    from paddock.install.stack import REST_BYTES, REST_DOWNLOAD_BYTES, verdicts
+def _print_plan(stack: Stack, verdict: Verdict, step: Step) -> None:
+    from paddock.install.stack import verdicts
 
     printing.data(
         {
             "build": verdict.build.name,
             "reason": verdict.reason,
             "is_due": step.is_due,
-            "download_bytes": verdict.build.download_bytes + REST_DOWNLOAD_BYTES,
-            "disk_bytes": verdict.build.bytes + REST_BYTES,
+            "download_bytes": stack.download_bytes,
+            "disk_bytes": stack.disk_bytes,
             "builds": [{"name": one.build.name, "fits": one.fits, "reason": one.reason} for one in verdicts(_host())],
         }
     )
@@ -141,13 +158,15 @@ def _verdict(name: str | None) -> Verdict:
     return chosen
 
 
-def _stack(settings: Settings, verdict: Verdict, index: str | None = None) -> Stack:
+def _stack(settings: Settings, verdict: Verdict, index: str | None = None, *, adds_ray: bool = False) -> Stack:
+    """The stack that is meant; Ray stays where it is. Raises SetupFailed."""
     from paddock.install.prefix import Prefix
     from paddock.install.stack import INDEX
-    from paddock.install.stacking import Stack
+    from paddock.install.stacking import Stack, has_ray, lock_file
 
     prefix = Prefix(settings.home.stack)
-    return Stack(prefix=prefix, build=verdict.build, index=INDEX if index is None else index)
+    ray = lock_file("ray.txt") if adds_ray or has_ray(prefix) else None
+    return Stack(prefix=prefix, build=verdict.build, index=INDEX if index is None else index, ray=ray)
 
 
 def _stack_step(stack: Stack, verdict: Verdict) -> Step:

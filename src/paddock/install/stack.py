@@ -26,6 +26,9 @@ _MB = 10**6
 # The rest of the stack, measured on Linux x86-64.
 REST_DOWNLOAD_BYTES = 235 * _MB
 REST_BYTES = 1025 * _MB
+# Ray with what it needs beside these, measured so too.
+RAY_DOWNLOAD_BYTES = 82 * _MB
+RAY_BYTES = 250 * _MB
 _ROCM_ISAS = re.compile("gfx(900|906|908|90a|942|950|1030|1100|1101|1102|1150|1151|1200|1201)")
 
 

@@ -23,10 +23,11 @@ from paddock.errors import SetupFailed, size
 from paddock.install.environment import check_python, check_space, make_venv
 from paddock.install.pip import Say, ask, pip
 from paddock.install.prefix import Prefix, Record, python_in
-from paddock.install.stack import INDEX, REST_BYTES, REST_DOWNLOAD_BYTES, Torch
+from paddock.install.stack import INDEX, RAY_BYTES, RAY_DOWNLOAD_BYTES, REST_BYTES, REST_DOWNLOAD_BYTES, Torch
 from paddock.paths import write_whole
 
 _STEPS = "steps.json"
+_RAY = "ray"
 _PROOF_S = 300.0
 # One step of training where it will be done: whether a card answers is known by asking it.
 _PROOF = """
@@ -51,9 +52,9 @@ class Proof:
     device: str
 
 
-def lock_file() -> Path:
-    """The lock of all but torch: within the package, or in a checkout's requirements. Raises SetupFailed."""
-    for path in (Path(__file__).with_name("training.txt"), Path(__file__).parents[3] / "requirements" / "training.txt"):
+def lock_file(name: str = "training.txt") -> Path:
+    """The lock of all but torch, or of Ray: within the package, or in a checkout's requirements. Raises SetupFailed."""
+    for path in (Path(__file__).with_name(name), Path(__file__).parents[3] / "requirements" / name):
         if path.is_file():
             return path
     raise SetupFailed("This copy of paddock was made without the lock of the training stack. Install it from a wheel.")
@@ -63,6 +64,12 @@ def state(prefix: Prefix) -> Record | None:
     """The stack that is there, as far as its record tells; None where there is none, or it is not whole."""
     name = prefix.current()
     return prefix.record(name) if name else None
+
+
+def has_ray(prefix: Prefix) -> bool:
+    """Whether the stack in use has Ray, by its record."""
+    record = state(prefix)
+    return record is not None and f" {_RAY} " in record.source
 
 
 def python(prefix: Prefix) -> Path | None:
@@ -99,32 +106,46 @@ def prove(environment: Path, build: Torch | None = None) -> Proof:
 class Stack:
     """One build of torch with the libraries around it, at one place.
 
-    `index` is looked in beside those that pip is set to; "" looks in these alone. `lock` names all but torch.
+    `index` is looked in beside those that pip is set to; "" looks in these alone. `lock` names all but torch, `ray`
+    what is added for clusters, None where nothing is.
     """
 
     prefix: Prefix
     build: Torch
     index: str = INDEX
     lock: Path = field(default_factory=lock_file)
+    ray: Path | None = None
 
     @property
     def recipe(self) -> str:
         """What it is made of, in a few words."""
-        lock = hashlib.sha256(self.lock.read_bytes()).hexdigest()[:12]
-        return f"{self.build.requirement} {lock} {platform.python_version()}"
+        added = f" {_RAY} {_digest(self.ray)}" if self.ray else ""
+        return f"{self.build.requirement} {_digest(self.lock)} {platform.python_version()}{added}"
+
+    @property
+    def download_bytes(self) -> int:
+        """What comes where nothing is in pip's cache, about."""
+        return self.build.download_bytes + REST_DOWNLOAD_BYTES + (RAY_DOWNLOAD_BYTES if self.ray else 0)
+
+    @property
+    def disk_bytes(self) -> int:
+        """What it takes, about."""
+        return self.build.bytes + REST_BYTES + (RAY_BYTES if self.ray else 0)
 
     def plan(self, reason: str) -> list[str]:
         """What an installation will do, one sentence a line; `reason` is why this build."""
         build = self.build
         where = f"{self.index}/{build.index}" if build.index and self.index else "pip's package index"
-        count = sum("==" in line for line in self.lock.read_text("utf-8").splitlines())
-        download, whole = build.download_bytes + REST_DOWNLOAD_BYTES, build.bytes + REST_BYTES
+        lines = {line for lock in self._locks for line in lock.read_text("utf-8").splitlines()}
+        count = sum("==" in line for line in lines)
+        told = size(self.download_bytes)
+        with_ray = ", Ray among them" if self.ray else ""
         return [
             f"Build of torch: {build.name}. {reason}",
             f"Installs {build.requirement} from {where},",
-            f"     and up to {count} packages with hashes from pip's package index,",
+            f"     and up to {count} packages with hashes from pip's package index{with_ray},",
             f"     into {self.prefix.root}: an environment of its own, beside paddock's.",
-            f"Downloads about {size(download)} where nothing is in pip's cache, and takes about {size(whole)}.",
+            f"Downloads about {told} where nothing is in pip's cache, and takes about {size(self.disk_bytes)}.",
             "Tries it: everything is imported, and one step of training done, before it is used.",
         ]
 
@@ -152,7 +173,7 @@ class Stack:
             environment = self._begun() or self.prefix.fresh()
             _sweep(self.prefix, environment)
             if not environment.exists():
-                check_space(self.prefix.root, self.build.bytes + self.build.download_bytes + REST_BYTES)
+                check_space(self.prefix.root, self.disk_bytes + self.build.download_bytes)
             self._make(environment, say)
             say("Trying it: imports, and one step of training.")
             try:
@@ -180,6 +201,10 @@ class Stack:
                 step(environment, say)
                 done = (*done, name)
                 write_whole(environment / _STEPS, json.dumps({"recipe": self.recipe, "done": done}))
+
+    @property
+    def _locks(self) -> list[Path]:
+        return [self.lock, self.ray] if self.ray else [self.lock]
 
     def _begun(self) -> Path | None:
         """The environment of a run that was cut short, if it is of the same recipe."""
@@ -212,8 +237,13 @@ class Stack:
 
     def _rest(self, environment: Path, say: Say) -> None:
         say("Installing the rest, each package checked against its hash.")
-        words = ["install", "--require-hashes", "--no-deps", "--only-binary=:all:", "-r", str(self.lock)]
+        words = ["install", "--require-hashes", "--no-deps", "--only-binary=:all:"]
+        words += [word for lock in self._locks for word in ("-r", str(lock))]
         pip(python_in(environment), words, what="The training stack", say=say)
+
+
+def _digest(lock: Path) -> str:
+    return hashlib.sha256(lock.read_bytes()).hexdigest()[:12]
 
 
 def _sweep(prefix: Prefix, kept: Path) -> None:

@@ -6,6 +6,9 @@ order.json      what is to be done, written before the worker starts
 events.jsonl    what the worker tells, a line each, numbered from 1 on; only whole lines count
 keeper.lock     held by the worker's keeper for as long as that lives
 worker.lock     held by the worker for as long as it lives, however it ends
+first.lock      held by the first of several processes that work together, which the worker started
+faults.jsonl    why one of these failed, a line each
+ranks/          what starts them works on
 exit.json       how the worker ended, as its keeper saw it
 dry-run/        what a dry run makes
 stop            what is wished of it: "save" or "cancel"
@@ -65,6 +68,19 @@ class JobFolder:
         return self.root / "dry-run"
 
     @property
+    def ranks(self) -> Path:
+        """What the launcher of several processes works on; it is of no use afterwards."""
+        return self.root / "ranks"
+
+    @property
+    def _faults(self) -> Path:
+        return self.root / "faults.jsonl"
+
+    @property
+    def _first(self) -> Path:
+        return self.root / "first.lock"
+
+    @property
     def _stop(self) -> Path:
         return self.root / "stop"
 
@@ -100,9 +116,32 @@ class JobFolder:
         """What its keeper holds."""
         return Ownership(self.root / "keeper.lock")
 
+    def first_lock(self) -> Ownership:
+        """What the first of several processes holds: it may outlive the worker that started it for a moment."""
+        return Ownership(self._first)
+
     def is_alive(self) -> bool:
         """Whether a worker is at it, or about to be. Raises OSError."""
-        return _is_held(self.keeper_lock()) or _is_held(self.worker_lock())
+        if _is_held(self.keeper_lock()) or _is_held(self.worker_lock()):
+            return True
+        return self._first.exists() and _is_held(self.first_lock())
+
+    def note_fault(self, error: Mapping[str, str]) -> None:
+        """Write why one of several processes failed. Raises OSError."""
+        with self._faults.open("ab", buffering=0) as file:
+            file.write(json.dumps(dict(error)).encode() + b"\n")
+
+    def faults(self) -> list[dict[str, str]]:
+        """Why some of them failed, the first fault first."""
+        try:
+            lines = self._faults.read_bytes().splitlines()
+            return [json.loads(line) for line in lines]
+        except (OSError, ValueError):
+            return []
+
+    def forget_faults(self) -> None:
+        """Nothing failed any more. Raises OSError."""
+        self._faults.unlink(missing_ok=True)
 
     def exit_code(self) -> int | None:
         """How the worker ended: negative for the signal that ended it; None where nobody saw that."""

@@ -21,7 +21,7 @@ _LINES = 3
 _TAIL_BYTES = 8192
 # What is kept of an event as the newest figure of its name.
 _FIGURES = {
-    "started": ("torch", "threads"),
+    "started": ("torch", "threads", "processes"),
     "model": ("parameters", "trained_parameters"),
     "data": ("rows", "held_out", "too_long", "tokens", "trained_tokens"),
     "begins": ("steps", "step"),

@@ -42,7 +42,7 @@ _TEXTS = {"dpo": 2, "orpo": 2, "kto": 2, "embedding": 3}
 
 @dataclass(frozen=True, kw_only=True)
 class Memory:
-    """What is held at once, in bytes."""
+    """What each process holds at once, in bytes."""
 
     weights: int
     gradients: int
@@ -108,15 +108,19 @@ def estimated(
     )
 
 
-def memory_of_device() -> tuple[int, int]:
-    """What is free and what there is in all, in bytes, of the device that trains: the largest GPU, else main memory."""
+def memory_of_device(processes: int = 1) -> tuple[int, int]:
+    """What is free and what there is in all, in bytes, for each of the processes that train together.
+
+    That is the largest GPU, of which each has one, else an equal share of main memory.
+    """
     memory = read_memory()
     gpus = [
         (one.free_bytes or 0, one.total_bytes)
         for one in find_accelerators(memory).accelerators
         if one.api in ("cuda", "rocm") and one.total_bytes
     ]
-    return max(gpus, key=lambda one: one[1], default=(memory.available_bytes, memory.usable_bytes))
+    share = (memory.available_bytes // processes, memory.usable_bytes // processes)
+    return max(gpus, key=lambda one: one[1], default=share)
 
 
 def refuse_too_large(found: Estimate, *, memory_bytes: int, disk_bytes: int) -> None:
@@ -146,6 +150,8 @@ def _memory(spec: TrainSpec, weights: Weights, row_tokens: int) -> Memory:
         held += trained * _FLOAT_BYTES
     elif spec.method in ("dpo", "kto"):
         held *= 2
+    if spec.strategy == "fsdp":
+        held, trained = held // spec.processes, trained // spec.processes
     tokens = row_tokens * spec.batch_rows * _TEXTS.get(spec.method, 1)
     layers = weights.said("num_hidden_layers", 0)
     heads = max(1, weights.said("num_attention_heads", 1))
@@ -207,8 +213,9 @@ def _said_bytes(turn: Mapping[str, Any]) -> int:
 def _speed(spec: TrainSpec, before: Sequence[Job]) -> tuple[float, str] | None:
     """Tokens a second of the newest training like this one, and which that was."""
     alike = ("base", "method", "tuning", "batch_rows", "saves_memory", "precision", "threads")
+    alike += ("processes", "strategy", "cluster")
     for job in before:
-        if any(job.spec.get(name) != getattr(spec, name) for name in alike):
+        if any(job.spec.get(name, getattr(TrainSpec, name)) != getattr(spec, name) for name in alike):
             continue
         if per_s := job.figures.get("tokens_per_s") or job.figures.get("dry_run_tokens_per_s"):
             return float(per_s), f"{per_s:.0f} tokens/s of {job.name} ({job.id})"

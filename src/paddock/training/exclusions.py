@@ -1,4 +1,4 @@
-"""Owns which options of a training do not go together, and options of parts; refuses to know defaults."""
+"""Owns which options of a training exclude one another, or need one another; refuses to know any one's range."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ REWARDS = ("json", "tool_call", "regex", "length", "python", "judge")
 
 
 def refuse_what_excludes(spec: TrainSpec) -> None:
-    """Raises FieldInvalid where options do not go together, with the one to change as its `param`."""
+    """Raises FieldInvalid, whose `param` is the option to change."""
     for one in fields(spec):
         methods: tuple[str, ...] = one.metadata["methods"]
         if spec.method not in methods and getattr(spec, one.name) != one.default:
@@ -36,6 +36,7 @@ def refuse_what_excludes(spec: TrainSpec) -> None:
         )
     if spec.method == "embedding":
         _refuse_unlike(spec)
+    _refuse_sharing(spec)
     if spec.method == "grpo":
         _refuse_rewards(spec)
     if spec.method == "kto" and spec.batch_rows < 2:
@@ -103,4 +104,36 @@ def _refuse_rewards(spec: TrainSpec) -> None:
             f"A step reads {spec.batch_rows} x {spec.accumulate} = {read} answers (batch_rows x accumulate): these "
             f"are no whole groups of {spec.group_answers}.",
             param="group_answers",
+        )
+
+
+def _refuse_sharing(spec: TrainSpec) -> None:
+    """What several processes, or those of another machine, cannot do."""
+    if spec.method == "embedding" and (spec.processes > 1 or spec.cluster):
+        option = "processes" if spec.processes > 1 else "cluster"
+        raise FieldInvalid(
+            f"method embedding trains in one process of this machine. Leave {option} out.", param=option
+        )
+    if spec.accumulate % spec.processes:
+        raise FieldInvalid(
+            f"accumulate is {spec.accumulate}, and {spec.processes} processes share the batches of a step: these are "
+            f"no equal shares. Say accumulate {spec.processes}, or another multiple of that.",
+            param="accumulate",
+        )
+    if spec.strategy == "fsdp":
+        if spec.processes == 1:
+            raise FieldInvalid(
+                "strategy fsdp divides the model between processes, and processes is 1. Say how many cards there are.",
+                param="processes",
+            )
+        if spec.method not in ("sft", "cpt") or spec.base_is_in_4_bits:
+            other = "base_is_in_4_bits" if spec.base_is_in_4_bits else f"method {spec.method}"
+            raise FieldInvalid(
+                f"strategy fsdp is for sft and cpt with a base that is not in 4 bits, and this has {other}. Say ddp.",
+                param="strategy",
+            )
+    if spec.cluster not in ("", "ray") and "judge" in spec.rewards:
+        raise FieldInvalid(
+            f"rewards has judge, which is asked on this machine; processes of {shown(spec.cluster)} cannot reach it.",
+            param="rewards",
         )

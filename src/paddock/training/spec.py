@@ -188,7 +188,9 @@ class TrainSpec:
     )
     steps: int = _option(0, "Steps in all; 0 goes by `epochs`.", source=_OURS, unit="steps", low=0, high=10**8)
     batch_rows: int = _option(2, "Rows read at once.", source=_OURS, unit="rows", low=1, high=4096)
-    accumulate: int = _option(4, "Batches to one step.", source=_OURS, unit="batches", low=1, high=4096)
+    accumulate: int = _option(
+        4, "Batches to one step, of all processes together.", source=_OURS, unit="batches", low=1, high=4096
+    )
     learning_rate: float = _option(2e-4, "Largest rate.", source=_OURS, low=1e-9, high=10)
     schedule: str = _option("cosine", "How the rate falls.", source=_OURS, choices=("cosine", "linear", "constant"))
     warmup_share: float = _option(0.03, "Share of the steps in which the rate rises.", source=_OURS, low=0, high=1)
@@ -215,6 +217,22 @@ class TrainSpec:
         "Have serving put models down that nobody uses, and load them again at the end: auto where free memory is less "
         "than the estimate. Pinned models stay, and requests are never interrupted.",
         source=_OURS, choices=("auto", "always", "never"),
+    )  # fmt: skip
+    processes: int = _option(
+        1,
+        "Processes that train together, each on a card of its own or all on the processor. They share the batches of a "
+        "step, so that a training stays the same.",
+        source=_OURS, unit="processes", low=1, high=4096,
+    )  # fmt: skip
+    strategy: str = _option(
+        "ddp", "ddp: each process holds the whole model; fsdp: they divide it between their cards.", source=_OURS,
+        choices=("ddp", "fsdp"),
+    )  # fmt: skip
+    cluster: str = _option(
+        "",
+        "Where the processes are: empty is this machine; `ray` is a Ray that is started here for the training; else "
+        "the address of a Ray that runs, such as `auto` or `10.0.0.5:6379`.",
+        source=_OURS,
     )  # fmt: skip
     log_every_steps: int = _option(
         1, "Steps between two figures of the loss.", source=_OURS, unit="steps", low=1, high=10**6
@@ -251,7 +269,8 @@ _LISTS = ("lora_modules", "rewards", "trackers")
 _GROUPS = {
     "base": "task", "tuning": "lora", "preference_weight": "preferences", "rewards": "rewards",
     "pooling": "embedding", "dry_run": "trial",
-    "train_on": "rows", "epochs": "learning", "log_every_steps": "watching", "makes_gguf": "results",
+    "train_on": "rows", "epochs": "learning", "processes": "machines",
+    "log_every_steps": "watching", "makes_gguf": "results",
 }  # fmt: skip
 
 

@@ -197,9 +197,9 @@ class Trainings:
         refuse_missing(spec.trackers, self._home.trackers, worker[0])
         if needed := estimated(spec, base, rows_most=_LOOKED_AT):
             self._folder.mkdir(parents=True, exist_ok=True)
-            refuse_too_large(
-                needed, memory_bytes=memory_of_device()[1], disk_bytes=shutil.disk_usage(self._folder).free
-            )
+            # What a cluster has, its own machines know.
+            memory_bytes = memory_of_device(spec.processes)[1] if spec.cluster in ("", "ray") else sys.maxsize
+            refuse_too_large(needed, memory_bytes=memory_bytes, disk_bytes=shutil.disk_usage(self._folder).free)
         return needed
 
     async def _go_on(self) -> None:

@@ -64,26 +64,31 @@ class Plain:
             _refuse_empty_rows(made)
         return made
 
-    def keep(self, model: Any, tokenizer: Any, folder: Path) -> Path:
-        """Write what was trained into a folder beside this one: an adapter, or a model. Raises OSError."""
-        return _written(model, tokenizer, folder, "adapter" if isinstance(model, PeftModel) else "model")
+    def keep(self, model: Any, tokenizer: Any, folder: Path, state: Any = None) -> Path:
+        """Write what was trained into a folder beside this one: an adapter, or a model. Raises OSError.
+
+        `state` are the weights where the model has only a part of them.
+        """
+        return _written(model, tokenizer, folder, "adapter" if isinstance(model, PeftModel) else "model", state)
 
     def keep_merged(self, model: Any, tokenizer: Any, folder: Path, *, base: Path, spec: TrainSpec) -> Path:
         """Write the model with its addition made part of it, which ends the addition. Raises OSError.
 
-        One that is held in 4 bits cannot be written as GGUF: what `keep` wrote is then added to the base anew.
+        One that is held in 4 bits cannot be written as GGUF, and one that is divided not be merged: what `keep` wrote
+        is then added to the base anew.
         """
-        if spec.base_is_in_4_bits:
-            whole = AutoModelForCausalLM.from_pretrained(base, dtype=torch.bfloat16, trust_remote_code=False)
+        if spec.base_is_in_4_bits or spec.strategy == "fsdp":
+            dtype = torch.bfloat16 if spec.base_is_in_4_bits else torch.float32
+            whole = AutoModelForCausalLM.from_pretrained(base, dtype=dtype, trust_remote_code=False)
             model = PeftModel.from_pretrained(whole, folder.with_name("adapter"))
         return _written(model.merge_and_unload(safe_merge=True), tokenizer, folder, "model")
 
 
-def _written(model: Any, tokenizer: Any, folder: Path, kind: str) -> Path:
+def _written(model: Any, tokenizer: Any, folder: Path, kind: str, state: Any = None) -> Path:
     """Written whole, or not at all."""
     target, draft = folder.with_name(kind), folder.with_name(f".{kind}.draft")
     shutil.rmtree(draft, ignore_errors=True)
-    model.save_pretrained(draft)
+    model.save_pretrained(draft, state_dict=state)
     tokenizer.save_pretrained(draft)
     shutil.rmtree(target, ignore_errors=True)
     draft.rename(target)

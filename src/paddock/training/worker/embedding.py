@@ -61,8 +61,9 @@ class Encoders:
         model.max_seq_length = min(spec.context_tokens, most)
         return model.to(torch.float32), model.tokenizer
 
-    def keep(self, model: Any, tokenizer: Any, folder: Path) -> Path:
+    def keep(self, model: Any, tokenizer: Any, folder: Path, state: Any = None) -> Path:
         """Write what was trained, as sentence-transformers reads it: whole, or not at all. Raises OSError."""
+        assert state is None, "several processes do not train embeddings"
         draft = folder.with_name(f".{folder.name}.draft")
         shutil.rmtree(draft, ignore_errors=True)
         model.save_pretrained(str(draft), create_model_card=False)

@@ -18,18 +18,21 @@ from paddock.training.worker.checkpoints import newest
 from paddock.training.worker.dry_run import shortened
 from paddock.training.worker.gguf import to_gguf
 from paddock.training.worker.outcome import Diverged, DryReport, Voice
+from paddock.training.worker.ranks import Rank, count, number, prepare
 from paddock.training.worker.sampling import Sampler
 from paddock.training.worker.tracking import tracked
 from paddock.training.worker.trainers import trainer_of
 from paddock.training.worker.watching import Watcher
 
 
-def learn(job: JobFolder, report: Report) -> str:
+def learn(job: JobFolder, report: Report | Rank) -> str:
     """Train what is ordered; "done" or "stopped". Raises what `outcome` tells of."""
     order = job.order()
     spec = spec_of(order["spec"])
+    prepare()
     if order.get(DRY_RUN):
-        shutil.rmtree(job.dry_run, ignore_errors=True)
+        if number() == 0:
+            shutil.rmtree(job.dry_run, ignore_errors=True)
         return _learnt(job, order, shortened(spec), job.dry_run, DryReport(report))
     with tracked(job, report, spec, Path(order["tracked"]), resumed=_resumed_step(job.root)) as voice:
         return _learnt(job, order, spec, job.root, voice)
@@ -40,7 +43,10 @@ def _learnt(job: JobFolder, order: Mapping[str, Any], spec: TrainSpec, root: Pat
     if spec.threads:
         torch.set_num_threads(spec.threads)
     set_seed(spec.seed)
-    voice.tell("started", torch=torch.__version__, threads=torch.get_num_threads(), resumed=_resumed_step(root))
+    voice.tell(
+        "started", torch=torch.__version__, threads=torch.get_num_threads(), resumed=_resumed_step(root),
+        processes=count(),
+    )  # fmt: skip
     backend = _backend(spec)
     model, tokenizer = backend.load(base, spec)
     if spec.tuning == "lora":
@@ -62,7 +68,10 @@ def _learnt(job: JobFolder, order: Mapping[str, Any], spec: TrainSpec, root: Pat
         return "cancelled"
     if watcher.was_stopped:
         return "stopped"
-    _keep(backend, trainer.model, tokenizer, base, root, spec=spec, voice=voice, is_dry=bool(order.get(DRY_RUN)))
+    state = _gathered(trainer)
+    if number() == 0:
+        kept = backend.keep(trainer.model, tokenizer, root / "model", state)
+        _keep(backend, trainer.model, tokenizer, base, kept, spec=spec, voice=voice, is_dry=bool(order.get(DRY_RUN)))
     return "done"
 
 
@@ -74,20 +83,29 @@ def _backend(spec: TrainSpec) -> Any:
     return Encoders()
 
 
+def _gathered(trainer: Any) -> Any:
+    """The weights of a model that several processes have divided, at the first; None where each has it whole."""
+    return trainer.accelerator.get_state_dict(trainer.model) if trainer.is_fsdp_enabled else None
+
+
 def _keep(
-    backend: Any, model: Any, tokenizer: Any, base: Path, root: Path, *, spec: TrainSpec, voice: Voice, is_dry: bool
+    backend: Any, model: Any, tokenizer: Any, base: Path, written: Path, *,
+    spec: TrainSpec, voice: Voice, is_dry: bool,
 ) -> None:  # fmt: skip
-    """Write what was trained, and tell of it. Raises OSError, or PaddockError where it cannot be written as GGUF."""
-    kept = [backend.keep(model, tokenizer, root / "model")]
+    """Write what else is kept of what was trained, and tell of all of it.
+
+    Raises OSError, or PaddockError where it cannot be written as GGUF.
+    """
+    kept = [written]
     is_addition = kept[0].name == "adapter"
     # The engine adds an addition to a model; what DoRA makes does more than that, so it gets the whole. A dry run shows
     # whether the addition can be written, and whether it can be merged.
     if is_addition and (is_dry or (spec.makes_gguf and spec.lora_is_decomposed)):
-        kept.append(backend.keep_merged(model, tokenizer, root / "model", base=base, spec=spec))
+        kept.append(backend.keep_merged(model, tokenizer, written.with_name("model"), base=base, spec=spec))
     for folder in kept:
         voice.tell("artifact", name=folder.name, path=str(folder), size_bytes=_size(folder))
-    written = kept[-1:] if spec.lora_is_decomposed else kept
-    for folder in written if spec.makes_gguf or is_dry else []:
+    engines = kept[-1:] if spec.lora_is_decomposed else kept
+    for folder in engines if spec.makes_gguf or is_dry else []:
         made = to_gguf(folder, base)
         voice.tell("artifact", name="gguf", path=str(made), size_bytes=made.stat().st_size)
 

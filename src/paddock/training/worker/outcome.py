@@ -14,6 +14,7 @@ from paddock.errors import PaddockError
 from paddock.jobs.folder import JobFolder, Report
 from paddock.training.endings import DISK_FULL, DISK_IS_FULL, DRY_RUN
 from paddock.training.worker.checkpoints import clear_halves
+from paddock.training.worker.ranks import Rank
 
 
 class Diverged(PaddockError):
@@ -23,7 +24,7 @@ class Diverged(PaddockError):
 class DryReport:
     """The voice of a worker that only tries: none of it is a figure of the training."""
 
-    def __init__(self, report: Report) -> None:
+    def __init__(self, report: Report | Rank) -> None:
         self._report = report
 
     def tell(self, kind: str, **told: Any) -> None:
@@ -39,7 +40,7 @@ class Voice(Protocol):
         ...
 
 
-def told(job: JobFolder, report: Report) -> int:
+def told(job: JobFolder, report: Report | Rank) -> int:
     """Train what is ordered, and tell how it ended; 0 where it went well."""
     begun_s = time.monotonic()
     try:
@@ -47,13 +48,11 @@ def told(job: JobFolder, report: Report) -> int:
 
         ending = learn(job, report)
     except Diverged as error:
-        return _failed(report, "diverged", error.message)
+        return failed(report, "diverged", error.message)
     except PaddockError as error:
-        return _failed(
-            report, "data" if getattr(error, "param", "") in ("data", "eval_data") else "spec", error.message
-        )
+        return failed(report, "data" if getattr(error, "param", "") in ("data", "eval_data") else "spec", error.message)
     except MemoryError:
-        return _failed(report, "memory", _MEMORY)
+        return failed(report, "memory", _MEMORY)
     except Exception as error:  # the libraries raise what they like, and each of it is told
         kind, words = _of_library(error)
         if kind == "disk":
@@ -61,7 +60,7 @@ def told(job: JobFolder, report: Report) -> int:
             clear_halves(job)
         with contextlib.suppress(OSError):
             traceback.print_exc()
-        return _failed(report, kind, words)
+        return failed(report, kind, words)
     voice = DryReport(report) if job.order().get(DRY_RUN) else report
     voice.tell(ending, took_s=round(time.monotonic() - begun_s, 2), peak_memory_bytes=peak_memory_bytes())
     return 0
@@ -72,7 +71,8 @@ _FULL = ("no space left", "enospc", "filewrite")
 _MEMORY = "There was not enough memory. Lower batch_rows or context_tokens, say saves_memory, or train a smaller model."
 
 
-def _failed(report: Report, kind: str, words: str) -> int:
+def failed(report: Report | Rank, kind: str, words: str) -> int:
+    """Tell that it failed, and why; the worker's exit status."""
     try:
         report.tell("failed", error={"kind": kind, "message": words})
     except OSError:

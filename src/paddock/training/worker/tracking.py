@@ -14,6 +14,7 @@ from paddock.jobs.folder import JobFolder, Report
 from paddock.training.endings import last_words
 from paddock.training.spec import TrainSpec
 from paddock.training.trackers import address_of, trackers_of
+from paddock.training.worker.ranks import Rank, number
 from paddock.training.worker.tracker import WHOLE
 
 _PROGRAM = str(Path(__file__).with_name("__main__.py"))
@@ -24,7 +25,7 @@ _END_S = 60.0
 class Tracked:
     """A voice that tells, beside all else, of trackers that have ended."""
 
-    def __init__(self, job: JobFolder, report: Report) -> None:
+    def __init__(self, job: JobFolder, report: Report | Rank) -> None:
         self._job = job
         self._report = report
         self._running: dict[str, subprocess.Popen[bytes]] = {}
@@ -62,7 +63,7 @@ class Tracked:
 
 
 @contextmanager
-def tracked(job: JobFolder, report: Report, spec: TrainSpec, kept: Path, *, resumed: int) -> Generator[Tracked]:
+def tracked(job: JobFolder, report: Report | Rank, spec: TrainSpec, kept: Path, *, resumed: int) -> Generator[Tracked]:
     """The voice of a training for the length of a `with`, which its trackers follow.
 
     Args:
@@ -75,7 +76,8 @@ def tracked(job: JobFolder, report: Report, spec: TrainSpec, kept: Path, *, resu
     voice = Tracked(job, report)
     is_whole = False
     try:
-        for name, sends in trackers_of(spec.trackers).items():
+        # Of several processes the first speaks for all.
+        for name, sends in trackers_of(spec.trackers).items() if number() == 0 else ():
             # An address may hold a password, and is told without it.
             where = masked(address_of(name)) if sends else str(kept / name)
             voice.begin(name, where=where, resumed=resumed)

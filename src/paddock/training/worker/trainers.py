@@ -66,7 +66,7 @@ def _arguments(spec: TrainSpec, folder: Path, rows: int, looks: bool) -> dict[st
         "num_train_epochs": spec.epochs,
         "per_device_train_batch_size": spec.batch_rows,
         "per_device_eval_batch_size": spec.batch_rows,
-        "gradient_accumulation_steps": spec.accumulate,
+        "gradient_accumulation_steps": spec.accumulate // spec.processes,
         "learning_rate": spec.learning_rate,
         "lr_scheduler_type": spec.schedule,
         "warmup_steps": spec.warmup_share,
@@ -89,6 +89,9 @@ def _arguments(spec: TrainSpec, folder: Path, rows: int, looks: bool) -> dict[st
         "report_to": [],
         "disable_tqdm": True,
         "dataloader_num_workers": 0,
+        # Every weight that is trained has its part in every row.
+        "ddp_find_unused_parameters": False,
+        "fsdp": spec.strategy == "fsdp",
     }
 
 

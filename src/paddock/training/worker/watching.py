@@ -10,9 +10,11 @@ from typing import Any
 from transformers import TrainerCallback
 
 from paddock.jobs.folder import JobFolder
-from paddock.training.spec import REWARDS, TrainSpec
+from paddock.training.exclusions import REWARDS
+from paddock.training.spec import TrainSpec
 from paddock.training.worker.checkpoints import seal
 from paddock.training.worker.outcome import DryReport, Voice, peak_memory_bytes
+from paddock.training.worker.ranks import agreed, meet, number
 
 # Figures of the loss by which its beginning is judged, and so many beyond that it has diverged.
 _FIRST = 3
@@ -53,7 +55,7 @@ class Watcher(TrainerCallback):
 
     def on_step_end(self, args: Any, state: Any, control: Any, **more: Any) -> Any:
         """Stop where that is wished."""
-        if wish := self._job.wish():
+        if wish := agreed(self._job.wish(), args.device):
             self.was_stopped, self.was_cancelled = wish == "save", wish == "cancel"
             control.should_save = wish == "save" and not isinstance(self._report, DryReport)
             control.should_training_stop = True
@@ -106,6 +108,10 @@ class Watcher(TrainerCallback):
 
     def on_save(self, args: Any, state: Any, control: Any, **more: Any) -> None:
         """Seal a checkpoint, and tell of it."""
+        # Each writes a file of its own into it.
+        meet()
+        if number():
+            return
         checkpoint = Path(args.output_dir) / f"checkpoint-{state.global_step}"
         size_bytes = seal(checkpoint)
         self._report.tell("checkpoint", step=state.global_step, path=str(checkpoint), size_bytes=size_bytes)

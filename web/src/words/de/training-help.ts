@@ -44,7 +44,7 @@ export const help: Readonly<Record<string, string>> = {
   epochs: "Wie oft jede Zeile gesehen wird, wo `steps` 0 ist.",
   steps: "Schritte insgesamt; bei 0 gilt `epochs`.",
   batch_rows: "Zeilen, die zugleich gelesen werden.",
-  accumulate: "Stapel je Schritt.",
+  accumulate: "Stapel je Schritt, von allen Prozessen zusammen.",
   learning_rate: "Größte Lernrate.",
   schedule: "Wie die Lernrate fällt.",
   warmup_share: "Anteil der Schritte, in dem die Lernrate steigt.",
@@ -59,6 +59,11 @@ export const help: Readonly<Record<string, string>> = {
   similarity_scale: "Schärfe, mit der der richtige Text von den anderen unterschieden wird.",
   makes_room:
     "Modelle entladen lassen, die niemand benutzt, und sie am Ende wieder laden: auto, wo weniger Speicher frei ist als geschätzt. Angeheftete Modelle bleiben, und Anfragen werden nie unterbrochen.",
+  processes:
+    "Prozesse, die zusammen trainieren, jeder auf einer eigenen Karte oder alle auf dem Prozessor. Sie teilen sich die Stapel eines Schritts, das Training bleibt also dasselbe.",
+  strategy: "ddp: Jeder Prozess hält das ganze Modell; fsdp: Sie teilen es unter ihren Karten auf.",
+  cluster:
+    "Wo die Prozesse laufen: leer ist dieser Rechner; `ray` ein Ray, das hier für das Training gestartet wird; sonst die Adresse eines laufenden Ray, etwa `auto` oder `10.0.0.5:6379`.",
   log_every_steps: "Schritte von einem Wert des Loss zum nächsten.",
   eval_every_steps: "Schritte von einem Blick auf zurückgehaltene Zeilen zum nächsten; 0 ist zehn je Lauf.",
   sample_prompts:

@@ -112,6 +112,7 @@ export const training: Area<typeof english> = {
   "train.group.trial": "Vor dem langen Lauf",
   "train.group.rows": "Zeilen",
   "train.group.learning": "Lernen",
+  "train.group.machines": "Mehrere Prozesse",
   "train.group.watching": "Beobachten",
   "train.group.results": "Was bleibt",
   "train.empty": "leer",

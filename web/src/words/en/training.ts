@@ -106,6 +106,7 @@ export const training = {
   "train.group.trial": "Before the long run",
   "train.group.rows": "Rows",
   "train.group.learning": "Learning",
+  "train.group.machines": "Several processes",
   "train.group.watching": "Watching",
   "train.group.results": "What is kept",
   "train.empty": "empty",
