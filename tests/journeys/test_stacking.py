@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sysconfig
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,8 @@ import pytest
 from paddock.errors import SetupFailed
 from paddock.install.prefix import Prefix
 from paddock.install.stack import BUILDS
-from paddock.install.stacking import Proof, Stack, python, state
+from paddock.install.stacking import Proof, Stack, has_ray, python, state
+from tests.fakes.paddock_wheels import requirement, write_wheel
 from tests.fakes.stack_wheels import write_stack
 
 CPU = BUILDS["cpu"]
@@ -80,11 +82,27 @@ def test_a_stack_that_does_not_train_is_not_used_and_the_one_before_stays(tmp_pa
 
 
 def test_a_build_for_a_card_that_does_not_see_one_is_not_used(tmp_path: Path, index: Path) -> None:
-    from dataclasses import replace
-
     lock = write_stack(index)
     prefix = Prefix(tmp_path / "stack")
     meant = replace(BUILDS["cuda-13.0"], label="cpu", bytes=0, download_bytes=0)
     with pytest.raises(SetupFailed, match="does not see the card"):
         Stack(prefix=prefix, build=meant, index="", lock=lock).install(say=lambda _: None)
     assert prefix.current() is None
+
+
+def test_ray_is_added_in_a_new_environment_beside_the_one_in_use(tmp_path: Path, index: Path) -> None:
+    bare = Stack(prefix=Prefix(tmp_path / "stack"), build=CPU, index="", lock=write_stack(index))
+    bare.install(say=lambda _: None)
+    assert not has_ray(bare.prefix)
+    added = tmp_path / "ray.txt"
+    # What both name is installed once.
+    added.write_text(
+        bare.lock.read_text("utf-8") + requirement(write_wheel(index, "ray", "1.0", {"ray.py": ""})), "utf-8"
+    )
+    full = replace(bare, ray=added)
+    assert "of other packages" in full.trouble()
+    full.install(say=lambda _: None)
+    assert has_ray(full.prefix)
+    assert full.trouble() == ""
+    assert (site(full.prefix.root / "env-2") / "ray.py").is_file()
+    assert [path.name for path in full.prefix.root.glob("env-*")] == ["env-2"]

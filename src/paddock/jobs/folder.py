@@ -128,16 +128,18 @@ class JobFolder:
 
     def note_fault(self, error: Mapping[str, str]) -> None:
         """Write why one of several processes failed. Raises OSError."""
+        line = json.dumps(dict(error)).encode() + b"\n"
         with self._faults.open("ab", buffering=0) as file:
-            file.write(json.dumps(dict(error)).encode() + b"\n")
+            if file.write(line) < len(line):
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     def faults(self) -> list[dict[str, str]]:
         """Why some of them failed, the first fault first."""
         try:
-            lines = self._faults.read_bytes().splitlines()
-            return [json.loads(line) for line in lines]
-        except (OSError, ValueError):
+            data = self._faults.read_bytes()
+        except OSError:
             return []
+        return [json.loads(line) for line in data[: data.rfind(b"\n") + 1].splitlines()]
 
     def forget_faults(self) -> None:
         """Nothing failed any more. Raises OSError."""

@@ -7,6 +7,7 @@ data home, the base and the rows lie on a disk that all share, at the same path.
 from __future__ import annotations
 
 import os
+import re
 import secrets
 import signal
 import sys
@@ -24,6 +25,8 @@ OWN = "ray"
 _TOKEN = Path("~/.ray/auth_token")
 # What Ray says of a process that went without a word.
 _LOST = "WorkerHealthCheckFailedError"
+# What one says that failed.
+_ENDED = re.compile(r"It ended with (\d+)\.")
 
 
 def on_ray(job: JobFolder, spec: TrainSpec) -> Ended:
@@ -107,7 +110,7 @@ def _share(given: dict[str, str]) -> None:
     worker = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(worker)
     if code := worker.rank(given["folder"]):
-        raise RuntimeError(f"It ended with {code}.")
+        raise RuntimeError(f"It ended with {code}.")  # `_ENDED` reads it.
 
 
 def _ended(ray: Any, trainer: Any) -> Ended:
@@ -116,6 +119,7 @@ def _ended(ray: Any, trainer: Any) -> Ended:
     except ray.train.TrainingFailedError as error:
         failures: dict[int, Exception] = getattr(error, "worker_failures", {})
         lost = tuple(sorted(rank for rank, one in failures.items() if type(one).__name__ == _LOST))
-        said = str(next(iter(failures.values()), error)).strip().splitlines()
-        return Ended(code=1, lost=lost, said=said[-1] if said else "")
+        said = (str(next(iter(failures.values()), error)).strip().splitlines() or [""])[-1]
+        code = _ENDED.search(said)
+        return Ended(code=int(code[1]) if code else 1, lost=lost, said=said)
     return Ended(code=0)
