@@ -10,6 +10,7 @@ import os
 import re
 import secrets
 import signal
+import socket
 import sys
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,7 @@ from paddock.training.worker.launching import Ended, program, refuse_too_few
 
 # A Ray of this machine alone, for as long as the training.
 OWN = "ray"
+_CONNECT_S = 10.0
 # Where Ray looks for the token of a cluster if nothing else is said.
 _TOKEN = Path("~/.ray/auth_token")
 # What Ray says of a process that went without a word.
@@ -74,10 +76,14 @@ def _join(ray: Any, spec: TrainSpec) -> None:
     if spec.cluster == OWN:
         ray.init(address="local", num_cpus=max(spec.processes, os.cpu_count() or 1), include_dashboard=False)
         return
+    host, _, port = spec.cluster.rpartition(":")
     try:
+        if port.isdecimal() and "/" not in host:
+            # Ray itself would try for minutes.
+            socket.create_connection((host.strip("[]"), int(port)), timeout=_CONNECT_S).close()
         ray.init(address=spec.cluster)
-    except (RuntimeError, ValueError, AssertionError, OSError, ray.exceptions.RayError) as error:
-        said = (str(error).splitlines() or [type(error).__name__])[0]
+    except (RuntimeError, ValueError, AssertionError, OSError, OverflowError, ray.exceptions.RayError) as error:
+        said = getattr(error, "strerror", None) or (str(error).splitlines() or [type(error).__name__])[0]
         raise FieldInvalid(
             f"There is no Ray at {shown(spec.cluster)} that this training stack can join: {said.rstrip('.')}. "
             "docs/cluster.md tells how to start one, and how it knows who may join.",
