@@ -111,9 +111,7 @@ def _refuse_sharing(spec: TrainSpec) -> None:
     """What several processes, or those of another machine, cannot do."""
     if spec.method == "embedding" and (spec.processes > 1 or spec.cluster):
         option = "processes" if spec.processes > 1 else "cluster"
-        raise FieldInvalid(
-            f"method embedding trains in one process of this machine. Leave {option} out.", param=option
-        )
+        raise FieldInvalid(f"method embedding trains in one process of this machine. Leave {option} out.", param=option)
     if spec.accumulate % spec.processes:
         raise FieldInvalid(
             f"accumulate is {spec.accumulate}, and {spec.processes} processes share the batches of a step: these are "
