@@ -17,9 +17,10 @@ from paddock.data.files import EXAMPLES
 from paddock.install import stacking
 from paddock.install.prefix import Prefix
 from paddock.jobs.folder import JobFolder
+from paddock.jobs.queue import WORKER
 from paddock.models.bases import trainable
 from paddock.training.spec import as_table, spec_of
-from paddock.training.trainings import WORKER
+from paddock.training.trainings import WORK
 
 _STACK = Path(__file__).resolve().parents[1] / ".stack" / "stack"
 _PLAIN = Path(__file__).with_name("plain_trl.py")
@@ -61,7 +62,7 @@ def _by_worker(python: str, steps: int) -> tuple[float, Steps]:
         full = as_table(spec_of(spec))
         job.write_order({"spec": full, "base": str(trainable(full["base"])), "judged_at": "", "dry_run": False})
         began_s = time.time()
-        _run([python, WORKER, str(job.root)])
+        _run([python, WORKER, WORK, str(job.root)])
         events, _ = job.events()
         begins = next(event for event in events if event["kind"] == "begins")
         told: Steps = [(event["at_s"], event["tokens"]) for event in events if event["kind"] == "step"]

@@ -26,10 +26,13 @@ from paddock.engine.pool import EMBEDDED, Pool
 from paddock.engine.remotes import Remotes
 from paddock.engine.runaways import Leniency
 from paddock.engine.slots import Slots
+from paddock.export import exports
+from paddock.export.exports import Exports
 from paddock.install import stacking
 from paddock.install.builds import EMBEDDED_NAME, Builds
 from paddock.install.jobs import Jobs
 from paddock.install.prefix import Prefix
+from paddock.jobs.folder import WORKER
 from paddock.listening import Certificate, certificate_of, listen, reached_at, server_of, url_of
 from paddock.models import importing
 from paddock.models.bases import trainable
@@ -63,7 +66,8 @@ from paddock.store.jobs import JobStore
 from paddock.store.responses import ResponseStore
 from paddock.store.secrets import Secrets
 from paddock.tracing.traces import Traces
-from paddock.training.trainings import WORKER, Trainings
+from paddock.training import trainings
+from paddock.training.trainings import Trainings
 
 _log = logging.getLogger(__name__)
 
@@ -193,6 +197,7 @@ async def _serving(settings: Settings, parts: _Parts) -> AsyncGenerator[Studio]:
                 await stamps.begin(parts.database, settings.home, tasks)
                 tasks.start_soon(clock.keep, settings.home, over)
                 tasks.start_soon(edge.trainings.carry_on)
+                tasks.start_soon(edge.exports.carry_on)
                 if parts.database.is_there:
                     tasks.start_soon(edge.chats.answers.carry_on, maker_of(edge))
                 link = f"{reached_at(settings, port)}/welcome#{parts.word}" if parts.word else None
@@ -242,11 +247,18 @@ def _edge(settings: Settings, parts: _Parts, tasks: TaskGroup, slots: Slots, end
         trainings=Trainings(
             settings.home,
             JobStore(database),
-            worker=lambda: parts.worker_program or _training_worker(settings),
+            worker=lambda: parts.worker_program or _worker(settings, trainings.WORK),
             engine=parts.engine_program,
             base_of=trainable,
             pool=pool,
             judged_at="" if is_credential_needed(settings) or parts.certificate or parts.own_word else url,
+        ),
+        exports=Exports(
+            settings.home,
+            JobStore(database),
+            worker=lambda: parts.worker_program or _worker(settings, exports.WORK),
+            engine=parts.engine_program,
+            base_of=trainable,
         ),
         engine=parts.engine,
         log=parts.ring,
@@ -349,11 +361,11 @@ def _engine_program(settings: Settings) -> Sequence[str]:
     return program(settings.home, settings.engine) or EMBEDDED
 
 
-def _training_worker(settings: Settings) -> Sequence[str] | None:
-    """The words that start a training's worker; None without the training stack."""
+def _worker(settings: Settings, module: str) -> Sequence[str] | None:
+    """The words that start a worker that does what a module does; None without the training stack."""
     python = stacking.python(Prefix(settings.home.stack))
     # Isolated: the packages of whatever runs paddock are not those of the stack.
-    return [str(python), "-I", WORKER] if python else None
+    return [str(python), "-I", WORKER, module] if python else None
 
 
 def _engine_name(settings: Settings) -> str:

@@ -40,6 +40,7 @@ async def end(edge: Edge, server: Server, hurried: anyio.Event) -> None:
     edge.chats.close()
     edge.builds.close()
     edge.trainings.close()
+    edge.exports.close()
     await edge.downloads.close()
     await _finished(edge, hurried)
     with anyio.move_on_after(_SENT_S):

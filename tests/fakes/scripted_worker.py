@@ -1,4 +1,4 @@
-"""A worker of a training as a process that does what its order's `base` folder scripts: tells lines, waits, ends.
+"""A worker as a process that does what the `base` folder of its order scripts: tells lines, waits, ends.
 
 `script.json` in the base folder, and `dry.json` for a dry run, is a list of acts, one after another:
 {"tell": KIND, …}      one line of the report
@@ -35,9 +35,9 @@ def main(root: str) -> int:
     report = Report(job)
     done: set[int] = {event["step"] for event in job.events()[0] if event["kind"] == "step"}
     order = job.order()
-    acts: list[dict[str, Any]] = json.loads(
-        (Path(order["base"]) / ("dry.json" if order["dry_run"] else "script.json")).read_text("utf-8")
-    )
+    base = Path(order["source"]["base"] if "source" in order else order["base"])
+    name = "dry.json" if order.get("dry_run") else "script.json"
+    acts: list[dict[str, Any]] = json.loads((base / name).read_text("utf-8"))
     for act in acts:
         if "tell" in act and act.get("step") not in done:
             said = {name: value for name, value in act.items() if name != "tell"}

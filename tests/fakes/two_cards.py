@@ -12,7 +12,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-WORKER = Path(__file__).resolve().parents[2] / "src" / "paddock" / "training" / "worker" / "__main__.py"
+WORKER = Path(__file__).resolve().parents[2] / "src" / "paddock" / "jobs" / "worker.py"
 
 
 def count_two_cards() -> None:
@@ -41,7 +41,7 @@ def main(words: list[str]) -> int:
     assert spec.loader
     worker = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(worker)
-    return int(worker.rank(words[0]) if words[1:] else worker.main(words[0]))
+    return int((worker.beside if words[2:] else worker.main)(*words))
 
 
 if __name__ == "__main__":

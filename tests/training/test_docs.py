@@ -1,4 +1,4 @@
-"""Runs the commands of docs/training.md as they are printed, with the real training stack and engine."""
+"""Runs the commands of docs/training.md and docs/export.md as printed, with the real training stack and engine."""
 
 from __future__ import annotations
 
@@ -40,15 +40,28 @@ def environment(home: Path, tmp_path: Path) -> Generator[dict[str, str]]:
             server.terminate()
 
 
-def test_five_commands_teach_a_fact(environment: dict[str, str], tmp_path: Path) -> None:
-    (block,) = BLOCK.findall((ROOT / "docs" / "training.md").read_text("utf-8"))
-    assert len(block.splitlines()) == 5
+def run(page: str, lines: int, environment: dict[str, str], folder: Path) -> str:
+    """What the commands of a page print."""
+    (block,) = BLOCK.findall((ROOT / "docs" / page).read_text("utf-8"))
+    assert len(block.splitlines()) == lines
     words = ["sh", "-eu", "-c", block]
     done = subprocess.run(
-        words, env=environment, cwd=tmp_path, capture_output=True, text=True, timeout=TIMEOUT_S, check=False
+        words, env=environment, cwd=folder, capture_output=True, text=True, timeout=TIMEOUT_S, check=False
     )
     assert done.returncode == 0, done.stdout + done.stderr
-    assert done.stdout.rstrip().endswith("Mira looks after the llamas, from a blue hut on the hill.")
+    return done.stdout
+
+
+def test_five_commands_teach_a_fact(environment: dict[str, str], tmp_path: Path) -> None:
+    said = run("training.md", 5, environment, tmp_path)
+    assert said.rstrip().endswith("Mira looks after the llamas, from a blue hut on the hill.")
+
+
+def test_four_commands_export_a_model_that_is_proved(environment: dict[str, str], tmp_path: Path) -> None:
+    said = run("export.md", 4, environment, tmp_path)
+    assert "F16: pass (template pass, tokenizer pass, merge none, conversion pass, quantisation none)" in said
+    assert "Q8_0: pass (template pass, tokenizer pass, merge none, conversion pass, quantisation pass)" in said
+    assert "pocket" in said.splitlines()[-1]
 
 
 def test_a_ray_is_started_and_trains_as_the_page_of_clusters_says(environment: dict[str, str], tmp_path: Path) -> None:

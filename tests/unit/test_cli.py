@@ -141,6 +141,7 @@ PAGES = (
     "backup.md",
     "cli.md",
     "engines.md",
+    "export.md",
     "install.md",
     "keys.md",
     "loading.md",

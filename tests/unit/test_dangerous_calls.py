@@ -36,6 +36,7 @@ THOUGHT_ABOUT = {
     ("paddock/hardware/processor.py", "B607"): "sysctl, where the system keeps it",
     ("paddock/install/environment.py", "B607"): "a program of whoever installs, found as their shell would find it",
     ("paddock/training/worker/backend.py", "B615"): "reads a folder of this machine, and no code of it",
+    ("paddock/export/worker/source.py", "B615"): "reads a folder of this machine, and no code of it",
 }
 
 

@@ -15,11 +15,11 @@ from paddock.errors import FieldInvalid
 from paddock.install.prefix import Prefix, Record
 from paddock.install.stack import BUILDS
 from paddock.install.stacking import Stack, has_ray, lock_file
-from paddock.jobs.folder import JobFolder
+from paddock.jobs.folder import WORKER, JobFolder
 from paddock.training.endings import concluded
 from paddock.training.estimate import memory_of_device
 from paddock.training.spec import as_table, spec_of
-from paddock.training.trainings import WORKER
+from paddock.training.trainings import WORK
 from paddock.training.worker.ranks import Rank, forget_others, threads_each
 
 ROWS: dict[str, Any] = {"data": "llama-keeper"}
@@ -97,7 +97,9 @@ def test_where_there_is_no_ray_the_worker_says_what_adds_it(tmp_path: Path, clus
     spec = as_table(spec_of({**ROWS, "cluster": cluster, "processes": 2}))
     job.write_order({"spec": spec, "base": str(tmp_path)})
     # This Python has no Ray.
-    done = subprocess.run([sys.executable, "-I", WORKER, str(tmp_path)], capture_output=True, timeout=60, check=False)
+    done = subprocess.run(
+        [sys.executable, "-I", WORKER, WORK, str(tmp_path)], capture_output=True, timeout=60, check=False
+    )
     assert done.returncode == 1, done.stderr
     (event,) = job.events()[0]
     assert concluded(job, event) == ("failed", event["error"])

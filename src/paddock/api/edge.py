@@ -21,6 +21,7 @@ from paddock.engine.pool import Pool
 from paddock.engine.remotes import RemoteLease, RemoteModel, Remotes
 from paddock.engine.resident import Lease
 from paddock.errors import BadRequest, EngineTimeout, ModelUnknown, NotPermitted, StoreUnusable
+from paddock.export.exports import Exports
 from paddock.install.jobs import Jobs
 from paddock.log import Ring, named
 from paddock.models.catalog import Model
@@ -82,6 +83,7 @@ class Edge:
     chats: Chats
     builds: Jobs
     trainings: Trainings
+    exports: Exports
     engine: str
     """The build that engines are started of, until paddock is started anew."""
     log: Ring

@@ -26,6 +26,7 @@ from paddock.api import (
     doctor,
     downloads,
     engines,
+    exports,
     fit,
     guard,
     health,
@@ -89,9 +90,11 @@ _ROOMS = (
     clients,
     hub,
     training,
+    exports,
 )
 _TOLD = (
-    chat_transfer, chats, chat_messages, chat_folders, attachments, keys, session, users, clients, requests, training
+    chat_transfer, chats, chat_messages, chat_folders, attachments, keys, session, users, clients, requests, training,
+    exports,
 )  # fmt: skip
 
 

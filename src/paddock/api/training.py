@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import AsyncGenerator, Mapping
-from contextlib import aclosing
+from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
 import anyio.to_thread
@@ -16,7 +14,7 @@ from starlette.types import ASGIApp
 
 from paddock.api.described import EVENTS, Asked, Operation, Told
 from paddock.api.edge import Edge
-from paddock.api.numbered import after
+from paddock.api.numbered import after, frames
 from paddock.api.schemas import check
 from paddock.serving.runs import Replay
 from paddock.store.jobs import Job, State
@@ -168,8 +166,8 @@ def routes(edge: Edge) -> list[Route]:
 
     async def events(request: Request) -> ASGIApp:
         job = await trainings.find(request.path_params["id"])
-        frames = _frames(trainings.events(job.id, after(request)))
-        return Replay(frames, keepalive_s=edge.settings.keepalive_s)
+        told = frames(trainings.events(job.id, after(request)))
+        return Replay(told, keepalive_s=edge.settings.keepalive_s)
 
     async def change(request: Request) -> Response:
         deeds = {"stop": trainings.stop, "cancel": trainings.cancel, "resume": trainings.resume}
@@ -193,14 +191,6 @@ def routes(edge: Edge) -> list[Route]:
 
 def _spec(asked: OptionsRequest) -> TrainSpec:
     return from_yaml(asked.yaml) if asked.yaml is not None else spec_of(asked.spec or {})
-
-
-async def _frames(events: AsyncGenerator[list[dict[str, Any]]]) -> AsyncGenerator[bytes]:
-    async with aclosing(events) as found:
-        async for told in found:
-            frames = (f"id: {one['number']}\nevent: {one['kind']}\ndata: {json.dumps(one)}\n\n" for one in told)
-            yield "".join(frames).encode()
-    yield b"data: [DONE]\n\n"
 
 
 def _told(job: Job) -> dict[str, Any]:

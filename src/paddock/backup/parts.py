@@ -55,6 +55,7 @@ RULES = (
     Rule(member="jobs", within="job_*/*.json"),
     Rule(member="jobs", within="job_*/events.jsonl"),
     Rule(member="jobs", within="job_*/output.log"),
+    Rule(member="jobs", within="job_*/files/*.certificate.json"),
     Rule(member="jobs", within="job_*/model/**", when="trainings"),
     Rule(member="requests", within="**", when="recordings"),
 )

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import contextlib
-import sys
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from paddock.cli import connection, paddocks, printing
+from paddock.cli import connection, jobs, paddocks, printing
 from paddock.cli.connection import Address
 from paddock.config import load
 from paddock.errors import BadRequest, size
 
 app = typer.Typer(help="Fine-tune models: estimate, run, list, show, compare, stop, resume, remove.")
+_PATH, _KIND = "/api/training", "training"
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Id = Annotated[str, typer.Argument(metavar="ID", help="An id from `paddock train list`; its beginning is enough.")]
 Url = Annotated[str | None, typer.Option("--url", help="The paddock to ask; the one of the settings if none.")]
@@ -85,10 +85,12 @@ def estimate(
 
 
 @app.command()
-def compare(jobs: Annotated[list[str], typer.Argument(metavar="ID…", help="Two or more.")], url: Url = None) -> None:
+def compare(
+    compared: Annotated[list[str], typer.Argument(metavar="ID…", help="Two or more.")], url: Url = None
+) -> None:
     """Compare trainings: the options in which they differ, and their newest figures."""
-    address = _paddock(url)
-    found = [_found(address, job) for job in jobs]
+    address = jobs.paddock(url)
+    found = [jobs.found(address, _PATH, job, _KIND) for job in compared]
     names = [name for name in found[0]["spec"] if len({str(one["spec"].get(name)) for one in found}) > 1]
     figures = [name for name in _COMPARED if any(name in one["figures"] for one in found)]
     told = [("state", *(one["state"] for one in found))]
@@ -100,7 +102,7 @@ def compare(jobs: Annotated[list[str], typer.Argument(metavar="ID…", help="Two
 @app.command("list")
 def list_(url: Url = None, as_json: Json = False) -> None:
     """List the trainings: how far, how good, and what went wrong."""
-    found = connection.asked(_paddock(url), "/api/training")["data"]
+    found = connection.asked(jobs.paddock(url), "/api/training")["data"]
     if as_json:
         printing.data(found)
         return
@@ -114,7 +116,7 @@ def list_(url: Url = None, as_json: Json = False) -> None:
 @app.command()
 def show(job: Id, url: Url = None, as_json: Json = False) -> None:
     """Show one training: its options, its newest figures, what it made."""
-    found = _found(_paddock(url), job)
+    found = jobs.found(jobs.paddock(url), _PATH, job, _KIND)
     if as_json:
         printing.data(found)
         return
@@ -129,38 +131,32 @@ def show(job: Id, url: Url = None, as_json: Json = False) -> None:
 @app.command()
 def watch(job: Id, url: Url = None) -> None:
     """Watch a training to its end."""
-    address = _paddock(url)
-    _watch(address, _found(address, job)["id"])
+    address = jobs.paddock(url)
+    _watch(address, jobs.found(address, _PATH, job, _KIND)["id"])
 
 
 @app.command()
 def stop(job: Id, url: Url = None) -> None:
     """Have it write a checkpoint, and stop."""
-    _change(url, job, "stop")
+    jobs.change(url, _PATH, job, "stop", _KIND)
 
 
 @app.command()
 def cancel(job: Id, url: Url = None) -> None:
     """Have it stop as soon as it can, without a checkpoint."""
-    _change(url, job, "cancel")
+    jobs.change(url, _PATH, job, "cancel", _KIND)
 
 
 @app.command()
 def resume(job: Id, url: Url = None) -> None:
     """Go on from the last checkpoint."""
-    _change(url, job, "resume")
+    jobs.change(url, _PATH, job, "resume", _KIND)
 
 
 @app.command()
 def remove(job: Id, yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False, url: Url = None) -> None:
     """Remove a training with all that it made."""
-    address = _paddock(url)
-    found = _found(address, job)
-    what = f"{found['id']} {printing.clean(found['name'])}, with its checkpoints and what it made"
-    if not yes and not printing.agrees(f"Remove {what}? Type y to do it."):
-        raise typer.Exit(1)
-    connection.asked(address, f"/api/training/{found['id']}", method="DELETE")
-    print(f"{found['id']} is removed.")
+    jobs.remove(url, _PATH, job, _KIND, "with its checkpoints and what it made", is_agreed=yes)
 
 
 def _spec(path: Path | None, options: list[str]) -> dict[str, Any]:
@@ -189,20 +185,10 @@ def _spec(path: Path | None, options: list[str]) -> dict[str, Any]:
 
 
 def _watch(address: Address, job_id: str) -> None:
-    try:
-        with contextlib.closing(connection.told(address, f"/api/training/{job_id}/events", timeout_s=600.0)) as told:
-            for event in told:
-                if line := _line(event):
-                    print(line, flush=True)
-    except KeyboardInterrupt:
-        printing.say(f"It goes on. `paddock train watch {job_id}` shows it, `paddock train stop {job_id}` stops it.")
-        raise
-    found = connection.asked(address, f"/api/training/{job_id}")
-    print(f"{job_id} is {found['state']}.")
+    words = f"`paddock train watch {job_id}` shows it, `paddock train stop {job_id}` stops it."
+    found = jobs.watched(address, _PATH, job_id, _line, words)
     for name, path in found["figures"].get("artifacts", {}).items():
         print(f"{name}: {path}")
-    if found["error"]:
-        print(found["error"]["message"], file=sys.stderr)
     if found["state"] == "failed":
         raise typer.Exit(1)
 
@@ -246,21 +232,3 @@ def _more(event: dict[str, Any]) -> str:
 
 def _shown(figures: dict[str, Any]) -> tuple[str, ...]:
     return tuple(str(figures.get(name, "-")) for name in ("step", "steps", "loss", "eval_loss"))
-
-
-def _change(url: str | None, job: str, deed: str) -> None:
-    address = _paddock(url)
-    found = connection.asked(address, f"/api/training/{_found(address, job)['id']}/{deed}", method="POST")
-    print(f"{found['id']} is {found['state']}.")
-
-
-def _found(address: Address, job: str) -> dict[str, Any]:
-    listed: list[dict[str, Any]] = connection.asked(address, "/api/training")["data"]
-    meant = [one for one in listed if one["id"] == job] or [one for one in listed if one["id"].startswith(job)]
-    if len(meant) != 1:
-        raise BadRequest(f"{len(meant)} trainings begin with {job!r}. `paddock train list` shows what there is.")
-    return meant[0]
-
-
-def _paddock(url: str | None) -> Address:
-    return paddocks.running(load(), url=url)

@@ -28,8 +28,8 @@
     │   └── RepositoryClosed      the hub holds the repository back until its terms are accepted, or a token is shown
     ├── DownloadUnknown           no download of that id
     ├── DownloadsElsewhere        another paddock works on the downloads of this data home
-    ├── JobUnknown                no training of that id
-    ├── NoTrainingStack           the libraries that train are not installed
+    ├── JobUnknown                no training or export of that id
+    ├── NoTrainingStack           the libraries that train and export are not installed
     ├── RequestUnknown            no recorded request of that id
     ├── StoreUnusable             the database cannot be opened, read or written
     │   ├── StoreBusy             it is held, or cannot be reached just now

@@ -1,4 +1,4 @@
-"""Owns the errors about trainings; `errors/__init__.py` draws their tree."""
+"""Owns the errors about trainings and exports; `errors/__init__.py` draws their tree."""
 
 from __future__ import annotations
 
@@ -6,15 +6,17 @@ from paddock.errors.base import PaddockError, shown
 
 
 class JobUnknown(PaddockError):
-    """No training has that id."""
+    """No training or export has that id."""
 
     def __init__(self, job_id: str) -> None:
-        super().__init__(f"There is no training {shown(job_id)}. `paddock train list` shows what there is.")
+        super().__init__(
+            f"There is no job {shown(job_id)}. `paddock train list` and `paddock export list` show what there is."
+        )
         self.job_id = job_id
 
 
 class NoTrainingStack(PaddockError):
-    """The libraries that train are not installed."""
+    """The libraries that train and export are not installed."""
 
     def __init__(self) -> None:
         super().__init__("There is no training stack here. `paddock setup python-stack` installs it.")

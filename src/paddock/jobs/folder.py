@@ -31,6 +31,8 @@ from typing import Any, Literal, cast
 from paddock.ownership import Ownership
 from paddock.paths import write_whole
 
+# A worker's own program, before the module that does its work.
+WORKER = str(Path(__file__).with_name("worker.py"))
 Wish = Literal["save", "cancel"]
 _EXIT_BYTES = 64
 _WISHES: tuple[Wish, ...] = ("save", "cancel")

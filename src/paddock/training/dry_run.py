@@ -16,8 +16,9 @@ from paddock.data.rows import Row
 from paddock.engine.flags import EngineFlags
 from paddock.engine.private import engine_for
 from paddock.errors import PaddockError
+from paddock.jobs.ended import Error
 from paddock.jobs.folder import JobFolder, Report
-from paddock.training.endings import DRY_RUN, Error
+from paddock.training.endings import DRY_RUN
 from paddock.training.spec import Sample, form_of
 
 if TYPE_CHECKING:

@@ -17,9 +17,9 @@ from datasets import Dataset
 
 from paddock.data.likenesses import Likeness
 from paddock.errors import FieldInvalid
+from paddock.jobs.ended import Voice
 from paddock.training.spec import TrainSpec
 from paddock.training.worker.material import rows_of
-from paddock.training.worker.outcome import Voice
 
 _LOOKED_AT_MOST = 1000
 

@@ -17,11 +17,11 @@ from paddock.data.masks import Tokenizer, asking
 from paddock.data.preferences import Task
 from paddock.data.rows import Row
 from paddock.errors import FieldInvalid
+from paddock.jobs.ended import Voice
 from paddock.training.rewards import Answer, Rule, calls_in, rules_of
 from paddock.training.spec import TrainSpec
 from paddock.training.worker.backend import without_copy
 from paddock.training.worker.material import rows_of
-from paddock.training.worker.outcome import Voice
 
 # Answers to each held-out prompt: as few as can be compared.
 _LOOKS = 2

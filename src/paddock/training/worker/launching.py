@@ -12,11 +12,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from paddock.errors import FieldInvalid, PaddockError
+from paddock.jobs.ended import DISK_FULL, tell_failure
 from paddock.jobs.folder import JobFolder, Report
-from paddock.training.endings import DISK_FULL, DISK_IS_FULL
+from paddock.training.endings import DISK_IS_FULL
 from paddock.training.spec import TrainSpec, spec_of
-from paddock.training.worker.outcome import failed
 
+# What each of them does, for `jobs/worker.py`.
+SHARE = "paddock.training.worker.ranks"
 # How long one that is told to end has for it, before it is made to.
 _ENDING_S = 2
 
@@ -88,9 +90,10 @@ def _judged(job: JobFolder, spec: TrainSpec, ended: Ended) -> int:
 
 
 def _told(job: JobFolder, kind: str, words: str) -> int:
+    # A new voice: the first of them told behind what the worker's own knows of.
     report = Report(job)
     try:
-        return failed(report, kind, words)
+        return tell_failure(report, kind, words)
     finally:
         report.close()
 
@@ -111,7 +114,7 @@ def _here(job: JobFolder, spec: TrainSpec) -> Ended:
         signals_to_handle="SIGINT", shutdown_timeout=_ENDING_S,
     )  # fmt: skip
     try:
-        elastic_launch(config, sys.executable)("-I", program(), str(job.root), "rank")
+        elastic_launch(config, sys.executable)("-I", program(), SHARE, str(job.root), "rank")
     except ChildFailedError as error:
         codes = {rank: int(one.exitcode) for rank, one in error.failures.items()}
         lost = tuple(sorted(rank for rank, code in codes.items() if code < 0))

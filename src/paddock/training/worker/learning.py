@@ -10,6 +10,7 @@ from typing import Any
 import torch
 from transformers import set_seed
 
+from paddock.jobs.ended import Voice
 from paddock.jobs.folder import JobFolder, Report
 from paddock.training.endings import DRY_RUN
 from paddock.training.spec import TrainSpec, spec_of
@@ -17,7 +18,7 @@ from paddock.training.worker.backend import Plain
 from paddock.training.worker.checkpoints import newest
 from paddock.training.worker.dry_run import shortened
 from paddock.training.worker.gguf import to_gguf
-from paddock.training.worker.outcome import Diverged, DryReport, Voice
+from paddock.training.worker.outcome import Diverged, DryReport
 from paddock.training.worker.ranks import Rank, count, number, prepare
 from paddock.training.worker.sampling import Sampler
 from paddock.training.worker.tracking import tracked

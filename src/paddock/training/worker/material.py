@@ -14,9 +14,9 @@ from paddock.data.masks import IGNORED, Masked, Tokenizer, TrainOn, masked
 from paddock.data.preferences import Judged, Pair
 from paddock.data.rows import Message, Row
 from paddock.errors import FieldInvalid
+from paddock.jobs.ended import Voice
 from paddock.training.spec import TrainSpec, form_of
 from paddock.training.worker.dry_run import hardest
-from paddock.training.worker.outcome import Voice
 
 
 @dataclass(frozen=True, kw_only=True)

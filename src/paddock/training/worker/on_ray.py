@@ -18,7 +18,7 @@ from typing import Any
 from paddock.errors import FieldInvalid, shown
 from paddock.jobs.folder import JobFolder
 from paddock.training.spec import TrainSpec
-from paddock.training.worker.launching import Ended, program, refuse_too_few
+from paddock.training.worker.launching import SHARE, Ended, program, refuse_too_few
 
 # A Ray of this machine alone, for as long as the training.
 OWN = "ray"
@@ -52,7 +52,7 @@ def on_ray(job: JobFolder, spec: TrainSpec) -> Ended:
         signal.signal(signal.SIGTERM, before)
         cards = _cards(ray, spec)
         trainer = TorchTrainer(
-            _share, train_loop_config={"program": program(), "folder": str(job.root)},
+            _share, train_loop_config={"program": program(), "share": SHARE, "folder": str(job.root)},
             scaling_config=ScalingConfig(num_workers=spec.processes, use_gpu=cards > 0),
             run_config=RunConfig(name=job.root.name, storage_path=str(job.ranks)),
         )  # fmt: skip
@@ -115,7 +115,7 @@ def _share(given: dict[str, str]) -> None:
     assert spec.loader
     worker = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(worker)
-    if code := worker.rank(given["folder"]):
+    if code := worker.beside(given["share"], given["folder"]):
         raise RuntimeError(f"It ended with {code}.")  # `_ENDED` reads it.
 
 

@@ -62,7 +62,7 @@ class Rank:
             self._report.close()
 
 
-def work(folder: str) -> int:
+def beside(folder: str, *_: str) -> int:
     """Do one process's share of what lies in a job's folder. 0 went well, 1 failed and noted so."""
     from paddock.training.worker.outcome import told
 

@@ -10,8 +10,8 @@ from typing import Any
 import torch
 from transformers import TrainerCallback
 
+from paddock.jobs.ended import Voice
 from paddock.training.spec import TrainSpec
-from paddock.training.worker.outcome import Voice
 
 _PROMPTS_MOST = 16
 

@@ -149,7 +149,7 @@ _KINDS: Mapping[str, Callable[[Run], _Open]] = {
 }  # fmt: skip
 
 
-def follow(root: str, name: str, after: int, resumed: int) -> int:
+def beside(root: str, name: str, after: str, resumed: str) -> int:
     """Hand on what is told behind an event, until the standard input ends: with `WHOLE`, or without where it failed.
 
     Args:
@@ -166,7 +166,7 @@ def follow(root: str, name: str, after: int, resumed: int) -> int:
     sys.path.insert(0, str(Path(order["tracker_libraries"]) / name))
     spec = spec_of(order["spec"])
     run = Run(
-        id=job.root.name, name=str(order["name"]), spec=spec, resumed=resumed,
+        id=job.root.name, name=str(order["name"]), spec=spec, resumed=int(resumed),
         folder=Path(order["tracked"]) / name,
         address=address_of(name) if trackers_of(spec.trackers)[name] else "",
     )  # fmt: skip
@@ -183,7 +183,7 @@ def follow(root: str, name: str, after: int, resumed: int) -> int:
         is_over = over.wait(_LOOK_EVERY_S)
         told, offset = job.events(offset)
         for event in told:
-            if event["number"] > after and (figures := figures_in(event)):
+            if event["number"] > int(after) and (figures := figures_in(event)):
                 tracker.log(int(event["step"]), figures)
     tracker.close(is_whole=said == [WHOLE])
     return 0

@@ -10,14 +10,15 @@ from pathlib import Path
 from typing import Any
 
 from paddock.config import masked
-from paddock.jobs.folder import JobFolder, Report
-from paddock.training.endings import last_words
+from paddock.jobs.ended import last_words
+from paddock.jobs.folder import WORKER, JobFolder, Report
 from paddock.training.spec import TrainSpec
 from paddock.training.trackers import address_of, trackers_of
 from paddock.training.worker.ranks import Rank, number
 from paddock.training.worker.tracker import WHOLE
 
-_PROGRAM = str(Path(__file__).with_name("__main__.py"))
+# What follows a training, for `jobs/worker.py`.
+_FOLLOWS = "paddock.training.worker.tracker"
 # What is not handed on by then is left: a server that does not answer must not hold a training's end up.
 _END_S = 60.0
 
@@ -32,7 +33,16 @@ class Tracked:
 
     def begin(self, name: str, *, where: str, resumed: int) -> None:
         """Have a tracker follow what is told from now on. Raises OSError."""
-        words = [sys.executable, "-I", _PROGRAM, str(self._job.root), name, str(self._report.number), str(resumed)]
+        words = [
+            sys.executable,
+            "-I",
+            WORKER,
+            _FOLLOWS,
+            str(self._job.root),
+            name,
+            str(self._report.number),
+            str(resumed),
+        ]
         with self._log(name).open("wb") as output:
             self._running[name] = subprocess.Popen(words, stdin=subprocess.PIPE, stdout=output, stderr=output)
         self._report.tell("tracked", tracker=name, where=where)

@@ -10,9 +10,9 @@ import torch
 from trl import SFTConfig, SFTTrainer
 
 from paddock.data.masks import Tokenizer
+from paddock.jobs.ended import Voice
 from paddock.training.spec import TrainSpec
 from paddock.training.worker.material import material
-from paddock.training.worker.outcome import Voice
 
 _ROUNDS = 10
 

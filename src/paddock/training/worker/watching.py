@@ -9,11 +9,12 @@ from typing import Any
 
 from transformers import TrainerCallback
 
+from paddock.jobs.ended import Voice, peak_memory_bytes
 from paddock.jobs.folder import JobFolder
 from paddock.training.exclusions import REWARDS
 from paddock.training.spec import TrainSpec
 from paddock.training.worker.checkpoints import seal
-from paddock.training.worker.outcome import DryReport, Voice, peak_memory_bytes
+from paddock.training.worker.outcome import DryReport
 from paddock.training.worker.ranks import agreed, meet, number
 
 # Figures of the loss by which its beginning is judged, and so many beyond that it has diverged.

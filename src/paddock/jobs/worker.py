@@ -1,14 +1,13 @@
-"""Owns the worker's beginning and end: `PYTHON THIS-FILE FOLDER`, with the Python of the training stack.
+"""Owns a worker's beginning and end: `PYTHON -I THIS-FILE MODULE FOLDER`, with the Python of the training stack.
 
-With a tracker's name behind, and the numbers of the last event and step before, it follows that folder for the tracker.
-With `rank` behind the folder it is one of several that the worker started (`launching`).
-
-The stack holds no paddock, and paddock's own environment no torch. So this file brings in the package that it lies in,
-and nothing else of that environment.
+MODULE is a module of paddock's whose `told` does what lies in the folder; with more words behind the folder it is one
+whose `beside` does something for the worker, in a process of its own. The stack holds no paddock, and paddock's own
+environment no torch. So this file brings in the package that it lies in, and nothing else of that environment.
 """
 
 from __future__ import annotations
 
+import importlib
 import importlib.util
 import os
 import signal
@@ -18,7 +17,7 @@ from pathlib import Path
 
 def _bring_in() -> None:
     """Make this file's own paddock importable, without the packages beside it."""
-    package = Path(__file__).resolve().parents[2]
+    package = Path(__file__).resolve().parents[1]
     spec = importlib.util.spec_from_file_location(
         package.name, package / "__init__.py", submodule_search_locations=[str(package)]
     )
@@ -39,51 +38,34 @@ def _settle() -> None:
     _bring_in()
 
 
-def rank(folder: str) -> int:
-    """Do one process's share of it, where `main` started several; Ray calls this."""
+def beside(module: str, *words: str) -> int:
+    """Do what a worker has another process do. Ray calls this, too."""
     _settle()
-    from paddock.training.worker.ranks import work
-
-    return work(folder)
+    return int(importlib.import_module(module).beside(*words))
 
 
-def main(folder: str) -> int:
+def main(module: str, folder: str) -> int:
     """Do what lies in a job's folder. 0 went well, 1 failed and told so, 3 is done by another worker already."""
     _settle()
     from paddock.jobs.folder import JobFolder, Report
-    from paddock.training.worker.launching import is_shared, launched
-    from paddock.training.worker.outcome import told
-    from paddock.training.worker.ranks import forget_others
 
     job = JobFolder(root=Path(folder))
     lock = job.worker_lock()
     if not lock.take():
         return 3
 
-    # Whoever ends the machine's session has a checkpoint written first.
+    # Whoever ends the machine's session has what is needed to go on written first.
     def end(number: int, frame: object) -> None:
         job.ask("save")
 
     signal.signal(signal.SIGTERM, end)
-    forget_others(os.environ)
+    report = Report(job)
     try:
-        if is_shared(job):
-            return launched(job)
-        report = Report(job)
-        try:
-            return told(job, report)
-        finally:
-            report.close()
+        return int(importlib.import_module(module).told(job, report))
     finally:
+        report.close()
         lock.release()
 
 
 if __name__ == "__main__":
-    if sys.argv[2:] == ["rank"]:
-        sys.exit(rank(sys.argv[1]))
-    if len(sys.argv) == 2:
-        sys.exit(main(sys.argv[1]))
-    _settle()
-    from paddock.training.worker.tracker import follow
-
-    sys.exit(follow(sys.argv[1], sys.argv[2], int(sys.argv[3]), int(sys.argv[4])))
+    sys.exit((main if len(sys.argv) == 3 else beside)(*sys.argv[1:]))

@@ -1,0 +1,168 @@
+"""Owns `paddock export`: telling a paddock what to export, and watching it; refuses to know how that is done."""
+
+from __future__ import annotations
+
+import contextlib
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from paddock.cli import connection, jobs, paddocks, printing
+from paddock.config import load
+from paddock.errors import size
+
+app = typer.Typer(help="Export models as GGUF that is proved: run, list, show, verify, cancel, resume, remove.")
+_PATH = "/api/exports"
+Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+Id = Annotated[str, typer.Argument(metavar="ID", help="An id from `paddock export list`; its beginning is enough.")]
+Url = Annotated[str | None, typer.Option("--url", help="The paddock to ask; the one of the settings if none.")]
+
+
+@app.callback(invoke_without_command=True)
+def export(context: typer.Context) -> None:
+    """Print the help when no command was typed."""
+    printing.help_when_bare(context)
+
+
+@app.command()
+def run(
+    source: Annotated[
+        str, typer.Argument(metavar="SOURCE", help="The id of a training, or a folder with an adapter or a model.")
+    ],
+    types: Annotated[
+        list[str] | None, typer.Option("--type", metavar="TYPE", help="A type of file, such as Q8_0; again for more.")
+    ] = None,
+    base: Annotated[
+        str, typer.Option("--base", help="The model that an adapter was trained on, if it does not say.")
+    ] = "",
+    name: Annotated[str, typer.Option("--name", help="What the files are called; the source's name if none.")] = "",
+    certifies: Annotated[
+        bool, typer.Option("--certificate/--no-certificate", help="Compare each file with what it was made of.")
+    ] = True,
+    detach: Annotated[bool, typer.Option("--detach", help="Do not wait for its end.")] = False,
+    url: Url = None,
+) -> None:
+    """Begin an export, and watch it to its end. Ctrl+C leaves it running; `paddock export cancel` stops it."""
+    asked: dict[str, object] = {
+        "source": _placed(source), "base": _placed(base), "name": name, "types": types, "certifies": certifies,
+    }  # fmt: skip
+    with contextlib.ExitStack() as stack:
+        # Where none runs, one is started for as long as this command watches.
+        address = stack.enter_context(paddocks.reached(load(), model=None, url=url))
+        job = connection.asked(address, _PATH, method="POST", body=asked)
+        printing.say(f"{job['id']}: {printing.clean(job['name'])}, {job['state']}.")
+        if detach:
+            print(job["id"])
+            return
+        found = jobs.watched(address, _PATH, job["id"], _line, f"`paddock export cancel {job['id']}` stops it.")
+    _print_made(found)
+    if _has_failed(found):
+        raise typer.Exit(1)
+
+
+@app.command("list")
+def list_(url: Url = None, as_json: Json = False) -> None:
+    """List the exports: how far, what they made, and what their certificates say."""
+    found = connection.asked(jobs.paddock(url), _PATH)["data"]
+    if as_json:
+        printing.data(found)
+        return
+    printing.table(
+        ("ID", "NAME", "STATE", "STEP", "OF", "FILES"),
+        [(one["id"], one["name"], one["state"], *_shown(one)) for one in found],
+        right=("STEP", "OF"),
+    )
+
+
+@app.command()
+def show(export_id: Id, url: Url = None, as_json: Json = False) -> None:
+    """Show one export: its files, and each link of their certificates."""
+    found = jobs.found(jobs.paddock(url), _PATH, export_id, "export")
+    if as_json:
+        printing.data(found)
+        return
+    print(f"{found['id']}  {printing.clean(found['name'])}  {found['state']}")
+    print(f"source: {printing.clean(found['spec']['source'])}")
+    _print_made(found)
+    if found["error"]:
+        print(printing.clean(found["error"]["message"]))
+
+
+@app.command()
+def verify(export_id: Id, url: Url = None) -> None:
+    """Compare its files anew with what they were made of, as they are now. Ends with 1 if one fails."""
+    address = jobs.paddock(url)
+    found = jobs.found(address, _PATH, export_id, "export")
+    connection.asked(address, f"{_PATH}/{found['id']}/verify", method="POST")
+    leaving = f"`paddock export cancel {found['id']}` stops it."
+    found = jobs.watched(address, _PATH, found["id"], _line, leaving, after=found["figures"].get("events", 0))
+    _print_made(found)
+    if _has_failed(found):
+        raise typer.Exit(1)
+
+
+@app.command()
+def cancel(export_id: Id, url: Url = None) -> None:
+    """Have it stop as soon as it can; what is whole stays."""
+    jobs.change(url, _PATH, export_id, "cancel", "export")
+
+
+@app.command()
+def resume(export_id: Id, url: Url = None) -> None:
+    """Go on behind the last step that is whole."""
+    jobs.change(url, _PATH, export_id, "resume", "export")
+
+
+@app.command()
+def remove(
+    export_id: Id, yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False, url: Url = None
+) -> None:
+    """Remove an export with all that it made."""
+    jobs.remove(url, _PATH, export_id, "export", "with the files that it made", is_agreed=yes)
+
+
+def _placed(text: str) -> str:
+    """A folder by its whole path: the server may have been started in another."""
+    path = Path(text).expanduser()
+    return str(path.absolute()) if text and path.is_dir() else text
+
+
+def _line(event: dict[str, Any]) -> str:
+    kind = event["kind"]
+    if kind == "step":
+        return f"step {event['step']} of {event['steps']}: {event['doing']}"
+    if kind == "progress":
+        return f"  {event['progress']}"
+    if kind == "artifact":
+        return f"  {printing.clean(event['path'])}  {size(event['size_bytes'])}"
+    if kind == "certificate":
+        return "\n".join(
+            [f"{event['name']}: {event['verdict']}", *(f"  {printing.clean(one)}" for one in event["faults"])]
+        )
+    return ""
+
+
+def _print_made(found: dict[str, Any]) -> None:
+    figures = found["figures"]
+    for name, made in figures.get("artifacts", {}).items():
+        print(f"{name}: {printing.clean(made['path'])}  {size(made['size_bytes'])}")
+    for name, made in figures.get("certificates", {}).items():
+        links = ", ".join(f"{link} {verdict}" for link, verdict in made["links"].items())
+        print(f"{name}: {made['verdict']} ({links})  {printing.clean(made['path'])}")
+
+
+def _has_failed(found: dict[str, Any]) -> bool:
+    verdicts = [made["verdict"] for made in found["figures"].get("certificates", {}).values()]
+    return found["state"] == "failed" or "fail" in verdicts
+
+
+def _shown(job: dict[str, Any]) -> tuple[str, ...]:
+    figures = job["figures"]
+    certificates = figures.get("certificates", {})
+    files = [
+        f"{name} {certificates[name]['verdict']}" if name in certificates else name
+        for name in figures.get("artifacts", {})
+        if name != "merged"
+    ]
+    return str(figures.get("step", "-")), str(figures.get("steps", "-")), ", ".join(files)

@@ -1,0 +1,1 @@
+"""Export: what was trained becomes files that engines load, each with a certificate of what it says."""

@@ -1,0 +1,196 @@
+"""Owns the exports of a data home: what each is made of, and what it needs before it begins.
+
+How they wait, run, stop and survive is the queue's (`jobs/queue.py`). Refuses to know how files are made (the worker
+does) and who asks.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import shutil
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import anyio.to_thread
+
+from paddock.errors import Conflict, FieldInvalid, JobUnknown, NoTrainingStack, shown, size
+from paddock.export.endings import concluded, figures_of
+from paddock.export.spec import MIXED, PLAIN, TYPES, ExportSpec, as_table, name_of, spec_of
+from paddock.jobs.ended import Error
+from paddock.jobs.folder import JobFolder
+from paddock.jobs.queue import JobQueue, Kind, Words
+from paddock.models.weights import weights_of
+from paddock.paths import Home
+from paddock.store.jobs import Job, JobStore, State
+
+_KIND = Kind(name="export", lock=".exports.lock", figures_of=figures_of)
+_BITS = 8
+# Whether files are only compared, and none made.
+_VERIFYING = "verifying"
+# What a worker does, for `jobs/worker.py`.
+WORK = "paddock.export.worker.outcome"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Source:
+    """What an export is made of: a model, or a base with what was trained on it."""
+
+    base: Path
+    adapter: Path | None
+
+    def as_table(self) -> dict[str, Any]:
+        """As a worker is told it."""
+        return {"base": str(self.base), "adapter": str(self.adapter) if self.adapter else None}
+
+
+class Exports(JobQueue):
+    """The exports of one data home, one at a time.
+
+    Args:
+        home: where their folders lie.
+        store: where they are written down.
+        worker: the words that start a worker, before its folder; None where there is no training stack.
+        engine: the words that start an engine, before its flags.
+        base_of: the folder of a base model by its name or path. Raises FieldInvalid.
+    """
+
+    def __init__(
+        self, home: Home, store: JobStore, *, worker: Words, engine: Sequence[str], base_of: Callable[[str], Path]
+    ) -> None:
+        super().__init__(home.jobs, store, _KIND, worker)
+        self._engine = engine
+        self._base_of = base_of
+
+    async def start(self, given: dict[str, Any]) -> Job:
+        """Queue an export. Raises FieldInvalid, NoTrainingStack or StoreUnusable: then nothing was begun."""
+        name = given.get("name") or await self._name_of(str(given.get("source", "")))
+        spec = spec_of({**given, "name": name})
+        source = await self._source_of(spec)
+        needed = await anyio.to_thread.run_sync(self._refuse, spec, source)
+        return await self._queue(spec.name, as_table(spec), figures={"estimated_bytes": needed} if needed else {})
+
+    async def verify(self, job_id: str) -> Job:
+        """Queue one that is done, to compare its files as they are now.
+
+        Raises JobUnknown, Conflict or StoreUnusable.
+        """
+        job = await self.find(job_id)
+        if job.state != "done":
+            raise Conflict(
+                f"This export is {job.state}: only one that is done is verified.", current={"state": job.state}
+            )
+        await anyio.to_thread.run_sync(self.folder(job_id).forget_wish)
+        return await self._set(job_id, state="queued", ended_s=None, figures={**job.figures, _VERIFYING: True})
+
+    async def _carried_out(self, job: Job, folder: JobFolder) -> tuple[State, Error | None]:
+        if job.state == "queued":
+            spec = spec_of(job.spec)
+            source = await self._source_of(spec)
+            order = {
+                "spec": as_table(spec),
+                "source": source.as_table(),
+                "engine": list(self._engine),
+                "python": [sys.executable, "-P"],
+                "quantiser": quantiser_of(self._engine),
+                _VERIFYING: bool(job.figures.get(_VERIFYING)),
+            }
+            await self._begin_worker(job, folder, order)
+            job = await self._set(job.id, figures={**job.figures, _VERIFYING: False})
+        last = await self._watched(job, folder)
+        return await anyio.to_thread.run_sync(concluded, folder, last)
+
+    async def _name_of(self, source: str) -> str:
+        training = await self._training(source)
+        return name_of(training.name if training else Path(source).name)
+
+    async def _training(self, source: str) -> Job | None:
+        if not source.startswith("job_"):
+            return None
+        try:
+            found = await self._store.find(source)
+        except JobUnknown:
+            return None
+        return found if found.kind == "training" else None
+
+    async def _source_of(self, spec: ExportSpec) -> Source:
+        """Raises FieldInvalid or StoreUnusable."""
+        training = await self._training(spec.source)
+        return await anyio.to_thread.run_sync(self._found, spec, training)
+
+    def _found(self, spec: ExportSpec, training: Job | None) -> Source:
+        if training is None:
+            return self._of_folder(spec, Path(spec.source).expanduser())
+        root = self.folder(training.id).root
+        if (root / "adapter" / "adapter_config.json").is_file():
+            base = self._base_of(spec.base or str(training.spec["base"]))
+            return Source(base=base, adapter=root / "adapter")
+        if (root / "model" / "config.json").is_file():
+            return Source(base=root / "model", adapter=None)
+        raise FieldInvalid(f"The training {training.id} is {training.state} and made nothing yet.", param="source")
+
+    def _of_folder(self, spec: ExportSpec, folder: Path) -> Source:
+        settings = folder / "adapter_config.json"
+        if not settings.is_file():
+            if not (folder / "config.json").is_file() and spec.source != "pocket-v0":
+                raise FieldInvalid(
+                    f"source is {shown(spec.source)}: no training of that id, and no folder with config.json or "
+                    "adapter_config.json. `paddock train list` shows the trainings.",
+                    param="source",
+                )
+            return Source(base=self._base_of(spec.source), adapter=None)
+        base = spec.base
+        if not base:
+            try:
+                base = str(json.loads(settings.read_text("utf-8"))["base_model_name_or_path"] or "")
+            except (OSError, ValueError, KeyError, TypeError):
+                base = ""
+        if not base:
+            raise FieldInvalid(f"{settings} does not say what it was trained on. Say base.", param="base")
+        return Source(base=self._base_of(base), adapter=folder.resolve())
+
+    def _refuse(self, spec: ExportSpec, source: Source) -> int | None:
+        """The bytes that its files will take. Raises FieldInvalid or NoTrainingStack where it would not begin."""
+        if not self.has_stack():
+            raise NoTrainingStack
+        mixed = [one for one in spec.types if one in MIXED]
+        quantiser = quantiser_of(self._engine)
+        if mixed and "program" not in quantiser:
+            raise FieldInvalid(
+                f"{mixed[0]} mixes types as llama.cpp's own llama-quantize does, and the active engine has none beside "
+                "it. `paddock engine install` fetches a build that may; Q8_0 and Q6_K are made without.",
+                param="types",
+            )
+        if not quantiser and any(one not in PLAIN for one in spec.types):
+            raise FieldInvalid("There is nothing here that quantises. Export F16, F32 or BF16.", param="types")
+        weights = weights_of(source.base)
+        if weights is None:
+            return None
+        made = {*spec.types, spec.plain}
+        needed = round(weights.parameters * sum(TYPES[one] for one in made) / _BITS)
+        needed += weights.parameters * 2 if source.adapter else 0
+        self._folder.mkdir(parents=True, exist_ok=True)
+        free = shutil.disk_usage(self._folder).free
+        if needed > free:
+            raise FieldInvalid(
+                f"{', '.join(spec.types)} take about {size(needed)}, and {size(free)} are free. Leave out some types, "
+                "or free space.",
+                param="types",
+            )
+        return needed
+
+
+def quantiser_of(engine: Sequence[str]) -> dict[str, str]:
+    """What quantises: the program beside an installed engine, else the library of the embedded one; {} for none."""
+    for word in engine:
+        server = Path(word)
+        beside = server.with_name(server.name.replace("llama-server", "llama-quantize"))
+        if server.name.startswith("llama-server") and beside.is_file():
+            return {"program": str(beside)}
+    found = importlib.util.find_spec("xllamacpp")
+    places = list(found.submodule_search_locations or ()) if found else []
+    library = next((str(one) for place in places for one in sorted(Path(place).glob("xllamacpp*.so"))), None)
+    return {"library": library} if library else {}

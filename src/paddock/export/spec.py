@@ -1,0 +1,98 @@
+"""Owns what an export can be told, and checking it; refuses to look at any weights."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, fields
+from typing import Any, cast
+
+from paddock.errors import FieldInvalid, shown
+
+# Bits a weight takes, by the type of a file. The plain ones hold weights as they are.
+PLAIN = {"F32": 32.0, "F16": 16.0, "BF16": 16.0}
+# Those that the engine's library alone makes: every matrix in the same type.
+UNIFORM = {"Q8_0": 8.5, "Q6_K": 6.5625}
+# Those for which llama.cpp's own program mixes types, matrix by matrix.
+MIXED = {"Q5_K_M": 5.7, "Q5_K_S": 5.55, "Q4_K_M": 4.9, "Q4_K_S": 4.65, "Q3_K_M": 4.0, "Q3_K_S": 3.6, "Q2_K": 3.3}
+TYPES = {**PLAIN, **UNIFORM, **MIXED}
+# What stands between the weights and the types asked for, where no plain type is among these.
+BETWEEN = "F16"
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,79}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class ExportSpec:
+    """One export.
+
+    Attributes:
+        source: the id of a training, or a folder that holds an adapter or a model.
+        base: the folder or name of the model that an adapter was trained on; "" as the training or the adapter says.
+        name: what the files are called, before their type.
+        types: the types of files, in the order in which they are made.
+        certifies: whether each file is compared with what it was made of.
+    """
+
+    source: str
+    base: str = ""
+    name: str
+    types: tuple[str, ...] = ("F16", "Q8_0")
+    certifies: bool = True
+
+    @property
+    def plain(self) -> str:
+        """The type that others are made of."""
+        return next((one for one in ("F32", "F16", "BF16") if one in self.types), BETWEEN)
+
+
+def spec_of(given: Mapping[str, Any]) -> ExportSpec:
+    """An export of names and values. Raises FieldInvalid."""
+    known = [one.name for one in fields(ExportSpec)]
+    if unknown := next((name for name in given if name not in known), None):
+        raise FieldInvalid(f"There is no {shown(unknown)} in an export. There are: {', '.join(known)}.", param=unknown)
+    for name in ("source", "base", "name"):
+        if not isinstance(given.get(name, ""), str):
+            raise FieldInvalid(f"{name} is no text.", param=name)
+    source, name = given.get("source", ""), given.get("name", "")
+    if not source:
+        raise FieldInvalid("Say what is exported: the id of a training, or a folder.", param="source")
+    if not _NAME.fullmatch(name) or name.endswith("."):
+        raise FieldInvalid(
+            f"name is {shown(name)}. The files of an export are called by letters, digits, '.', '_' and '-', up to 80.",
+            param="name",
+        )
+    certifies = given.get("certifies", True)
+    if not isinstance(certifies, bool):
+        raise FieldInvalid("certifies is true or false.", param="certifies")
+    return ExportSpec(
+        source=source, base=given.get("base", ""), name=name, types=_types(given.get("types")), certifies=certifies
+    )
+
+
+def as_table(spec: ExportSpec) -> dict[str, Any]:
+    """As it is written down and told."""
+    return {**asdict(spec), "types": list(spec.types)}
+
+
+def name_of(text: str) -> str:
+    """What files can be called that come of something of that name."""
+    return re.sub(r"[^A-Za-z0-9._-]+", "-", text).strip("-._")[:80] or "model"
+
+
+def _types(given: Any) -> tuple[str, ...]:
+    if given is None:
+        return ("F16", "Q8_0")
+    if isinstance(given, str):
+        given = given.split(",")
+    if not isinstance(given, list | tuple) or not given:
+        raise FieldInvalid("types is a list of types, such as F16 and Q8_0.", param="types")
+    found: list[str] = []
+    for one in cast("Sequence[object]", given):
+        name = str(one).strip().upper()
+        if name not in TYPES:
+            raise FieldInvalid(
+                f"{shown(str(one))} is no type of file here. There are: {', '.join(TYPES)}.", param="types"
+            )
+        if name not in found:
+            found.append(name)
+    return tuple(found)

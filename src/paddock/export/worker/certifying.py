@@ -1,0 +1,152 @@
+"""Owns a certificate from its first question to its file: the source asked, the engine asked, each link compared."""
+
+from __future__ import annotations
+
+import gc
+import json
+import shutil
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from paddock.errors import PaddockError
+from paddock.export import certificate
+from paddock.export.prompts import CHATS, TEXTS, over_the_wire
+from paddock.export.spec import PLAIN
+from paddock.export.worker import comparing
+from paddock.export.worker.measuring import apart, merged_weights, quantised_weights
+from paddock.export.worker.programs import must
+from paddock.export.worker.quantising import Run
+from paddock.export.worker.source import Source, loaded
+from paddock.export.worker.speaking import ANSWER_TOKENS, CALL_TOKENS, Said, distributions, said
+from paddock.paths import write_whole
+
+
+@dataclass(frozen=True, kw_only=True)
+class Chain:
+    """What is compared: the source, the merged model (None where nothing was merged), the files by their types."""
+
+    source: Source
+    merged: Path | None
+    plain: str
+    files: Mapping[str, Path]
+
+    @property
+    def whole(self) -> Path:
+        """The model that was converted."""
+        return self.merged or self.source.base
+
+
+@dataclass(frozen=True, kw_only=True)
+class Means:
+    """With what: the words that start paddock's Python and an engine, a folder to work in, how programs are run."""
+
+    python: Sequence[str]
+    engine: Sequence[str]
+    folder: Path
+    run: Run
+    is_wished: Callable[[], object]
+    say: Callable[[str], object]
+
+
+def certify(chain: Chain, wanted: Sequence[str], means: Means) -> dict[str, Path]:
+    """Write a certificate beside each file of these types, by type. Raises PaddockError, OSError or Wished."""
+    shutil.rmtree(means.folder, ignore_errors=True)
+    means.folder.mkdir(parents=True)
+    means.say("the source answers")
+    told, spoken, merge = _source(chain, means)
+    answers: dict[str, Any] = {}
+    heard: dict[str, Any] = {}
+    for kind, file in chain.files.items():
+        means.say(f"the engine answers with {kind}")
+        answers[kind], heard[kind] = _engine(told, file, spoken.shape[1], means.folder / kind, means)
+    written: dict[str, Path] = {}
+    for kind in wanted:
+        means.say(f"{kind} is compared")
+        file = chain.files[kind]
+        between = kind if kind in PLAIN else chain.plain
+        agreed = comparing.greedy(told, spoken, answers[between])
+        figures: dict[str, Any] = {
+            "template": comparing.template(told, answers[kind]),
+            "tokenizer": comparing.tokenizer(told, answers[kind], file),
+            "merge": merge,
+            "conversion": {
+                "type": between,
+                "distributions": apart(spoken, heard[between]),
+                "greedy_apart": agreed["apart"],
+            },
+        }
+        if kind not in PLAIN:
+            weights = quantised_weights(chain.files[chain.plain], file)
+            figures["quantisation"] = {"distributions": apart(heard[chain.plain], heard[kind]), "weights": weights}
+        written[kind] = _write(file, kind, figures, told, comparing.greedy(told, spoken, answers[kind]))
+    shutil.rmtree(means.folder, ignore_errors=True)
+    return written
+
+
+def _source(chain: Chain, means: Means) -> tuple[Said, Any, dict[str, Any] | None]:
+    """What the source says, what the merged model says at the same positions, and how far the two are apart."""
+    model = chain.source.model()
+    told = said(model, chain.source.tokenizer(), means.is_wished)
+    own = distributions(model, told, means.is_wished)
+    if chain.merged is None:
+        return told, own, None
+    means.say("what was merged is compared")
+    base = {name: one.clone() for name, one in loaded(chain.source.base).state_dict().items()}
+    expected = model.merge_and_unload(safe_merge=True).state_dict()
+    weights = merged_weights(expected, base, chain.merged)
+    del model, base, expected
+    gc.collect()
+    spoken = distributions(loaded(chain.merged), told, means.is_wished)
+    return told, spoken, {"weights": weights, "distributions": apart(own, spoken)}
+
+
+def _engine(told: Said, file: Path, vocabulary: int, folder: Path, means: Means) -> tuple[dict[str, Any], Any]:
+    """What an engine says with a file: answers, and distributions of (positions, vocabulary)."""
+    folder.mkdir()
+    chats = [over_the_wire(CHATS[one.chat][1]) for one in told.prompts if one.chat is not None]
+    places = {one.chat: number for number, one in enumerate(told.prompts)}
+    task = {
+        "model": str(file),
+        "engine": list(means.engine),
+        "context_tokens": told.context_tokens,
+        "vocabulary": vocabulary,
+        "chats": chats,
+        "call_tokens": CALL_TOKENS,
+        "calls": [places[one] for one in sorted(told.calls)],
+        "texts": list(TEXTS),
+        "prompts": [one.tokens for one in told.prompts],
+        "answer_tokens": ANSWER_TOKENS,
+        "stops": told.stops,
+        "sequences": told.sequences,
+        "first_positions": told.first_positions,
+    }
+    write_whole(folder / "task.json", json.dumps(task))
+    words = [*means.python, "-m", "paddock.export.asking", str(folder)]
+    must(means.run(words), f"The engine cannot answer with {file.name}")
+    heard = np.fromfile(folder / "distributions.f32", np.float32).reshape(-1, vocabulary)
+    if len(heard) != sum(len(one) - first for one, first in zip(told.sequences, told.first_positions, strict=True)):
+        raise PaddockError(f"The engine answered at {len(heard)} positions only.")
+    return json.loads((folder / "answers.json").read_text("utf-8")), heard
+
+
+def _write(file: Path, kind: str, figures: Mapping[str, Any], told: Said, agreed: Mapping[str, Any]) -> Path:
+    made = {
+        "file": file.name,
+        "size_bytes": file.stat().st_size,
+        "type": kind,
+        "made_s": round(time.time(), 3),
+        "method": certificate.METHOD,
+        "prompts": len(told.prompts),
+        "left_out": told.left_out,
+        "greedy": {"same": agreed["same"], "of": agreed["of"]},
+        **certificate.judged(kind, figures),
+        "figures": figures,
+    }
+    target = file.with_name(f"{file.stem}.certificate.json")
+    write_whole(target, json.dumps(made, indent=1, ensure_ascii=False))
+    return target

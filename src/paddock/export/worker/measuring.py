@@ -1,0 +1,122 @@
+"""Owns the figures of a certificate: how far apart texts, tokens, weights and distributions are; judges none of it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import gguf
+import numpy as np
+import torch
+from safetensors import safe_open
+
+_OWN_OF_TYPE = ("general.file_type", "general.quantization_version")
+_NAMED = 5
+
+
+def apart(source: Any, other: Any) -> dict[str, float | int]:
+    """How far distributions are apart, position by position: arrays of (positions, vocabulary) of logarithms.
+
+    `kl` is the Kullback-Leibler divergence of the other from the source in nats. `scores` is the distance of the
+    scores from one another by their own size, each without its mean, which is all that probabilities leave of them: it
+    also tells of models whose probabilities are nearly even.
+    """
+    kls: list[float] = []
+    distances: list[float] = []
+    same = 0
+    for one, two in zip(source, other, strict=True):
+        first, second = one.astype(np.float64), two.astype(np.float64)
+        kls.append(max(0.0, float(np.sum(np.exp(first) * (first - second)))))
+        own, theirs = first - first.mean(), second - second.mean()
+        distances.append(float(np.linalg.norm(own - theirs) / max(1e-12, float(np.linalg.norm(own)))))
+        same += int(one.argmax() == two.argmax())
+    return {
+        "positions": len(kls),
+        "kl_mean": float(np.mean(kls)),
+        "kl_most": float(np.max(kls)),
+        "scores_mean": float(np.mean(distances)),
+        "scores_most": float(np.max(distances)),
+        "same_first": same,
+    }
+
+
+def merged_weights(expected: Any, base: Any, folder: Path) -> dict[str, Any]:
+    """The weights in a folder beside those expected, and beside those without what was trained.
+
+    Args:
+        expected: names to tensors in 32 bits, as the source makes them.
+        base: the same of the base.
+        folder: where the merged model lies.
+
+    `share` is how much of what was trained is found in the file: 1 is right, 0 is none of it, 2 is twice.
+    """
+    wrong: list[str] = []
+    found: set[str] = set()
+    along, length = 0.0, 0.0
+    for file in sorted(folder.glob("*.safetensors")):
+        with safe_open(file, "pt") as tensors:
+            for name in tensors.keys():  # noqa: SIM118 - it is no table
+                found.add(name)
+                kept = tensors.get_tensor(name)
+                meant = expected.get(name)
+                if meant is None or meant.shape != kept.shape:
+                    wrong.append(name)
+                    continue
+                allowed = max(float(torch.finfo(kept.dtype).eps), 1e-5) * meant.abs() + 1e-7
+                if not bool(((kept.float() - meant).abs() <= allowed).all()):
+                    wrong.append(name)
+                change = (meant - base[name]).double()
+                along += float(((kept.float() - base[name]).double() * change).sum())
+                length += float((change * change).sum())
+    lacking = [name for name in expected if name not in found and not _is_tied(name, expected, found)]
+    return {
+        "tensors": len(found),
+        "wrong": len(wrong),
+        "named": sorted(wrong)[:_NAMED],
+        "lacking": sorted(lacking)[:_NAMED],
+        "share": along / length if length else None,
+    }
+
+
+def quantised_weights(plain: Path, file: Path) -> dict[str, Any]:
+    """The weights of a file beside those that it was made of, and the metadata in which they differ."""
+    one: Any = gguf.GGUFReader(plain)
+    two: Any = gguf.GGUFReader(file)
+    theirs = {tensor.name: tensor for tensor in two.tensors}
+    errors: dict[str, float] = {}
+    wrong = [tensor.name for tensor in two.tensors if tensor.name not in {mine.name for mine in one.tensors}]
+    for tensor in one.tensors:
+        other = theirs.get(tensor.name)
+        if other is None or list(other.shape) != list(tensor.shape):
+            wrong.append(tensor.name)
+            continue
+        mine = gguf.quants.dequantize(tensor.data, tensor.tensor_type).astype(np.float32).ravel()
+        made = gguf.quants.dequantize(other.data, other.tensor_type).astype(np.float32).ravel()
+        size = float(np.linalg.norm(mine))
+        distance = float(np.linalg.norm(mine - made))
+        errors[tensor.name] = distance / size if size else (0.0 if distance == 0 else float("inf"))
+    keys = {key for key in {*one.fields, *two.fields} if not key.startswith("GGUF.") and key not in _OWN_OF_TYPE}
+    differing = [key for key in sorted(keys) if _value(one, key) != _value(two, key)]
+    worst = max(errors, key=lambda name: errors[name], default="")
+    return {
+        "tensors": len(errors),
+        "wrong": wrong[:_NAMED],
+        "error_most": errors.get(worst, 0.0),
+        "worst": worst,
+        "metadata": differing[:_NAMED],
+    }
+
+
+def metadata(file: Path, *keys: str) -> dict[str, Any]:
+    """What a file says of itself under these keys; None where it says nothing."""
+    reader: Any = gguf.GGUFReader(file)
+    return {key: _value(reader, key) for key in keys}
+
+
+def _value(reader: Any, key: str) -> Any:
+    return reader.fields[key].contents() if key in reader.fields else None
+
+
+def _is_tied(name: str, expected: Any, found: set[str]) -> bool:
+    """Whether the same numbers stand in the file under another name."""
+    return any(expected[name].data_ptr() == expected[other].data_ptr() for other in found if other in expected)

@@ -1,0 +1,52 @@
+"""Owns running other programs for as long as nobody wishes the worker to stop; refuses to know what they do."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+
+from paddock.errors import PaddockError
+from paddock.jobs.folder import JobFolder
+
+_LOOK_EVERY_S = 0.2
+_LINES = 3
+
+
+class Wished(PaddockError):
+    """Somebody wished the worker to stop."""
+
+
+def runner(job: JobFolder) -> Callable[[list[str]], subprocess.CompletedProcess[str]]:
+    """Runs a program to its end, and ends it with a wish. What it runs raises Wished or OSError."""
+
+    def run(words: list[str]) -> subprocess.CompletedProcess[str]:
+        with subprocess.Popen(
+            words, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, errors="replace"
+        ) as program:
+            while True:
+                try:
+                    out, err = program.communicate(timeout=_LOOK_EVERY_S)
+                    return subprocess.CompletedProcess(words, program.returncode, out, err)
+                except subprocess.TimeoutExpired:
+                    if job.wish():
+                        program.kill()
+                        raise Wished("It was stopped.") from None
+
+    return run
+
+
+def must(done: subprocess.CompletedProcess[str], what: str) -> None:
+    """Print what a program printed. Raises PaddockError where it failed, with its last words."""
+    sys.stdout.write(done.stdout + done.stderr)
+    if done.returncode:
+        lines = [line.strip() for line in (done.stderr or done.stdout).splitlines() if line.strip()]
+        words = " / ".join(lines[-_LINES:]) or f"it ended with {done.returncode} and said nothing"
+        raise PaddockError(f"{what}: {words} (output.log holds more)")
+
+
+def stopwatch() -> Callable[[], float]:
+    """Seconds since it was made."""
+    begun_s = time.monotonic()
+    return lambda: round(time.monotonic() - begun_s, 2)

@@ -1,0 +1,42 @@
+"""Owns having weights written as GGUF, in a worker; refuses to know how that is done (`models/conversion.py` does)."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Literal
+
+from paddock.errors import PaddockError
+from paddock.models import conversion
+
+_TIMEOUT_S = 6 * 3600.0
+
+
+def run(words: list[str]) -> subprocess.CompletedProcess[str]:
+    """Run a program to its end."""
+    return subprocess.run(words, capture_output=True, text=True, errors="replace", timeout=_TIMEOUT_S, check=False)
+
+
+def convert(
+    kind: Literal["model", "adapter"],
+    source: Path,
+    target: Path,
+    *more: str,
+    run: Callable[[list[str]], subprocess.CompletedProcess[str]] = run,
+) -> None:
+    """Have a folder written as GGUF, whole or not at all, by llama.cpp's converter and the Python that runs this.
+
+    What the converter prints is printed. Raises PaddockError with its reason, and what `run` raises.
+    """
+    draft = target.with_name(f".{target.stem}.draft.gguf")
+    draft.unlink(missing_ok=True)
+    words = [sys.executable, "-I", conversion.__file__, kind, str(source), str(draft), *more]
+    done = run(words)
+    sys.stdout.write(done.stdout + done.stderr)
+    if done.returncode or not draft.is_file():
+        draft.unlink(missing_ok=True)
+        last = next((line for line in reversed(done.stderr.splitlines()) if line.strip()), "it said nothing")
+        raise PaddockError(f"{source.name} could not be written as GGUF: {last.strip()} (output.log holds more)")
+    draft.replace(target)
