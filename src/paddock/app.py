@@ -194,7 +194,7 @@ async def _serving(settings: Settings, parts: _Parts) -> AsyncGenerator[Studio]:
                 tasks.start_soon(anyio.to_thread.run_sync, importing.sweep, settings.home.models)
                 tasks.start_soon(edge.downloads.restore)
                 tasks.start_soon(edge.admission.keep)
-                await stamps.begin(parts.database, settings.home, tasks)
+                await stamps.begin(parts.database, settings.home, tasks, over)
                 tasks.start_soon(clock.keep, settings.home, over)
                 tasks.start_soon(edge.trainings.carry_on)
                 tasks.start_soon(edge.exports.carry_on)

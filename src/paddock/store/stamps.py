@@ -19,12 +19,15 @@ if TYPE_CHECKING:
 _AGAIN_AFTER_S = 30.0
 
 
-async def begin(database: Database, home: Home, tasks: TaskGroup) -> None:
-    """Have the home's time go on, from its mark or from there; until the database answers, nothing counts as old."""
+async def begin(database: Database, home: Home, tasks: TaskGroup, ended: anyio.Event) -> None:
+    """Have the home's time go on, from its mark or from there; until the database answers, nothing counts as old.
+
+    It is asked in `tasks`, until it answers or all is `ended`.
+    """
     if await anyio.to_thread.run_sync(clock.begin, home):
         return
     if database.is_there:
-        tasks.start_soon(_begin_there, database, home)
+        tasks.start_soon(_begin_there, database, home, ended)
     else:
         await anyio.to_thread.run_sync(clock.begin_at, home, None)
 
@@ -35,12 +38,13 @@ def begin_at_once(database: Database, home: Home) -> None:
         clock.begin_at(home, database.do(_newest_s, only_reads=True) if database.is_there else None)
 
 
-async def _begin_there(database: Database, home: Home) -> None:
-    while True:
+async def _begin_there(database: Database, home: Home, ended: anyio.Event) -> None:
+    while not ended.is_set():
         try:
             newest_s = await database.run(_newest_s, only_reads=True)
         except StoreUnusable:
-            await anyio.sleep(_AGAIN_AFTER_S)
+            with anyio.move_on_after(_AGAIN_AFTER_S):
+                await ended.wait()
         else:
             await anyio.to_thread.run_sync(clock.begin_at, home, newest_s)
             return
