@@ -23,8 +23,8 @@ from paddock.errors import HomeUnusable
 from paddock.paths import Home
 
 _ABANDONED_S = 3600.0
-# What `paths.write_whole` and `Home.ensure` write; drafts of models are `models/importing.py`'s.
 _WRITER = re.compile(r"(?:^|\.|draft-)(\d+-\d+)-[0-9a-f]{8,32}(?:\.[\w.-]*)?$")
+# What `paths.write_whole` and `Home.ensure` write; drafts of models are `models/importing.py`'s.
 _DRAFT = re.compile(r"\..+(?<!\.gguf)\.(?:\d+-\d+-)?[0-9a-f]{8}\.draft|\.writable-\d+")
 
 
@@ -81,7 +81,8 @@ def _left(paths: Iterable[Path], after_s: float) -> list[Path]:
     for path in paths:
         with contextlib.suppress(OSError):
             inside = path.iterdir() if path.is_dir() else ()
-            if not is_at_work(path) and all(one.lstat().st_mtime < oldest_s for one in (path, *inside)):
+            # Few are old enough for their process to be looked for.
+            if all(one.lstat().st_mtime < oldest_s for one in (path, *inside)) and not is_at_work(path):
                 found.append(path)
     return found
 

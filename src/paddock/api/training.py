@@ -14,6 +14,7 @@ from starlette.types import ASGIApp
 
 from paddock.api.described import EVENTS, Asked, Operation, Told
 from paddock.api.edge import Edge
+from paddock.api.jobs import told_job
 from paddock.api.numbered import after, frames
 from paddock.api.schemas import check
 from paddock.serving.runs import Replay
@@ -194,17 +195,4 @@ def _spec(asked: OptionsRequest) -> TrainSpec:
 
 
 def _told(job: Job) -> dict[str, Any]:
-    return {
-        "object": "training",
-        "id": job.id,
-        "name": job.name,
-        "state": job.state,
-        "priority": job.priority,
-        "spec": dict(job.spec),
-        "yaml": as_yaml(spec_of(job.spec)),
-        "figures": dict(job.figures),
-        "error": dict(job.error) if job.error else None,
-        "created_s": job.created_s,
-        "started_s": job.started_s,
-        "ended_s": job.ended_s,
-    }
+    return told_job(job, "training", priority=job.priority, yaml=as_yaml(spec_of(job.spec)))

@@ -29,14 +29,13 @@ def figures_of(before: Mapping[str, Any], told: Sequence[Mapping[str, Any]]) -> 
     figures = dict(before)
     for event in told:
         kind = event["kind"]
-        figures |= {name: event[name] for name in _FIGURES.get(kind, ()) if event.get(name) is not None}
+        figures = ended.newest(figures, event, _FIGURES)
         if kind == "artifact":
             made = {"path": event["path"], "size_bytes": event["size_bytes"]}
             figures["artifacts"] = {**figures.get("artifacts", {}), event["name"]: made}
         elif kind == "certificate":
             said = {"verdict": event["verdict"], "links": event["links"], "path": event["path"]}
             figures["certificates"] = {**figures.get("certificates", {}), event["name"]: said}
-        figures["events"] = event["number"]
     return figures
 
 

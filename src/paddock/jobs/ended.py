@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import resource
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -39,6 +39,12 @@ class Advice:
     resume: str
     memory: str
     disk: str
+
+
+def newest(before: Mapping[str, Any], event: Mapping[str, Any], kept: Mapping[str, Sequence[str]]) -> dict[str, Any]:
+    """The newest figures after an event, of which those of its kind are `kept`, and its number (`events`)."""
+    named = {name: event[name] for name in kept.get(event["kind"], ()) if event.get(name) is not None}
+    return {**before, **named, "events": event["number"]}
 
 
 def concluded(folder: JobFolder, last: Mapping[str, Any] | None, advice: Advice) -> tuple[State, Error | None]:

@@ -179,8 +179,11 @@ class JobQueue:
             raise NoTrainingStack
         await anyio.to_thread.run_sync(folder.write_order, order)
         async with self._turning:
-            # It may have been removed, too.
-            if job.id not in [one.id for one in await self.listed() if one.is_live]:
+            try:
+                is_live = (await self.find(job.id)).is_live
+            except JobUnknown:
+                is_live = False
+            if not is_live:
                 raise NotBegun
             await self._set(job.id, state="running", started_s=job.started_s or time.time(), ended_s=None)
         keeper = [sys.executable, "-P", "-m", "paddock.jobs.keeper", str(folder.root)]

@@ -46,7 +46,7 @@ def figures_of(before: Mapping[str, Any], told: Sequence[Mapping[str, Any]]) -> 
     figures = dict(before)
     for event in told:
         kind = event["kind"]
-        figures |= {name: event[name] for name in _FIGURES.get(kind, ()) if event.get(name) is not None}
+        figures = ended.newest(figures, event, _FIGURES)
         if kind == DRY_RUN and event.get("tokens_per_s"):
             figures["dry_run_tokens_per_s"] = event["tokens_per_s"]
         if kind == "eval":
@@ -56,7 +56,6 @@ def figures_of(before: Mapping[str, Any], told: Sequence[Mapping[str, Any]]) -> 
             figures["checkpoint"] = event["step"]
         elif kind == "artifact":
             figures["artifacts"] = {**figures.get("artifacts", {}), event["name"]: event["path"]}
-        figures["events"] = event["number"]
     return figures
 
 
