@@ -8,12 +8,8 @@ import zipfile
 from pathlib import Path
 
 SOURCES = Path(__file__).resolve().parents[2] / "src" / "paddock"
-# What setup runs of itself before anything is installed.
-SETUP = (
-    "__init__.py",
-    "paths.py",
-    "ownership.py",
-)
+# Where what setup runs of itself, before anything is installed, lies: what is in no room, and these.
+ROOMS = ("errors", "install")
 
 
 def write_wheel(folder: Path, name: str, version: str, files: dict[str, str]) -> Path:
@@ -52,10 +48,8 @@ def write_paddock(folder: Path, version: str, lock: str, *, main: str = "", trac
 
     `main` is its program, if not the one that tells that.
     """
-    setup = {name: SOURCES / name for name in SETUP}
-    for room in ("errors", "install"):
-        setup |= {path.relative_to(SOURCES).as_posix(): path for path in SOURCES.glob(f"{room}/*.py")}
-    files = {f"paddock/{name}": path.read_text("utf-8") for name, path in setup.items()}
+    setup = [path for room in ("", *ROOMS) for path in (SOURCES / room).glob("*.py")]
+    files = {f"paddock/{path.relative_to(SOURCES).as_posix()}": path.read_text("utf-8") for path in setup}
     files["paddock/app.py"] = ""
     files["paddock/__main__.py"] = main or f'import sys; print("paddock", "{version}", *sys.argv[2:])\n'
     if lock:
