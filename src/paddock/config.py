@@ -8,19 +8,18 @@ print.
 from __future__ import annotations
 
 import os
-import re
 import tomllib
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, Literal
-from urllib.parse import unquote_plus
 
 from paddock.errors import HomeUnusable, SettingInvalid
+from paddock.masking import masked, masked_address
 from paddock.paths import Home, alone, default_root, write_whole
+from paddock.values import Value, converted
 
 Source = Literal["default", "file", "environment", "flag"]
-Value = str | int | float | bool
 
 
 LOG_LEVELS = ("debug", "info", "warning", "error")
@@ -175,13 +174,6 @@ _BY_HAND = frozenset(
         "lend_hub_token", "trace_endpoint",
     )
 )  # fmt: skip
-# An address within a text ends where a blank, a quote or an angle bracket stands.
-_WORD = re.compile(r"[^\s\"'`<>]+")
-# Up to where a password begins. What follows the colon is as a rule a port where browsers go; a database's password may
-# begin with digits and hold what it likes.
-_USER = re.compile(r"https?://[^/:]*:(?!\d*[/?#])|(?<!http)(?<!https)://[^/:]*:", re.IGNORECASE)
-_PARAMETER = re.compile(r"[?&]([^=&?]*)=([^&]*)")
-_SECRET_NAME = re.compile(r"passw|passphrase|pwd|secret|token$|api[_-]?key", re.IGNORECASE)
 _ADDRESSES = frozenset(("database_url", "engine_mirror", "trace_endpoint"))
 # What is run, or where it is fetched from.
 _PROGRAMS = ("engine", "engine_mirror")
@@ -232,29 +224,11 @@ def names_program(name: str) -> bool:
     return name in _PROGRAMS
 
 
-def masked(text: str) -> str:
-    """A text without the passwords of addresses in it: `postgresql://user:…@host/name?sslpassword=…`."""
-    return _WORD.sub(lambda word: _masked_address(word[0]), text) if "://" in text else text
-
-
 def shown_value(name: str, value: Value) -> Value:
     """A setting's value as it may be shown. One that should be an address and is none may hold anything."""
     if name not in _ADDRESSES:
         return masked(value) if isinstance(value, str) else value
-    return _masked_address(str(value)) if "://" in str(value) else "…" if value else ""
-
-
-def _masked_address(address: str) -> str:
-    """A password ends at the last `@`, and one in the query at the next `&`, whatever either holds unescaped."""
-    names = [one for one in _PARAMETER.finditer(address) if _SECRET_NAME.search(unquote_plus(one[1]))]
-    hidden = [one.span(2) for one in names]
-    head, at, _ = address.rpartition("@")
-    if at and (user := _USER.search(head)):
-        hidden.append((user.end(), len(head)))
-    kept, done = "", 0
-    for start, end in sorted(hidden):
-        kept, done = kept + (f"{address[done:start]}…" if start >= done else ""), max(done, end)
-    return kept + address[done:]
+    return masked_address(str(value)) if "://" in str(value) else "…" if value else ""
 
 
 def in_file(home: Home) -> dict[str, Value]:
@@ -349,52 +323,3 @@ def checked(name: str, raw: object, where: str) -> Value:
     if choices and value not in choices:
         raise SettingInvalid(f"{where} is {value!r}; it must be one of {', '.join(choices)}.")
     return value
-
-
-def converted(
-    kind: type[Value], raw: object, where: str, *, low: float | None = None, high: float | None = None
-) -> Value:
-    """`raw`, perhaps typed as text, as a bool, int, float or str within a range. `where` names it in an error.
-
-    Raises:
-        SettingInvalid: it is not of that kind, or lies outside the range.
-    """
-    try:
-        value = _CONVERTERS[kind](raw)
-    except (TypeError, ValueError) as error:
-        raise SettingInvalid(f"{where} is {raw!r}, which is not {_KINDS[kind]}.") from error
-    if low is not None and high is not None and isinstance(value, (int, float)) and not low <= value <= high:
-        raise SettingInvalid(f"{where} is {value}; it must lie between {low} and {high}.")
-    return value
-
-
-def _to_bool(raw: object) -> bool:
-    if isinstance(raw, bool):
-        return raw
-    words = {"1": True, "true": True, "yes": True, "on": True, "0": False, "false": False, "no": False, "off": False}
-    word = str(raw).strip().lower()
-    if word not in words:
-        raise ValueError(word)
-    return words[word]
-
-
-def _to_int(raw: object) -> int:
-    if isinstance(raw, (bool, float)):
-        raise TypeError(raw)
-    return int(str(raw).strip())
-
-
-def _to_float(raw: object) -> float:
-    if isinstance(raw, bool):
-        raise TypeError(raw)
-    return float(str(raw).strip())
-
-
-def _to_str(raw: object) -> str:
-    if not isinstance(raw, str):
-        raise TypeError(raw)
-    return raw
-
-
-_CONVERTERS: dict[type, Callable[[object], Value]] = {bool: _to_bool, int: _to_int, float: _to_float, str: _to_str}
-_KINDS: dict[type, str] = {bool: "true or false", int: "a whole number", float: "a number", str: "text"}

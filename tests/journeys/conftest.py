@@ -9,7 +9,8 @@ import openai
 import pytest
 
 from paddock.app import Studio, running
-from paddock.config import Value, load
+from paddock.config import load
+from paddock.values import Value
 from tests.engine import environ
 
 

@@ -146,6 +146,7 @@ PAGES = (
     "keys.md",
     "loading.md",
     "models.md",
+    "recorder.md",
     "remotes.md",
     "training.md",
 )

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from paddock.config import NAMES, Settings, Value, describe, load
+from paddock.config import NAMES, Settings, describe, load
 from paddock.errors import SettingInvalid
+from paddock.values import Value
 
 
 @pytest.fixture

@@ -8,7 +8,8 @@ from urllib.parse import quote, quote_plus
 import pytest
 from sqlalchemy.engine import make_url
 
-from paddock.config import masked, shown_value, without_passwords
+from paddock.config import shown_value, without_passwords
+from paddock.masking import masked
 
 PASSWORDS = [
     "hush", "hu/sh", "hu@sh", "h:u:sh", "12/34@56", "hu?sh#", "p@ss/w:rd?x=1&y", "hush://x@y/", "hu%sh", "hü sh", "80",

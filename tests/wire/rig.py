@@ -21,8 +21,9 @@ import anyio
 import httpx
 
 from paddock.app import Studio, running
-from paddock.config import Value, load
+from paddock.config import load
 from paddock.engine.process import EngineProcess
+from paddock.values import Value
 from tests.fakes.scripted_shapes import Answer, Chunk, Script, Seen
 
 FAKE = Path(__file__).parents[1] / "fakes" / "scripted_engine.py"

@@ -13,7 +13,7 @@ import anyio
 import psutil
 import pytest
 
-from paddock.config import Value
+from paddock.values import Value
 from tests.fakes.scripted_shapes import Script
 from tests.wire.rig import CHAT, HANG_GUARD_S, USER, Rig, client, pieces, scripted_studio
 from tests.wire.test_bad_input import bundled

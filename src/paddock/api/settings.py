@@ -13,8 +13,9 @@ from starlette.routing import Route
 from paddock import config
 from paddock.api.edge import Edge
 from paddock.api.faults import mapped
-from paddock.config import NAMES, Settings, Value, describe, is_by_hand, shown_value
+from paddock.config import NAMES, Settings, describe, is_by_hand, shown_value
 from paddock.errors import BadRequest, FieldInvalid, HomeUnusable, SettingInvalid, StoreUnusable, shown
+from paddock.values import Value
 
 _KINDS: dict[type, str] = {bool: "switch", int: "whole", float: "number", str: "text"}
 _TEXT_MOST = 4096

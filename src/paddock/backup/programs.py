@@ -8,9 +8,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
-from paddock.config import Value, in_file, names_program, parsed
+from paddock.config import in_file, names_program, parsed
 from paddock.errors import SettingInvalid
 from paddock.paths import Home
+from paddock.values import Value
 
 # Paddock's own engine.
 _HARMLESS = ("", "embedded")

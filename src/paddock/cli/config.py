@@ -7,7 +7,8 @@ from typing import Annotated
 import typer
 
 from paddock.cli import printing
-from paddock.config import NAMES, Settings, Value, describe, load, shown_value
+from paddock.config import NAMES, Settings, describe, load, shown_value
+from paddock.values import Value
 
 app = typer.Typer(help="Look at the settings.")
 

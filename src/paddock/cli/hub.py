@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from paddock.cli import given, printing
-from paddock.config import load, masked
+from paddock.config import load
+from paddock.masking import masked
 
 if TYPE_CHECKING:
     from paddock.config import Settings

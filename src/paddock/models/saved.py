@@ -14,9 +14,9 @@ from dataclasses import Field, asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any, Literal, cast
 
-from paddock.config import converted
 from paddock.errors import BadRequest, HomeUnusable, SettingInvalid, shown
 from paddock.paths import Home, alone, version_of, write_whole
+from paddock.values import converted
 
 When = Literal["request", "load"]
 Value = str | int | float | bool

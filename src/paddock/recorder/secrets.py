@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 
-from paddock.config import masked
+from paddock.masking import masked
 
 REMOVED = "[removed]"
 _MARK = REMOVED.encode()

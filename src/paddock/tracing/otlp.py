@@ -18,8 +18,8 @@ from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter, SpanExportResult
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
-from paddock.config import masked
 from paddock.log import named
+from paddock.masking import masked
 
 _log = named(__name__)
 _CLOSE_S = 1.0

@@ -8,8 +8,8 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from paddock.config import masked
 from paddock.errors import SettingInvalid
+from paddock.masking import masked
 from paddock.tracing.spans import UNTRACED, Active, Span, begun, current, within
 
 if TYPE_CHECKING:

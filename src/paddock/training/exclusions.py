@@ -6,9 +6,9 @@ import re
 from dataclasses import fields
 from typing import TYPE_CHECKING, cast
 
-from paddock.config import converted
 from paddock.errors import FieldInvalid, SettingInvalid, shown
 from paddock.training.trackers import trackers_of
+from paddock.values import converted
 
 if TYPE_CHECKING:
     from paddock.training.spec import TrainSpec

@@ -11,7 +11,6 @@ from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any, cast
 
-from paddock.config import Value, converted
 from paddock.data.files import first_rows
 from paddock.data.likenesses import Likeness, likeness_of
 from paddock.data.preferences import Judged, Pair, Task, judged_of, pair_of, task_of
@@ -19,6 +18,7 @@ from paddock.data.rows import Row, row_of
 from paddock.errors import FieldInvalid, SettingInvalid, shown
 from paddock.training.exclusions import REWARDS, refuse_what_excludes
 from paddock.training.trackers import TRACKERS
+from paddock.values import Value, converted
 
 METHODS = ("sft", "cpt", "dpo", "orpo", "kto", "grpo", "embedding")
 TUNINGS = ("lora", "full")

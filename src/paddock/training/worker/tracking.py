@@ -9,9 +9,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from paddock.config import masked
 from paddock.jobs.ended import last_words
 from paddock.jobs.folder import WORKER, JobFolder, Report
+from paddock.masking import masked
 from paddock.training.spec import TrainSpec
 from paddock.training.trackers import address_of, trackers_of
 from paddock.training.worker.ranks import Rank, number
