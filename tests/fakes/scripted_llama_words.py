@@ -140,17 +140,19 @@ class Words:
             call = {"type": "function", "function": {"name": name, "arguments": '{"city": "Oslo"}'}}
         structured = "" if self.behaviour.get("ignores_schemas") else _structured(body)
         is_silent = call or self.behaviour.get("answers_empty")
-        text = "" if is_silent else structured or self._counted(body) or self.behaviour.get("says", "Hi.")
+        # One that counts, and is asked to go on with what is whole, has nothing to add.
+        said = self._counted(body) if "counts_to" in self.behaviour else self.behaviour.get("says", "Hi.")
+        text = "" if is_silent else structured or said
         usage: Json = {"prompt_tokens": len(read), "completion_tokens": 2, "total_tokens": len(read) + 2}
         return text, call, {**usage, "prompt_tokens_details": {"cached_tokens": cached}}
 
     def _counted(self, body: Json) -> str:
-        """The numbers that are left to say; none without `counts_to`."""
+        """The numbers that are left to say."""
         turns = _listed(body.get("messages"))
         begun = _text_of(turns[-1].get("content")) if turns and turns[-1]["role"] == "assistant" else ""
         last = begun.split()[-1:]
         first = int(last[0]) + 1 if last and last[0].isdecimal() else 0
-        return "".join(f" {number}" for number in range(first, self.behaviour.get("counts_to", 0)))
+        return "".join(f" {number}" for number in range(first, self.behaviour["counts_to"]))
 
     def _framed(self, path: str, body: Json, text: str, call: Json | None, usage: Json) -> Iterator[Json]:
         def frame(delta: Json | None, reason: str | None = None, **more: object) -> Json:
