@@ -34,7 +34,7 @@ from paddock.install.jobs import Jobs
 from paddock.install.prefix import Prefix
 from paddock.jobs.folder import WORKER
 from paddock.listening import Certificate, certificate_of, listen, reached_at, server_of, url_of
-from paddock.models import importing
+from paddock.models import importing, removal
 from paddock.models.bases import trainable
 from paddock.models.catalog import Catalog
 from paddock.models.downloads import Downloads
@@ -192,6 +192,7 @@ async def _serving(settings: Settings, parts: _Parts) -> AsyncGenerator[Studio]:
                 tasks.start_soon(slots.tidy)
                 tasks.start_soon(anyio.to_thread.run_sync, scratch.sweep, settings.home)
                 tasks.start_soon(anyio.to_thread.run_sync, importing.sweep, settings.home.models)
+                await anyio.to_thread.run_sync(removal.finish, settings.home.models)
                 tasks.start_soon(edge.downloads.restore)
                 tasks.start_soon(edge.admission.keep)
                 await stamps.begin(parts.database, settings.home, tasks, over)

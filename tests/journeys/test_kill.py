@@ -82,9 +82,12 @@ async def test_every_client_gets_one_error_frame_and_the_next_request_succeeds(t
         await anyio.sleep(2.5)
         before = await standing_still(count)
         times_s: list[float] = []
-        for _ in range(ALL if full else SLICE):
+        rounds = ALL if full else SLICE
+        for _ in range(rounds):
             times_s += await one_round()
         await anyio.sleep(2.5)
         after = await standing_still(count)
-        assert all(now <= then for now, then in zip(after, before, strict=True)), (before, after)
+        assert all(now <= then for now, then in zip(after[:-1], before[:-1], strict=True)), (before, after)
+        # The pool has as many threads as were ever wanted at once; what leaks leaks in every round.
+        assert after[-1] - before[-1] < rounds, (before, after)
         told("from the kill to the end of the stream", times_s)

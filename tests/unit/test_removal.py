@@ -7,10 +7,12 @@ from pathlib import Path
 
 import pytest
 
+from paddock.errors import HomeUnusable
 from paddock.models.catalog import Catalog
 from paddock.models.importing import kept_as
 from paddock.models.places import Place
-from paddock.models.records import PulledFile, PulledRecord, write_record
+from paddock.models.records import PulledFile, PulledRecord, let_go, note_fetched, record_path, write_record
+from paddock.models.removal import finish
 from paddock.paths import Home
 from tests.fakes import model_places as other
 from tests.fakes.gguf_files import gguf, split
@@ -59,6 +61,56 @@ def test_a_removal_tells_its_size_beforehand_and_does_nothing_yet(home: Home, ca
     Catalog(home).remove(model_id)
     assert not blob.exists()
     assert not pointer.is_symlink()
+
+
+@pytest.mark.parametrize("removed", range(3))
+def test_a_removal_that_was_killed_at_any_step_is_finished_later(home: Home, cache: Path, removed: int) -> None:
+    pointer = other.hub_cache(cache, REPO, "one-Q8_0.gguf", ONE)
+    model_id = pulled(home, "Q8_0", pointer)
+    steps = [pointer.resolve(), pointer]
+    let_go(record_path(home.models, model_id))
+    for path in steps[:removed]:
+        path.unlink()
+    assert model_id not in [entry.id for entry in Catalog(home).models()]
+    assert list(Catalog(home).broken()) == []
+    finish(home.models)
+    assert [path for path in steps if path.exists() or path.is_symlink()] == []
+    assert list(home.models.iterdir()) == []
+
+
+def test_what_is_fetched_again_meanwhile_is_kept(home: Home, cache: Path) -> None:
+    pointer = other.hub_cache(cache, REPO, "one-Q8_0.gguf", ONE)
+    model_id = pulled(home, "Q8_0", pointer)
+    leaving = let_go(record_path(home.models, model_id))
+    note_fetched(home.models, model_id, [file_of(pointer)])
+    finish(home.models)
+    assert leaving.exists()
+    note_fetched(home.models, model_id, [])
+    assert pulled(home, "Q8_0", pointer) == model_id
+    finish(home.models)
+    assert pointer.read_bytes() == ONE
+    assert not leaving.exists()
+    assert Catalog(home).removal(model_id).frees_bytes == len(ONE)
+
+
+def test_a_model_whose_files_cannot_be_removed_is_there_for_another_try(
+    home: Home, cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pointer = other.hub_cache(cache, REPO, "one-Q8_0.gguf", ONE)
+    model_id = pulled(home, "Q8_0", pointer)
+    blob, unlink = pointer.resolve(), Path.unlink
+
+    def refusing(path: Path, missing_ok: bool = False) -> None:
+        if path == blob:
+            raise PermissionError(13, "Permission denied")
+        unlink(path, missing_ok=missing_ok)
+
+    monkeypatch.setattr(Path, "unlink", refusing)
+    with pytest.raises(HomeUnusable, match="Permission denied"):
+        Catalog(home).remove(model_id)
+    monkeypatch.undo()
+    assert Catalog(home).removal(model_id).frees_bytes == len(ONE)
+    assert [path.name for path in home.models.iterdir()] == [record_path(home.models, model_id).name]
 
 
 def test_a_projector_that_another_model_needs_stays_until_that_one_goes(home: Home, cache: Path) -> None:

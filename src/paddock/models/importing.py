@@ -135,11 +135,11 @@ def kept_as(path: Path) -> str:
 
 
 def parts_beside(path: Path) -> list[Path]:
-    """The files of an imported model that are there, whole or not: all its parts, or the one file."""
+    """The files of an imported model that are there, whole or not: all its parts in their order, or the one file."""
     part = part_of(path.name)
     if part is None:
         return [path]
-    return [file for file in path.parent.iterdir() if (other := part_of(file.name)) and other[::2] == part[::2]]
+    return sorted(file for file in path.parent.iterdir() if (other := part_of(file.name)) and other[::2] == part[::2])
 
 
 def _target_name(file_name: str, name: str) -> str:

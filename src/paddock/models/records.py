@@ -16,6 +16,7 @@ from paddock.errors import HomeUnusable
 from paddock.paths import write_whole
 
 SUFFIX = ".pulled.json"
+_LEAVING = ".leaving"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -89,7 +90,7 @@ def read_record(path: Path) -> PulledRecord:
         record = PulledRecord(files=files, projector=PulledFile(**eyes) if eyes else None, **raw)
     except (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
         raise RecordDamaged("cannot be read as the record of a pulled model. Remove it, then pull again.") from error
-    if not _is_sound(record) or record_path(path.parent, record.id).name != path.name:
+    if not _is_sound(record) or record_path(path.parent, record.id).stem != path.stem:
         raise RecordDamaged("is not the record its name says. Remove it, then pull again.")
     return record
 
@@ -99,6 +100,32 @@ def records_in(folder: Path) -> Iterator[PulledRecord]:
     for path in sorted(folder.glob(f"*{SUFFIX}")):
         with contextlib.suppress(RecordDamaged):
             yield read_record(path)
+
+
+def let_go(record_file: Path) -> Path:
+    """Turn a record, if it is there, into the note that its model is leaving, and no model from now on."""
+    leaving = record_file.with_suffix(_LEAVING)
+    with contextlib.suppress(FileNotFoundError):
+        record_file.replace(leaving)
+    return leaving
+
+
+def take_back(record_file: Path) -> None:
+    """Undo `let_go`: some of the model's files could not be removed. Another record of that model stays."""
+    leaving = record_file.with_suffix(_LEAVING)
+    if record_file.exists():
+        leaving.unlink(missing_ok=True)
+    elif leaving.exists():
+        leaving.replace(record_file)
+
+
+def leaving_in(folder: Path) -> Iterator[tuple[PulledRecord | None, Path]]:
+    """Each note of a model that was leaving, with its record, if that can be read."""
+    for path in sorted(folder.glob(f"*.pulled{_LEAVING}")):
+        record = None
+        with contextlib.suppress(RecordDamaged):
+            record = read_record(path)
+        yield record, path
 
 
 def note_fetched(folder: Path, model_id: str, files: Sequence[PulledFile]) -> None:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from paddock.models.entries import Copy
-from paddock.models.records import PulledFile, PulledRecord
+from paddock.models.records import PulledFile, PulledRecord, leaving_in, let_go, records_in, take_back, unfinished
 
 _MAIN = "main"
 _SHOWN_OF_A_COMMIT = 7
@@ -39,7 +39,7 @@ class Staying:
 
 @dataclass(frozen=True, kw_only=True)
 class Removal:
-    """What removing a model will do. `record` is the note of a pulled model, which goes last."""
+    """What removing a model will do. `record` is that of a pulled model, which is none once that is put aside."""
 
     id: str
     going: tuple[Going, ...] = ()
@@ -52,11 +52,37 @@ class Removal:
         return sum(one.frees_bytes for one in self.going)
 
     def carry_out(self) -> None:
-        """Do it. OSError is left to the caller; what was done then stays done, and the record stays for another try."""
-        for one in self.going:
-            one.path.unlink(missing_ok=True)
-        if self.record is not None:
-            self.record.unlink(missing_ok=True)
+        """Do it; what a kill leaves of a pulled model, `finish` takes away.
+
+        OSError is left to the caller; what was done then stays done, and the model is there for another try.
+        """
+        leaving = let_go(self.record) if self.record else None
+        try:
+            # The first file, which is the model's name or leads to its bytes, goes last.
+            for one in reversed(self.going):
+                one.path.unlink(missing_ok=True)
+        except OSError:
+            if self.record:
+                take_back(self.record)
+            raise
+        if leaving:
+            leaving.unlink(missing_ok=True)
+
+
+def finish(folder: Path) -> None:
+    """Carry out what killed paddocks began: take away the files of models that were leaving this data home. Blocks.
+
+    What cannot be removed waits for the next time, and so does a model that is being fetched again.
+    """
+    for record, leaving in leaving_in(folder):
+        with contextlib.suppress(OSError):
+            if record and unfinished(folder, record.id):
+                continue
+            if record:
+                others = list(records_in(folder))
+                for one in reversed(of_pulled(record, leaving, others).going):
+                    one.path.unlink(missing_ok=True)
+            leaving.unlink(missing_ok=True)
 
 
 def of_imported(model_id: str, files: Iterable[Path], copies: Sequence[Copy]) -> Removal:

@@ -32,7 +32,7 @@ _WRITER = r"\d+-\d+"
 # What was being written. Each start takes away what nobody has written to for an hour.
 _PASSING = re.compile(
     rf"(.*/)?(\.[\w.-]+(?<!\.gguf)\.{_WRITER}-[0-9a-f]{{8}}\.draft|\.writable-\d+)|scratch/.*"
-    rf"|slots/draft-{_WRITER}-[0-9a-f]{{32}}"
+    rf"|slots/draft-{_WRITER}-[0-9a-f]{{32}}|models/[\w.-]+\.pulled\.leaving"
 )
 # A recording that was being written goes with the next ones, after an hour; an import with a start, after a day.
 _BOUNDED = re.compile(rf"(requests/\.[\w-]+|models/\.[\w-]+\.gguf)\.{_WRITER}-[0-9a-f]{{8}}\.draft")
