@@ -26,8 +26,9 @@ from paddock.engine.pool import EMBEDDED, Pool
 from paddock.engine.remotes import Remotes
 from paddock.engine.runaways import Leniency
 from paddock.engine.slots import Slots
-from paddock.export import exports
+from paddock.export import exports, tries
 from paddock.export.exports import Exports
+from paddock.export.tries import Tries
 from paddock.install import stacking
 from paddock.install.builds import EMBEDDED_NAME, Builds
 from paddock.install.jobs import Jobs
@@ -46,8 +47,6 @@ from paddock.recorder.recorder import Recorder
 from paddock.recorder.secrets import text_without_secrets
 from paddock.serving.accounts import Accounts
 from paddock.serving.admission import Admission
-from paddock.serving.attachments import Attachments
-from paddock.serving.chat_answers import Answers
 from paddock.serving.chat_changes import Changes
 from paddock.serving.chats import Chats
 from paddock.serving.responses import Responses
@@ -55,12 +54,6 @@ from paddock.serving.runs import Runs
 from paddock.serving.shelf import Shelf
 from paddock.store import stamps
 from paddock.store.access import Access
-from paddock.store.attachments import AttachmentStore
-from paddock.store.chat_answers import AnswerStore
-from paddock.store.chat_folders import FolderStore
-from paddock.store.chat_messages import MessageStore
-from paddock.store.chat_words import ChatSearch
-from paddock.store.chats import ChatStore
 from paddock.store.db import Database
 from paddock.store.jobs import JobStore
 from paddock.store.responses import ResponseStore
@@ -199,6 +192,7 @@ async def _serving(settings: Settings, parts: _Parts) -> AsyncGenerator[Studio]:
                 tasks.start_soon(clock.keep, settings.home, over)
                 tasks.start_soon(edge.trainings.carry_on)
                 tasks.start_soon(edge.exports.carry_on)
+                tasks.start_soon(edge.tries.carry_on)
                 if parts.database.is_there:
                     tasks.start_soon(edge.chats.answers.carry_on, maker_of(edge))
                 link = f"{reached_at(settings, port)}/welcome#{parts.word}" if parts.word else None
@@ -224,6 +218,7 @@ def _edge(settings: Settings, parts: _Parts, tasks: TaskGroup, slots: Slots, end
         leniency=Leniency(idle_s=settings.abandoned_timeout_s, used_s=settings.answer_timeout_s),
     )
     responses = Responses(ResponseStore(database), Runs(tasks), keep_days=settings.response_days)
+    trained, exported, tried = _jobs(settings, parts, pool, url)
     return Edge(
         settings=settings,
         shelf=shelf,
@@ -243,24 +238,11 @@ def _edge(settings: Settings, parts: _Parts, tasks: TaskGroup, slots: Slots, end
             ),
             most_at_once=settings.downloads_at_once,
         ),
-        chats=_chats(settings, database, responses, tasks),
+        chats=Chats.of(settings, database, responses, Changes(), tasks),
         builds=Jobs(settings, tasks, parts.builds_program),
-        trainings=Trainings(
-            settings.home,
-            JobStore(database),
-            worker=lambda: parts.worker_program or _worker(settings, trainings.WORK),
-            engine=parts.engine_program,
-            base_of=trainable,
-            pool=pool,
-            judged_at="" if is_credential_needed(settings) or parts.certificate or parts.own_word else url,
-        ),
-        exports=Exports(
-            settings.home,
-            JobStore(database),
-            worker=lambda: parts.worker_program or _worker(settings, exports.WORK),
-            engine=parts.engine_program,
-            base_of=trainable,
-        ),
+        trainings=trained,
+        exports=exported,
+        tries=tried,
         engine=parts.engine,
         log=parts.ring,
         traces=parts.traces,
@@ -272,16 +254,25 @@ def _edge(settings: Settings, parts: _Parts, tasks: TaskGroup, slots: Slots, end
     )
 
 
-def _chats(settings: Settings, database: Database, responses: Responses, tasks: TaskGroup) -> Chats:
-    changes = Changes()
-    return Chats(
-        ChatStore(database),
-        MessageStore(database),
-        ChatSearch(database),
-        FolderStore(database),
-        answers=Answers(AnswerStore(database), responses, changes, tasks),
-        attachments=Attachments(AttachmentStore(database), settings.home, most_bytes=settings.image_most_bytes),
-        changes=changes,
+def _jobs(settings: Settings, parts: _Parts, pool: Pool, url: str) -> tuple[Trainings, Exports, Tries]:
+    """What workers do; `url` is where models can be asked."""
+    home, store, engine = settings.home, JobStore(parts.database), parts.engine_program
+
+    def worker(module: str) -> Callable[[], Sequence[str] | None]:
+        return lambda: parts.worker_program or _worker(settings, module)
+
+    return (
+        Trainings(
+            home,
+            store,
+            worker=worker(trainings.WORK),
+            engine=engine,
+            base_of=trainable,
+            pool=pool,
+            judged_at="" if is_credential_needed(settings) or parts.certificate or parts.own_word else url,
+        ),
+        Exports(home, store, worker=worker(exports.WORK), engine=engine, base_of=trainable),
+        Tries(home, store, worker=worker(tries.WORK), base_of=trainable, catalog=parts.shelf.catalog),
     )
 
 

@@ -41,6 +41,7 @@ async def end(edge: Edge, server: Server, hurried: anyio.Event) -> None:
     edge.builds.close()
     edge.trainings.close()
     edge.exports.close()
+    edge.tries.close()
     await edge.downloads.close()
     await _finished(edge, hurried)
     with anyio.move_on_after(_SENT_S):

@@ -1,12 +1,14 @@
 """A worker as a process that does what the `base` folder of its order scripts: tells lines, waits, ends.
 
-`script.json` in the base folder, and `dry.json` for a dry run, is a list of acts, one after another:
+`script.json` in the base folder, `dry.json` for a dry run and `try.json` for a checkpoint that is tried, is a list of
+acts, one after another:
 {"tell": KIND, …}      one line of the report
 {"wait_s": N}          seconds, ended by a wish
 {"until_wished": true} waits for a wish, and tells `stopped` or `cancelled`
 {"print": TEXT}        to the output
 {"exit": CODE}         ends at once
 {"die": true}          is killed
+{"lay": FILE, "at": P} copies a file to where P of the order says
 A worker that is started again leaves out the steps that it told before, and begins behind them.
 """
 
@@ -15,6 +17,7 @@ from __future__ import annotations
 import importlib.util
 import json
 import os
+import shutil
 import signal
 import sys
 import time
@@ -36,12 +39,14 @@ def main(root: str) -> int:
     done: set[int] = {event["step"] for event in job.events()[0] if event["kind"] == "step"}
     order = job.order()
     base = Path(order["source"]["base"] if "source" in order else order["base"])
-    name = "dry.json" if order.get("dry_run") else "script.json"
+    name = "dry.json" if order.get("dry_run") else "try.json" if "checkpoint" in order else "script.json"
     acts: list[dict[str, Any]] = json.loads((base / name).read_text("utf-8"))
     for act in acts:
         if "tell" in act and act.get("step") not in done:
             said = {name: value for name, value in act.items() if name != "tell"}
             report.tell(act["tell"], **{**said, **({"step": max(done)} if act["tell"] == "begins" and done else {})})
+        if "lay" in act and order[act["at"]]:
+            shutil.copyfile(act["lay"], order[act["at"]])
         if "print" in act:
             print(act["print"], flush=True)
         deadline = time.monotonic() + float(act.get("wait_s", 1e9 if "until_wished" in act else 0))

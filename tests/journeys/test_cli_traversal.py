@@ -74,6 +74,9 @@ NAMED: dict[str, list[str]] = {
     "train stop JOB": ["train", "stop", "--", "{}"],
     "train cancel JOB": ["train", "cancel", "--", "{}"],
     "train resume JOB": ["train", "resume", "--", "{}"],
+    "train checkpoints JOB": ["train", "checkpoints", "--", "{}"],
+    "train try JOB": ["train", "try", "--", "{}"],
+    "train try MODEL": ["train", "try", "--model={}", "job_"],
     "train remove JOB": ["train", "remove", "--yes", "--", "{}"],
     "export run SOURCE": ["export", "run", "--", "{}"],
     "export run BASE": ["export", "run", "--base={}", "pocket-v0"],
@@ -96,7 +99,8 @@ APART = {
     "chat MESSAGE", "chat SYSTEM", "models import FILE", "engine install ARCHIVE", "engine install PACKAGE",
     "engine install DEFINE", "engine use PATH", "remotes add KEY_FROM_ENV", "remotes add MODEL",
     "hub token TOKEN_FROM_ENV",
-    "setup python-stack BUILD", "setup python-stack INDEX", "train run SPEC", "train estimate SPEC", "upgrade SOURCE",
+    "setup python-stack BUILD", "setup python-stack INDEX", "train run SPEC", "train estimate SPEC", "train try ASK",
+    "upgrade SOURCE",
 }  # fmt: skip
 
 

@@ -22,6 +22,7 @@ from paddock.engine.remotes import RemoteLease, RemoteModel, Remotes
 from paddock.engine.resident import Lease
 from paddock.errors import BadRequest, EngineTimeout, ModelUnknown, NotPermitted, StoreUnusable
 from paddock.export.exports import Exports
+from paddock.export.tries import Tries
 from paddock.install.jobs import Jobs
 from paddock.log import Ring, named
 from paddock.models.catalog import Model
@@ -84,6 +85,7 @@ class Edge:
     builds: Jobs
     trainings: Trainings
     exports: Exports
+    tries: Tries
     engine: str
     """The build that engines are started of, until paddock is started anew."""
     log: Ring

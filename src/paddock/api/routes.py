@@ -21,6 +21,7 @@ from paddock.api import (
     chat_messages,
     chat_transfer,
     chats,
+    checkpoints,
     clients,
     completions,
     doctor,
@@ -90,11 +91,12 @@ _ROOMS = (
     clients,
     hub,
     training,
+    checkpoints,
     exports,
 )
 _TOLD = (
     chat_transfer, chats, chat_messages, chat_folders, attachments, keys, session, users, clients, requests, training,
-    exports,
+    checkpoints, exports,
 )  # fmt: skip
 
 

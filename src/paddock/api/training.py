@@ -161,7 +161,7 @@ def routes(edge: Edge) -> list[Route]:
         return JSONResponse(_told(await trainings.find(request.path_params["id"])))
 
     async def remove(request: Request) -> Response:
-        await trainings.remove(request.path_params["id"])
+        await _remove(edge, request.path_params["id"])
         await edge.note(request, "training removed", about=request.path_params["id"])
         return JSONResponse({"id": request.path_params["id"], "deleted": True})
 
@@ -188,6 +188,13 @@ def routes(edge: Edge) -> list[Route]:
         Route("/api/training/{id}/cancel", change, methods=["POST"]),
         Route("/api/training/{id}/resume", change, methods=["POST"]),
     ]
+
+
+async def _remove(edge: Edge, job_id: str) -> None:
+    """One with what was made to try its checkpoints; one that is live keeps that, and is refused."""
+    if not (await edge.trainings.find(job_id)).is_live:
+        await edge.tries.forget(job_id)
+    await edge.trainings.remove(job_id)
 
 
 def _spec(asked: OptionsRequest) -> TrainSpec:

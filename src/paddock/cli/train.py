@@ -8,12 +8,12 @@ from typing import Annotated, Any
 
 import typer
 
-from paddock.cli import connection, jobs, paddocks, printing
+from paddock.cli import checkpoints, connection, jobs, paddocks, printing
 from paddock.cli.connection import Address
 from paddock.config import load
 from paddock.errors import BadRequest, size
 
-app = typer.Typer(help="Fine-tune models: estimate, run, list, show, compare, stop, resume, remove.")
+app = typer.Typer(help="Fine-tune models: estimate, run, list, show, compare, try, stop, resume, remove.")
 _PATH, _KIND = "/api/training", "training"
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Id = Annotated[str, typer.Argument(metavar="ID", help="An id from `paddock train list`; its beginning is enough.")]
@@ -157,6 +157,10 @@ def resume(job: Id, url: Url = None) -> None:
 def remove(job: Id, yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False, url: Url = None) -> None:
     """Remove a training with all that it made."""
     jobs.remove(url, _PATH, job, _KIND, "with its checkpoints and what it made", is_agreed=yes)
+
+
+app.command("checkpoints")(checkpoints.checkpoints)
+app.command("try")(checkpoints.try_)
 
 
 def _spec(path: Path | None, options: list[str]) -> dict[str, Any]:

@@ -16,6 +16,9 @@ _ADVICE = ended.Advice(
     memory="nothing else of that size should run beside it",
     disk=DISK_IS_FULL,
 )
+TRY_DISK_IS_FULL = "The disk is full. Free space, and try the checkpoint again."
+TRY_MEMORY_IS_SHORT = "There was not enough memory. Try the checkpoint again when less runs beside it."
+_TRY_ADVICE = ended.Advice(resume="Try the checkpoint again", memory="less should run beside it", disk=TRY_DISK_IS_FULL)
 _FIGURES = {
     "started": ("torch", "quantiser"),
     "step": ("step", "steps", "doing"),
@@ -42,3 +45,8 @@ def figures_of(before: Mapping[str, Any], told: Sequence[Mapping[str, Any]]) -> 
 def concluded(folder: JobFolder, last: Mapping[str, Any] | None) -> tuple[State, ended.Error | None]:
     """How an export ended whose worker is gone."""
     return ended.concluded(folder, last, _ADVICE)
+
+
+def tried(folder: JobFolder, last: Mapping[str, Any] | None) -> tuple[State, ended.Error | None]:
+    """How it ended that a checkpoint was made ready to be tried."""
+    return ended.concluded(folder, last, _TRY_ADVICE)

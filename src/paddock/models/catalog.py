@@ -1,8 +1,9 @@
 """Owns which models there are and what they are called; refuses to load, serve or fetch any of them.
 
 Looked at are: the model that comes with paddock, the data home's folder of models (imported files, and records of what
-was pulled into the hub's cache), files named on the command line, and the places that were given: folders of the
-person's choice and of other programs, which are read and never written. An id never holds a folder.
+was pulled into the hub's cache), what was made of checkpoints to try them, files named on the command line, and the
+places that were given: folders of the person's choice and of other programs, which are read and never written. An id
+never holds a folder.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ from paddock.models.places import Place, places_of
 from paddock.models.projectors import Beside, match, projector_name
 from paddock.models.records import SUFFIX, RecordDamaged, read_record, record_path, records_in
 from paddock.models.removal import Removal
+from paddock.models.tried import tried_in
 from paddock.paths import Home, kind_of
 
 BUNDLED: Mapping[str, Path] = {"pocket-v0": Path(__file__).parent / "bundled" / "pocket-v0-Q8_0.gguf"}
@@ -93,6 +95,7 @@ class Catalog:
 
     def __init__(self, home: Home, places: Sequence[Place] = ()) -> None:
         self._folder = home.models
+        self._jobs = home.jobs
         self._places = tuple(places)
         self._named_files: dict[str, Path] = {}
         self._facts = FactsCache(home.scanned)
@@ -141,9 +144,9 @@ class Catalog:
         entries, wanted = self._entries(), name.casefold()
         exact = [entry for entry in entries if entry.id == name]
         alike = [entry for entry in entries if entry.id.casefold() == wanted]
-        other_names = [entry for entry in entries if wanted in _names_of(entry)]
+        other_names = [entry for entry in entries if wanted in entry.names]
         begun = f"{wanted}:"
-        without_quant = [entry for entry in entries if any(one.startswith(begun) for one in _names_of(entry))]
+        without_quant = [entry for entry in entries if any(one.startswith(begun) for one in entry.names)]
         for found in (exact, alike, other_names, without_quant):
             if len(found) == 1:
                 return self._load(found[0])
@@ -297,7 +300,7 @@ class Catalog:
 
     def _own(self) -> Iterator[Entry]:
         named = [Entry(id=model_id, path=path, origin="file") for model_id, path in self._named_files.copy().items()]
-        yield from (*named, *self._bundled(), *self._imported(), *self._pulled())
+        yield from (*named, *self._bundled(), *self._imported(), *self._pulled(), *tried_in(self._jobs))
 
     def _bundled(self) -> Iterator[Entry]:
         for model_id, path in BUNDLED.items():
@@ -367,11 +370,6 @@ class Catalog:
             folders[entry.path.parent] = self._facts.beside(entry.path)
         found = match(entry.path, facts.width, folders[entry.path.parent], facts.kin)
         return found.path, found.doubtful
-
-
-def _names_of(entry: Entry) -> set[str]:
-    """What an entry may be called, in lower case: by its id, its lasting id, and those of the same bytes elsewhere."""
-    return {entry.id.casefold(), entry.marked_id.casefold(), *(copy.id.casefold() for copy in entry.copies)}
 
 
 def _check_is_file(path: Path) -> None:

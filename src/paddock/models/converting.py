@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
+import math
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from paddock.errors import PaddockError
 from paddock.models import conversion
@@ -40,3 +43,22 @@ def convert(
         last = next((line for line in reversed(done.stderr.splitlines()) if line.strip()), "it said nothing")
         raise PaddockError(f"{source.name} could not be written as GGUF: {last.strip()} (output.log holds more)")
     draft.replace(target)
+
+
+def as_engines_scale(kept: Path, folder: Path) -> Path:
+    """An adapter's folder, or a copy in `folder` of one that is scaled by the root of its rank (rsLoRA).
+
+    An engine scales by alpha over the rank, whatever the addition was trained with: the copy has the alpha by which
+    that comes to the same. Raises OSError.
+    """
+    settings = kept / "adapter_config.json"
+    said: dict[str, Any] = json.loads(settings.read_text("utf-8")) if settings.is_file() else {}
+    if not said.get("use_rslora"):
+        return kept
+    copy = folder / kept.name
+    copy.mkdir()
+    for file in kept.glob("adapter_*"):
+        shutil.copyfile(file, copy / file.name)
+    scaled = {**said, "use_rslora": False, "lora_alpha": said["lora_alpha"] * math.sqrt(said["r"])}
+    (copy / settings.name).write_text(json.dumps(scaled), "utf-8")
+    return copy

@@ -14,7 +14,7 @@ from typing import Literal
 from paddock.models.gguf import part_of
 from paddock.models.records import PulledRecord
 
-Origin = Literal["bundled", "imported", "pulled", "file", "folder", "hub-cache", "lmstudio", "ollama"]
+Origin = Literal["bundled", "imported", "pulled", "tried", "file", "folder", "hub-cache", "lmstudio", "ollama"]
 
 # What lies in these belongs to other programs or to the person: paddock reads it and never writes there.
 FOREIGN: frozenset[Origin] = frozenset({"file", "folder", "hub-cache", "lmstudio", "ollama"})
@@ -52,6 +52,11 @@ class Entry:
     def marked_id(self) -> str:
         """The id that this entry has where another one has its plain id: stable while its file stays where it is."""
         return f"{self.id}@{self.mark or hashlib.sha256(str(self.path).encode()).hexdigest()[:6]}"
+
+    @property
+    def names(self) -> set[str]:
+        """What it may be called, in lower case: by its id, its lasting id, and those of the same bytes elsewhere."""
+        return {self.id.casefold(), self.marked_id.casefold(), *(copy.id.casefold() for copy in self.copies)}
 
 
 def id_of_file(name: str) -> str:

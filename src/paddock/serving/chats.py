@@ -10,19 +10,25 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import anyio
+from anyio.abc import TaskGroup
 
 from paddock.clock import lived_s, stamp_s
+from paddock.config import Settings
 from paddock.errors import FieldInvalid, shown
 from paddock.protocol.chat_parts import title_of
 from paddock.protocol.chat_thread import Part, text_of
 from paddock.serving.attachments import Attachments
 from paddock.serving.chat_answers import Answers, Maker, continued
 from paddock.serving.chat_changes import Changes
+from paddock.serving.responses import Responses
+from paddock.store.attachments import AttachmentStore
+from paddock.store.chat_answers import AnswerStore
 from paddock.store.chat_folders import FolderStore
 from paddock.store.chat_messages import MessageStore
 from paddock.store.chat_rows import GENERATING, Chat, Message
 from paddock.store.chat_words import ChatSearch, Hit
 from paddock.store.chats import ChatStore
+from paddock.store.db import Database
 from paddock.store.folding import rows_of, snippet, terms_of
 
 _PURGED_EVERY_S = 3600.0
@@ -66,6 +72,21 @@ class Chats:
         self.changes = changes
         self._tidied_s = -_PURGED_EVERY_S
         self._tidying = anyio.Lock()
+
+    @classmethod
+    def of(
+        cls, settings: Settings, database: Database, responses: Responses, changes: Changes, tasks: TaskGroup
+    ) -> Chats:
+        """Those of a database, with answers that `responses` make in `tasks`."""
+        return cls(
+            ChatStore(database),
+            MessageStore(database),
+            ChatSearch(database),
+            FolderStore(database),
+            answers=Answers(AnswerStore(database), responses, changes, tasks),
+            attachments=Attachments(AttachmentStore(database), settings.home, most_bytes=settings.image_most_bytes),
+            changes=changes,
+        )
 
     async def store(self) -> ChatStore:
         """The store, from which what was deleted long ago has gone."""

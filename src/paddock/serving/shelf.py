@@ -24,6 +24,7 @@ from paddock.models.fit import Load
 from paddock.models.measured import Measured, key_of
 from paddock.models.planner import DEFAULT_CONTEXT_TOKENS, plan
 from paddock.models.saved import ModelSettings, Saved
+from paddock.models.tried import is_tried
 from paddock.serving.fitting import wish_of
 from paddock.serving.room import Room
 from paddock.serving.tuning import applied, named_in, refuse_twice, splits
@@ -105,7 +106,7 @@ class Shelf:
 
     async def _applied(self, word: str, model: Model) -> Applied:
         self._forget_if_changed()
-        if (found := applied(word, self._fitting.get(model.id, []))) is not None:
+        if (found := applied(word, self._fitting.get(model.id, []))) is not None and not _is_removed(found.path):
             return found
         there = await anyio.to_thread.run_sync(self._catalog.adapters)
         fitting = await anyio.to_thread.run_sync(self._catalog.fitting, model, there)
@@ -116,7 +117,8 @@ class Shelf:
         if name == self._default.id:
             return self._default
         self._forget_if_changed()
-        if name not in self._found:
+        known = self._found.get(name)
+        if known is None or _is_removed(known.path):
             try:
                 self._found[name] = await anyio.to_thread.run_sync(self._catalog.find, name)
             except ModelUnknown as error:
@@ -250,6 +252,11 @@ class Shelf:
             self._found.clear()
             self._fitting.clear()
             self._seen_ns = changed_ns
+
+
+def _is_removed(path: Path) -> bool:
+    """Whether what was made to try a checkpoint went with its training, which tells nobody here."""
+    return is_tried(path) and not path.exists()
 
 
 def _cores_if_limited() -> int:

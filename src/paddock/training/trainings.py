@@ -24,6 +24,7 @@ from paddock.jobs.queue import JobQueue, Kind, NotBegun, Words
 from paddock.paths import Home
 from paddock.store.jobs import Job, JobStore, State
 from paddock.training import dry_run
+from paddock.training.checkpoints import whole
 from paddock.training.endings import DRY_RUN, concluded, figures_of
 from paddock.training.estimate import Estimate, estimated, memory_of_device, refuse_too_large
 from paddock.training.rewards import checked_rewards
@@ -82,6 +83,11 @@ class Trainings(JobQueue):
         before = await self.listed()
         await anyio.to_thread.run_sync(checked_data, spec)
         return await anyio.to_thread.run_sync(lambda: estimated(spec, self._base_of(spec.base), before))
+
+    async def checkpoints(self, job_id: str) -> dict[int, Path]:
+        """Its whole checkpoints by their steps, the last first. Raises JobUnknown or StoreUnusable."""
+        folder = self.folder((await self.find(job_id)).id)
+        return await anyio.to_thread.run_sync(whole, folder.root / "checkpoints")
 
     def _refuse(self, spec: TrainSpec) -> Estimate | None:
         """What it will need. Raises FieldInvalid or NoTrainingStack where it would not begin."""

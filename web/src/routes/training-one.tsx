@@ -1,6 +1,7 @@
 import { useQuery, useQueryClient } from "@tanstack/react-query";
 import { useNavigate, useParams } from "@tanstack/react-router";
 import { useEffect } from "react";
+import { Checkpoints } from "@/components/training/checkpoints";
 import { Curve } from "@/components/training/curve";
 import { Deeds, StateBadge } from "@/components/training/deeds";
 import { Artifacts, Told, Tried } from "@/components/training/events";
@@ -51,6 +52,7 @@ function One({ job }: { job: Training }) {
       {job.error ? <Fault error={job.error.message} /> : null}
       <Gauges job={job} run={run} />
       {run && run.curves.steps.length > 0 ? <Curve curves={run.curves} /> : null}
+      <Checkpoints job={job} />
       <Tried job={job} />
       {run ? <Artifacts events={run.events} /> : null}
       {run ? <Told events={run.events} /> : <Loading />}

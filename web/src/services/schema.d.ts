@@ -1621,6 +1621,41 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/training/{id}/checkpoints": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** A training's checkpoints, and which can be chatted with. */
+        get: operations["get /api/training/{id}/checkpoints"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/training/{id}/checkpoints/{step}/try": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Have one made ready to be chatted with. */
+        post: operations["post /api/training/{id}/checkpoints/{step}/try"];
+        /** Remove what was made to try one. */
+        delete: operations["delete /api/training/{id}/checkpoints/{step}/try"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/training/{id}/events": {
         parameters: {
             query?: never;
@@ -2757,6 +2792,56 @@ export interface components {
             title: string;
             /** Updated S */
             updated_s: number;
+        };
+        /**
+         * Checkpoint
+         * @description A checkpoint; `is_kept`: its own files are there yet, which a training removes as newer ones come.
+         */
+        Checkpoint: {
+            /** Is Kept */
+            is_kept: boolean;
+            /** Size Bytes */
+            size_bytes: number | null;
+            /** Step */
+            step: number;
+            tried: components["schemas"]["CheckpointTry"] | null;
+        };
+        /**
+         * CheckpointList
+         * @description `GET /api/training/{id}/checkpoints`, the last first.
+         */
+        CheckpointList: {
+            /** Data */
+            data: components["schemas"]["Checkpoint"][];
+            /**
+             * Object
+             * @constant
+             */
+            object: "list";
+        };
+        /**
+         * CheckpointTry
+         * @description A checkpoint that is tried: once `state` is done, `model` answers as it, and `base` as what it began as.
+         *
+         *     `takes_scale`: it is an adapter, so that `model` with `:0.5` behind it is half of what was learnt.
+         */
+        CheckpointTry: {
+            /** Base */
+            base: string;
+            error: components["schemas"]["TryFault"] | null;
+            /** Id */
+            id: string;
+            /** Model */
+            model: string;
+            /** Size Bytes */
+            size_bytes: number | null;
+            /**
+             * State
+             * @enum {string}
+             */
+            state: "queued" | "running" | "stopping" | "stopped" | "done" | "failed" | "cancelled";
+            /** Takes Scale */
+            takes_scale: boolean;
         };
         /**
          * ClientList
@@ -4204,6 +4289,40 @@ export interface components {
             };
             /** Yaml */
             yaml: string;
+        };
+        /**
+         * TryFault
+         * @description Why a checkpoint could not be made ready.
+         */
+        TryFault: {
+            /** Kind */
+            kind: string;
+            /** Message */
+            message: string;
+        };
+        /**
+         * TryRemoved
+         * @description `DELETE /api/training/{id}/checkpoints/{step}/try`: what was made to try it is gone, the checkpoint is not.
+         */
+        TryRemoved: {
+            /**
+             * Deleted
+             * @constant
+             */
+            deleted: true;
+            /** Step */
+            step: number;
+        };
+        /**
+         * TryRequest
+         * @description `POST /api/training/{id}/checkpoints/{step}/try`: what to compare it with; "" finds or makes its base.
+         */
+        TryRequest: {
+            /**
+             * Model
+             * @default
+             */
+            model: string;
         };
         /**
          * Usage
@@ -7648,6 +7767,105 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Training"];
+                };
+            };
+            /** @description An error. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    "get /api/training/{id}/checkpoints": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A training's checkpoints, and which can be chatted with. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CheckpointList"];
+                };
+            };
+            /** @description An error. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    "post /api/training/{id}/checkpoints/{step}/try": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+                step: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["TryRequest"];
+            };
+        };
+        responses: {
+            /** @description Have one made ready to be chatted with. */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Checkpoint"];
+                };
+            };
+            /** @description An error. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    "delete /api/training/{id}/checkpoints/{step}/try": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+                step: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Remove what was made to try one. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TryRemoved"];
                 };
             };
             /** @description An error. */

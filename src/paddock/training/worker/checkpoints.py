@@ -8,22 +8,21 @@ from pathlib import Path
 
 from paddock.jobs.folder import JobFolder
 from paddock.paths import write_whole
-
-_SEAL = "paddock.json"
+from paddock.training.checkpoints import SEAL, is_whole, step_of
 
 
 def seal(checkpoint: Path) -> int:
     """Say that a checkpoint is whole, by the size of each of its files; returns their sum. Raises OSError."""
     sizes = {str(one.relative_to(checkpoint)): one.stat().st_size for one in _files(checkpoint)}
-    write_whole(checkpoint / _SEAL, json.dumps(sizes, indent=1))
+    write_whole(checkpoint / SEAL, json.dumps(sizes, indent=1))
     return sum(sizes.values())
 
 
 def newest(folder: Path) -> Path | None:
     """The last whole checkpoint; those that are not whole are removed."""
-    found = sorted(folder.glob("checkpoint-*"), key=_step)
+    found = sorted(folder.glob("checkpoint-*"), key=step_of)
     for checkpoint in reversed(found):
-        if _is_whole(checkpoint):
+        if is_whole(checkpoint):
             return checkpoint
         shutil.rmtree(checkpoint, ignore_errors=True)
     return None
@@ -40,18 +39,5 @@ def clear_halves(job: JobFolder) -> None:
                 draft.unlink(missing_ok=True)
 
 
-def _is_whole(checkpoint: Path) -> bool:
-    try:
-        sizes: dict[str, int] = json.loads((checkpoint / _SEAL).read_text("utf-8"))
-        return all((checkpoint / name).stat().st_size == size for name, size in sizes.items())
-    except (OSError, ValueError, AttributeError):
-        return False
-
-
 def _files(checkpoint: Path) -> list[Path]:
-    return [one for one in checkpoint.rglob("*") if one.is_file() and one.name != _SEAL]
-
-
-def _step(checkpoint: Path) -> int:
-    word = checkpoint.name.rpartition("-")[2]
-    return int(word) if word.isdecimal() else -1
+    return [one for one in checkpoint.rglob("*") if one.is_file() and one.name != SEAL]

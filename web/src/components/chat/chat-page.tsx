@@ -4,6 +4,7 @@ import { Empty, Fault, Loading } from "@/components/ui/pieces";
 import { watchBlind } from "@/stores/blind";
 import { NEW, shownBranch, TEMPORARY, threadOf, useThreads } from "@/stores/chat";
 import { openThread } from "@/stores/chat-answers";
+import { forgetBeside, useBeside } from "@/stores/chat-beside";
 import { queue, recallDraft, type Typed, takeQueued, useDrafts } from "@/stores/chat-drafts";
 import { onChange } from "@/stores/chat-events";
 import { useChatPreferences } from "@/stores/chat-preferences";
@@ -41,7 +42,8 @@ export function ChatPage({ chat, onTemporary, onBegun }: Props) {
   const isPanelShown = useChatPreferences((state) => state.isPanelShown);
   const model = useModel(chat);
   const { isHere, fault: unlisted } = useChatModels(true);
-  const [others, setOthers] = useState<string[]>([]);
+  // What another place wants a new chat to be answered by; it is theirs once they are sent something.
+  const [others, setOthers] = useState<string[]>(() => (chat === NEW ? useBeside.getState().models : []));
   const [edited, setEdited] = useState<string | null>(null);
   const [sent, setSent] = useState(0);
 
@@ -76,6 +78,7 @@ export function ChatPage({ chat, onTemporary, onBegun }: Props) {
     const made = sendMessage(chat, { parts, models: [model.id, ...others], isBlind });
     setSent((count) => count + 1);
     setOthers([]);
+    forgetBeside();
     if (made !== chat) onBegun(made);
   };
   useQueue(chat, isGenerating || model === null, send);

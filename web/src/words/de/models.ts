@@ -22,6 +22,7 @@ export const models: Area<typeof english> = {
     "Vielleicht seine Augen (Projektor), aber nicht sicher: {files}. Lass nur eine davon neben ihm liegen.",
   "models.origin.bundled": "kommt mit paddock",
   "models.origin.imported": "von dir hinzugefügt",
+  "models.origin.tried": "aus einem Training, zum Ausprobieren",
   "models.origin.pulled": "vom Hub",
   "models.origin.file": "eine Datei von dir",
   "models.origin.folder": "in einem Ordner von dir",

@@ -19,6 +19,7 @@ export const models = {
     "May be its eyes (projector), but that is not certain: {files}. Leave one of them beside it.",
   "models.origin.bundled": "comes with paddock",
   "models.origin.imported": "added by you",
+  "models.origin.tried": "made of a training to try it",
   "models.origin.pulled": "from the hub",
   "models.origin.file": "a file of yours",
   "models.origin.folder": "in a folder of yours",

@@ -1,0 +1,60 @@
+"""Owns making a checkpoint, and the model it began as, files that an engine loads; gives way to whoever else works.
+
+A training may be at work beside it: nothing of it is locked or written to, and processors are left to it.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from paddock.export.endings import TRY_DISK_IS_FULL, TRY_MEMORY_IS_SHORT
+from paddock.export.worker.outcome import seen_through
+from paddock.export.worker.programs import runner
+from paddock.jobs.folder import JobFolder, Report
+from paddock.models import converting
+
+_NICENESS = 15
+
+
+def told(job: JobFolder, report: Report) -> int:
+    """Make what is ordered, and tell how it ended; 0 where it went well."""
+    if hasattr(os, "nice"):
+        os.nice(_NICENESS)
+    # Before torch is imported, which heeds it then; programs that are started here do, too.
+    os.environ["OMP_NUM_THREADS"] = "1"
+    return seen_through(job, report, lambda: _made(job, report), disk=TRY_DISK_IS_FULL, memory=TRY_MEMORY_IS_SHORT)
+
+
+def _made(job: JobFolder, report: Report) -> str:
+    """Make it, and "done". Raises PaddockError, OSError or Wished."""
+    order: dict[str, Any] = job.order()
+    base, checkpoint = Path(order["base"]), Path(order["checkpoint"])
+    if order["base_target"] and not (target := Path(order["base_target"])).is_file():
+        report.tell("step", doing="base")
+        _convert(job, "model", base, target)
+        report.tell("artifact", name="base", path=str(target), size_bytes=target.stat().st_size)
+    report.tell("step", doing="checkpoint")
+    target = Path(order["target"])
+    with tempfile.TemporaryDirectory(prefix=".try-", suffix=".draft", dir=target.parent) as folder:
+        if order["form"] == "adapter":
+            scaled = converting.as_engines_scale(checkpoint, Path(folder))
+            _convert(job, "adapter", scaled, target, "--base", str(base))
+        elif order["form"] == "merged":
+            from paddock.export.worker.merging import merge
+            from paddock.export.worker.source import Source
+
+            merge(Source(base=base, adapter=checkpoint), Path(folder) / "merged")
+            _convert(job, "model", Path(folder) / "merged", target)
+        else:
+            _convert(job, "model", checkpoint, target)
+    report.tell("artifact", name="checkpoint", path=str(target), size_bytes=target.stat().st_size)
+    shutil.rmtree(checkpoint, ignore_errors=True)
+    return "done"
+
+
+def _convert(job: JobFolder, kind: Any, source: Path, target: Path, *more: str) -> None:
+    converting.convert(kind, source, target, *more, run=runner(job))
