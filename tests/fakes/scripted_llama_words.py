@@ -152,7 +152,7 @@ class Words:
         begun = _text_of(turns[-1].get("content")) if turns and turns[-1]["role"] == "assistant" else ""
         last = begun.split()[-1:]
         first = int(last[0]) + 1 if last and last[0].isdecimal() else 0
-        return "".join(f" {number}" for number in range(first, self.behaviour["counts_to"]))
+        return "".join(f" {number}" for number in range(first, self.behaviour.get("counts_to", 0)))
 
     def _framed(self, path: str, body: Json, text: str, call: Json | None, usage: Json) -> Iterator[Json]:
         def frame(delta: Json | None, reason: str | None = None, **more: object) -> Json:
