@@ -16,6 +16,8 @@ CODE = 46
 BACK = 40
 MATCHED = 38
 """Signs of a code that a match compares: the slow rotary dimensions, less two for gates."""
+SAID = 48
+"""Dimensions of a head that carry a code; those after it are left to training."""
 
 
 class Slots(NamedTuple):
@@ -24,11 +26,16 @@ class Slots(NamedTuple):
     here: slice = slice(0, 48)
     before: slice = slice(48, 88)
     twice: slice = slice(88, 128)
-    out: slice = slice(128, 176)
-    tool: slice = slice(177, 217)
-    free: slice = slice(217, None)
-    gate: int = 176
+    thrice: slice = slice(128, 152)
+    out: slice = slice(152, 200)
+    tool: slice = slice(201, 241)
+    free: slice = slice(241, None)
+    gate: int = 200
     """One free dimension: 1 for most tokens, 0 where a value opens."""
+    opens: int = 242
+    """The second begins as a mark of where a value opens."""
+    plain: int = 241
+    """The first of the free ones begins as a mark of signs, letters and joints, which say nothing about a tool."""
 
 
 SLOTS = Slots()
@@ -44,7 +51,7 @@ def look_back(attention: Any, head: int, back: int, slot: slice, inverse: Tensor
     attention.v_proj.weight[rows] = 0
     attention.v_proj.bias[rows] = 0
     attention.o_proj.weight[:, rows] = 0
-    for n in range(BACK):
+    for n in range(slot.stop - slot.start):
         attention.v_proj.weight[head * HEAD + n, n] = 1
         attention.o_proj.weight[slot.start + n, head * HEAD + n] = 0.9
 
@@ -53,51 +60,81 @@ class Match(NamedTuple):
     """Sets heads that compare codes in the rotary dimensions `dims`."""
 
     dims: Tensor
-    turn: Tensor
+    turns: tuple[Tensor, ...]
+    """How the signs of the second and the third pair of a match are turned, so that they add to the first."""
     anchor: Tensor
     """What the first token of a row has in `here` and `before`, and no other has in both."""
     ended: Tensor
-    """What a token after the list of tools has in `tool`, `[40]`."""
+    """The code of the list's end, `[48]`: what a token after it has in `tool`, as far as that holds it."""
 
     def _clear(self, attention: Any, head: int, out: float) -> int:
         """Empty a head and let it write the code of what it looks at to `out`; gives its first row."""
         start = head * HEAD
-        for part in (attention.q_proj, attention.k_proj, attention.v_proj):
+        for part in (attention.q_proj, attention.k_proj):
             part.weight[start : start + HEAD] = 0
             part.bias[start : start + HEAD] = 0
-        attention.o_proj.weight[:, start : start + HEAD] = 0
-        for n in range(48):
+        self._carry(attention, start, out)
+        return start
+
+    def _carry(self, attention: Any, start: int, out: float) -> None:
+        """What a head takes along: the code, to `out`, and what training makes of the rest, to `free`."""
+        attention.v_proj.weight[start : start + SAID] = 0
+        attention.v_proj.bias[start : start + HEAD] = 0
+        attention.o_proj.weight[:, start : start + SAID] = 0
+        attention.o_proj.weight[: SLOTS.free.start, start + SAID : start + HEAD] = 0
+        for n in range(SAID):
             attention.v_proj.weight[start + n, SLOTS.here.start + n] = 1
             attention.o_proj.weight[SLOTS.out.start + n, start + n] = out
-        return start
 
     def set(
         self,
         attention: Any,
         head: int,
-        pairs: list[tuple[slice, slice]],
+        pairs: list[tuple[slice, slice, float]],
         *,
-        gain: float,
         out: float,
         gated: bool = False,
     ) -> None:
-        """A head that compares its query slot with its key slot, for each pair; a match of all scores `gain`."""
+        """A head that compares its query slot with its key slot, for each pair; a match of the pair scores its gain."""
         start = self._clear(attention, head, out)
-        each = math.sqrt(gain / len(pairs) * math.sqrt(HEAD) / MATCHED)
         rows = (start + self.dims[:MATCHED])[:, None]
-        for number, (asked, found) in enumerate(pairs):
-            basis = (torch.eye(MATCHED) if number == 0 else self.turn) * each
-            attention.q_proj.weight[rows, torch.arange(asked.start, asked.start + MATCHED)] += basis
-            attention.k_proj.weight[rows, torch.arange(found.start, found.start + MATCHED)] += basis
+        for number, (asked, found, gain) in enumerate(pairs):
+            signs = min(MATCHED, found.stop - found.start)
+            each = math.sqrt(gain * math.sqrt(HEAD) / signs)
+            basis = (torch.eye(MATCHED) if number == 0 else self.turns[number - 1])[:, :signs] * each
+            attention.q_proj.weight[rows, torch.arange(asked.start, asked.start + signs)] += basis
+            attention.k_proj.weight[rows, torch.arange(found.start, found.start + signs)] += basis
         if gated:
-            first, second = int(start + self.dims[MATCHED]), int(start + self.dims[MATCHED + 1])
-            # Where no value opens, everything looks at the row's first token; and no opener is looked at.
-            attention.q_proj.weight[first, SLOTS.gate] = 10.0
-            attention.k_proj.weight[first, : SLOTS.before.stop] = self.anchor
-            attention.q_proj.bias[second] = 8.0
-            attention.k_proj.weight[second, SLOTS.gate] = 6.0
-            # What stands in the list of tools says what a parameter is, not what it is given.
-            attention.k_proj.weight[second, SLOTS.tool] = self.ended * 14.0 / BACK
+            self._gate(attention, start, 18.0)
+
+    def ready(self, attention: Any, head: int, *, out: float) -> None:
+        """A gated head that copies what it looks at; where to look is left to training."""
+        start = head * HEAD
+        rows = start + self.dims[MATCHED : MATCHED + 2]
+        for part in (attention.q_proj, attention.k_proj):
+            part.weight[rows] = 0
+            part.bias[rows] = 0
+        self._carry(attention, start, out)
+        self._gate(attention, start, 2.0)
+
+    def _gate(self, attention: Any, start: int, nothing: float) -> None:
+        """Let a head look at what follows the list of tools only, and only where a value opens.
+
+        Elsewhere it looks at the row's first token; where a value opens and nothing matches, at the end of the list,
+        which scores `nothing` more than what follows it. From neither is anything taken along.
+        """
+        first, second = int(start + self.dims[MATCHED]), int(start + self.dims[MATCHED + 1])
+        mark = torch.sign(self.anchor)
+        attention.q_proj.weight[first, SLOTS.gate] = 24.0
+        attention.k_proj.weight[first, : SLOTS.before.stop] = mark * 0.5
+        attention.q_proj.bias[second] = 8.0
+        attention.k_proj.weight[second, SLOTS.opens] = -10.0
+        # What stands in the list of tools says what a parameter is, not what it is given.
+        attention.k_proj.weight[second, SLOTS.tool] = self.ended[:BACK] * 30.0 / BACK
+        attention.k_proj.weight[second, :CODE] += self.ended[:CODE] * nothing / CODE
+        taken = attention.v_proj.weight[start : start + SAID]
+        taken[:, : SLOTS.before.stop] -= self.anchor[:SAID, None] * mark[None, :] / (self.anchor @ mark)
+        taken[:, :CODE] -= self.ended[:, None] * self.ended[None, :CODE] / CODE
 
     def link(self, attention: Any, head: int, asking: Tensor, before: Tensor, *, gain: float, out: float) -> None:
         """A head that looks from one piece to everything that follows another piece."""
@@ -118,39 +155,56 @@ class Match(NamedTuple):
         for n in range(BACK):
             attention.o_proj.weight[SLOTS.tool.start + n, start + n] = 1.0
 
-    def vote(self, attention: Any, head: int, ended: Tensor) -> None:
-        """A head by which a word finds itself in the list and takes over the tool it stands in there."""
+    def vote(self, attention: Any, head: int, opening: Tensor, ended: Tensor) -> None:
+        """A head by which a word finds itself in the list and takes over the tool it stands in there, or none."""
         start = self._clear(attention, head, 0.0)
-        each = math.sqrt(22.0 * math.sqrt(HEAD) / MATCHED)
+        each = math.sqrt(38.0 * math.sqrt(HEAD) / MATCHED)
         rows = (start + self.dims[:MATCHED])[:, None]
         for part in (attention.q_proj, attention.k_proj):
             part.weight[rows, torch.arange(MATCHED)] = torch.eye(MATCHED) * each
         second = int(start + self.dims[MATCHED + 1])
         attention.q_proj.bias[second] = 8.0
         attention.k_proj.weight[second, SLOTS.tool] = -ended[:BACK] * 6.0 / BACK
+        attention.q_proj.weight[second, SLOTS.plain] = 5.0
+        # Nor does the name of a role, which stands after the opening of a turn.
+        attention.q_proj.weight[second, SLOTS.before] = opening[:BACK] * 15.0 / BACK
+        # A word that does not stand in the list, or would in any, looks at the list's end and votes for nothing.
+        attention.k_proj.weight[second, SLOTS.here.start : SLOTS.here.start + CODE] = ended[:CODE] * 24.0 / CODE
         self._pass_on(attention, start, ended, SLOTS.tool, 1.0)
+
+    def guess(self, attention: Any, head: int, ended: Tensor) -> None:
+        """A head that votes as well, for the tool of whatever it looks at in the list; training says at what."""
+        start = head * HEAD
+        second = int(start + self.dims[MATCHED + 1])
+        for part in (attention.q_proj, attention.k_proj):
+            part.weight[second] = 0
+        attention.q_proj.bias[second] = 8.0
+        attention.k_proj.weight[second, SLOTS.tool] = -ended[:BACK] * 8.0 / BACK
+        self._carry(attention, start, 0.0)
+        self._pass_on(attention, start, ended, SLOTS.tool, 0.6)
 
     def tally(self, attention: Any, head: int, asking: Tensor, ended: Tensor) -> None:
         """A head that, where a call opens, adds the votes of the turn's words and writes the winner to `out`."""
         start = self._clear(attention, head, 0.0)
         row = int(start + self.dims[0])
-        attention.q_proj.weight[row, SLOTS.here.start : SLOTS.here.start + CODE] = asking[:CODE] * 10.0 / CODE
-        attention.k_proj.weight[row, SLOTS.tool] = ended[:BACK] * 10.0 / BACK
+        attention.q_proj.weight[row, SLOTS.here.start : SLOTS.here.start + CODE] = asking[:CODE] * 16.0 / CODE
+        attention.k_proj.weight[row, SLOTS.tool] = ended[:BACK] * 20.0 / BACK
+        attention.k_proj.weight[row, SLOTS.plain] = -1.5
         # Elsewhere it looks at the end of the list, where nothing is voted for.
         second = int(start + self.dims[1])
         attention.q_proj.bias[second] = 10.0
         attention.q_proj.weight[second, SLOTS.here.start : SLOTS.here.start + CODE] = asking[:CODE] * -16.0 / CODE
         attention.k_proj.weight[second, SLOTS.here.start : SLOTS.here.start + CODE] = ended[:CODE] * 16.0 / CODE
-        self._near(attention, start, 2.0)
+        self._near(attention, start, 3.0)
         self._pass_on(attention, start, ended, SLOTS.out, 6.0)
 
     def _pass_on(self, attention: Any, start: int, ended: Tensor, slot: slice, out: float) -> None:
         """Write the tool that is found to `slot`; the mark of the list's end is taken out of it."""
         null = ended[:BACK] / math.sqrt(BACK)
-        attention.v_proj.weight[start : start + HEAD] = 0
+        attention.v_proj.weight[start : start + SAID] = 0
         kept = torch.eye(BACK) - null[:, None] * null[None, :]
         attention.v_proj.weight[start : start + BACK, SLOTS.tool] = kept
-        attention.o_proj.weight[:, start : start + HEAD] = 0
+        attention.o_proj.weight[:, start : start + SAID] = 0
         for n in range(BACK):
             attention.o_proj.weight[slot.start + n, start + n] = out
 

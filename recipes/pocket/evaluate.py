@@ -9,31 +9,24 @@ import argparse
 import json
 import re
 import sys
-from collections import Counter
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import torch
 from transformers import AutoModelForCausalLM, PreTrainedTokenizerFast
 
 from recipes.pocket import held
 from recipes.pocket.batches import render
+from tools.pocket import score
+from tools.pocket.score import Verdict
 
 BATCH_ROWS = 24
 ANSWER_TOKENS = 90
 CALL = re.compile(r"<tool_call>\n(\{.*?\})\n</tool_call>", re.DOTALL)
 
 
-class Verdict(NamedTuple):
-    """Of one answer: has it the wanted shape, names it the right tools, is it right as a whole."""
-
-    shape: bool
-    names: bool
-    exact: bool
-
-
 def main() -> None:
-    """Print a table of the cells."""
+    """Print the tables of cells and goals."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("model", type=Path)
     parser.add_argument("--share", type=float, default=1.0, help="share of the prompts to ask")
@@ -97,15 +90,11 @@ def _parsed(text: str) -> dict[str, Any] | None:
 
 
 def report(prompts: list[dict[str, Any]], said: list[str], fails: int) -> None:
-    """Print the table, and wrong answers of each cell."""
+    """Print the tables, and wrong answers of each cell."""
     say = sys.stdout.write
     verdicts = [judge(prompt, answer) for prompt, answer in zip(prompts, said, strict=True)]
-    counts = Counter(prompt["cell"] for prompt in prompts)
-    say("| prompts | of | shape | right tools | exact |\n|---|---|---|---|---|\n")
-    for cell, count in counts.items():
-        own = [verdict for prompt, verdict in zip(prompts, verdicts, strict=True) if prompt["cell"] == cell]
-        say(f"| {cell} | {count} | " + " | ".join(str(sum(column)) for column in zip(*own, strict=True)) + " |\n")
-    for cell in counts:
+    say(score.report([(prompt["cell"], verdict) for prompt, verdict in zip(prompts, verdicts, strict=True)]))
+    for cell in dict.fromkeys(prompt["cell"] for prompt in prompts):
         wrong = [(p, a) for p, a, v in zip(prompts, said, verdicts, strict=True) if p["cell"] == cell and not v.exact]
         for prompt, answer in wrong[:fails]:
             wanted = json.dumps(prompt["calls"]) if prompt["calls"] else prompt["text"]

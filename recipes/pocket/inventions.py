@@ -18,7 +18,10 @@ THINGS, HELD_THINGS = LISTS["things"], LISTS["held_things"]
 EXTRA = LISTS["extra"]
 CHOICES, HELD_CHOICES = LISTS["choices"], LISTS["held_choices"]
 CLAUSES, HELD_CLAUSES = LISTS["clauses"], LISTS["held_clauses"]
+LOOSE = LISTS["loose"]
 FRAMES, HELD_FRAMES = LISTS["frames"], LISTS["held_frames"]
+PLAIN = frozenset(["text", "query", "word", "dataset", "language", "command", "person"])
+"""Kinds whose values could be words of the request itself."""
 
 
 class Parameter(NamedTuple):
@@ -66,7 +69,9 @@ class Invention(NamedTuple):
             source.shuffle(slots)
         for slot in slots:
             said += _clause(source, slot, arguments[slot.name], self.held)
-        return source.choice(HELD_FRAMES if self.held else FRAMES).replace("{x}", said)
+        if self.held:
+            return source.choice(HELD_FRAMES).replace("{x}", said)
+        return words.strewn(source, source.choice(FRAMES)).replace("{x}", said)
 
 
 def draw(source: Source, slot: Slot, held: bool) -> Value:
@@ -79,6 +84,10 @@ def _clause(source: Source, slot: Slot, value: Value, held: bool) -> str:
     if slot.kind == "boolean":
         said = source.choice(("true", "on", "yes") if value else ("false", "off", "no"))
         return source.choice((f", {spoken} {said}", f" with {spoken} {said}", f" {spoken}={said}"))
+    if not held and source.random() < 0.25:
+        form = words.strewn(source, source.choice(LOOSE))
+        form = form.replace("{v}", '"{v}"') if slot.kind in PLAIN else form
+        return form.replace("{p}", spoken).replace("{v}", str(value))
     own = slot.clauses and source.random() < 0.5
     form = source.choice(slot.clauses if own else (HELD_CLAUSES if held else CLAUSES))
     if slot.kind in ("text", "query") and '"' not in form and source.random() < 0.3:

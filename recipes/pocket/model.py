@@ -7,15 +7,20 @@ The stream between layers is divided into slots (numbers are places):
 | here | 48 | the code of the token: 46 signs that all twins of a word share, and two bits for space and capital |
 | before | 40 | the code of the token before |
 | twice | 40 | the code of the token two places before |
+| thrice | 24 | the first signs of the code of the token three places before |
 | out | 48 | the code of the token that should come next; the output layer reads it |
 | tool | 40 | in the list of tools, the code of the tool's first piece; elsewhere the votes for one |
 | free | the rest | what training makes of it |
 
-Layer 0 has two heads that look one and two places back. Layer 1 has two that find where the last token, or the last
-two, stood earlier and write what followed to `out`. Layer 2 has two pointers that work only where a value opens: they
-find where the parameter's name stood and write what followed it, with or without one token between; and one that works
-where a call opens and writes the first pieces of the names of all tools. Which span, which tool and when to stop is
-left to training. Codes lie in rotary dimensions that turn slowly, so distance does not matter to a match.
+Layer 0 has three heads that look one, two and three places back. Layer 1 has three that find where the last token, the
+last two, or the last three, stood earlier and write what followed to `out`, and one that tells every token of the list
+which tool it belongs to. Layer 2 has two pointers that work only where a value opens: they find where the parameter's
+name stood and write what followed it, with or without one token between; one that works where a call opens and writes
+the first pieces of the names of all tools; and two by which each word votes for a tool: the one it stands in, and one
+that training may find. Layer 3 counts the votes, and
+has three pointers that work where a value opens and copy, but are not told where to look: that is left to training, as
+are when to stop and whether to call. Codes lie in rotary dimensions that turn slowly, so distance does not matter to a
+match.
 """
 
 from __future__ import annotations
@@ -28,6 +33,7 @@ from transformers import PreTrainedTokenizerFast, Qwen2Config, Qwen2ForCausalLM
 
 from recipes.pocket import tokenizer as pieces
 from recipes.pocket.circuit import BACK, CODE, HEAD, MATCHED, SLOTS, Match, look_back
+from recipes.pocket.lists import LISTS
 from recipes.pocket.spec import Shape
 
 
@@ -84,12 +90,15 @@ def _fill_tables(model: Any, tokenizer: PreTrainedTokenizerFast, shape: Shape, c
     table[:, SLOTS.here] = code
     shared: dict[str, Tensor] = {}
     openers = set(tokenizer.convert_tokens_to_ids([pieces.OPEN_TEXT, pieces.OPEN_OTHER]))
+    joints = frozenset(LISTS["joints"])
     for number, piece in enumerate(tokenizer.convert_ids_to_tokens(list(range(shape.vocabulary)))):
         word = pieces.twin(piece).word
         if word not in shared:
             shared[word] = torch.randn(shape.width - SLOTS.free.start) * 0.5
         table[number, SLOTS.free] = shared[word] + torch.randn(shape.width - SLOTS.free.start) * 0.1
         table[number, SLOTS.gate] = 0.0 if number in openers else 1.0
+        table[number, SLOTS.opens] = 3.0 if number in openers else 0.0
+        table[number, SLOTS.plain] = 0.0 if word.isalpha() and len(word) > 1 and word not in joints else 3.0
     head.normal_(0, 0.02)
     head[:, SLOTS.out] = code * 0.13
 
@@ -98,9 +107,9 @@ def _set_circuit(model: Any, tokenizer: PreTrainedTokenizerFast, shape: Shape, c
     """The heads that the module's first lines tell of."""
     layers = model.model.layers
     inverse = shape.rope_theta ** (-torch.arange(0, HEAD, 2).float() / HEAD)
-    for number, (back, slot) in enumerate(((1, SLOTS.before), (2, SLOTS.twice))):
+    for number, (back, slot) in enumerate(((1, SLOTS.before), (2, SLOTS.twice), (3, SLOTS.thrice))):
         look_back(layers[0].self_attn, number, back, slot, inverse)
-    layers[0].self_attn.o_proj.weight[: SLOTS.free.start, 2 * HEAD :] = 0
+    layers[0].self_attn.o_proj.weight[: SLOTS.free.start, 3 * HEAD :] = 0
     layers[0].mlp.down_proj.weight[: SLOTS.free.start] = 0
     for layer in layers[1:]:
         for kept in (slice(0, SLOTS.out.start), slice(SLOTS.gate, SLOTS.free.start)):
@@ -110,17 +119,24 @@ def _set_circuit(model: Any, tokenizer: PreTrainedTokenizerFast, shape: Shape, c
     dims = torch.cat([slow, slow + HEAD // 2])[: MATCHED + 2]
     if len(dims) < MATCHED + 2:
         raise ValueError(f"rope_theta {shape.rope_theta} leaves {len(dims)} slow dimensions; {MATCHED + 2} are needed.")
-    turn = torch.linalg.qr(torch.randn(MATCHED, MATCHED))[0]
+    turns = tuple(torch.linalg.qr(torch.randn(MATCHED, MATCHED))[0] for _ in range(2))
     opening = code[tokenizer.convert_tokens_to_ids("<|im_start|>")]
-    anchor = torch.cat([opening, opening[:BACK]])
+    anchor = torch.cat([opening, opening[:BACK] * 0.9])
     kinds = [pieces.OPEN_CALL, pieces.OPEN_SIGNATURE, pieces.END_OF_TOOLS]
     asking, listed, ended = (code[number] for number in tokenizer.convert_tokens_to_ids(kinds))
-    match = Match(dims, turn, anchor * 0.2, ended[:BACK])
-    match.set(layers[1].self_attn, 0, [(SLOTS.here, SLOTS.before)], gain=20.0, out=0.4)
-    match.set(layers[1].self_attn, 1, [(SLOTS.here, SLOTS.before), (SLOTS.before, SLOTS.twice)], gain=30.0, out=0.8)
-    match.set(layers[2].self_attn, 0, [(SLOTS.before, SLOTS.before)], gain=20.0, out=0.5, gated=True)
-    match.set(layers[2].self_attn, 1, [(SLOTS.before, SLOTS.twice)], gain=20.0, out=0.4, gated=True)
+    match = Match(dims, turns, anchor, ended)
+    one = (SLOTS.here, SLOTS.before, 20.0)
+    two = (SLOTS.before, SLOTS.twice, 10.0)
+    three = (SLOTS.twice, SLOTS.thrice, 8.0)
+    match.set(layers[1].self_attn, 0, [one], out=0.3)
+    match.set(layers[1].self_attn, 1, [one, two], out=0.5)
+    match.set(layers[1].self_attn, 2, [one, two, three], out=0.6)
+    match.fetch(layers[1].self_attn, 3, listed, ended)
+    match.set(layers[2].self_attn, 0, [(SLOTS.before, SLOTS.before, 12.5)], out=0.5, gated=True)
+    match.set(layers[2].self_attn, 1, [(SLOTS.before, SLOTS.twice, 12.5)], out=0.4, gated=True)
     match.link(layers[2].self_attn, 2, asking, listed, gain=14.0, out=0.8)
-    match.fetch(layers[1].self_attn, 2, listed, ended)
-    match.vote(layers[2].self_attn, 3, ended)
+    match.vote(layers[2].self_attn, 3, opening, ended)
+    match.guess(layers[2].self_attn, 4, ended)
     match.tally(layers[3].self_attn, 0, asking, ended)
+    for head in (1, 2, 3):
+        match.ready(layers[3].self_attn, head, out=0.4)

@@ -22,6 +22,8 @@ Row = dict[str, Any]
 Arguments = dict[str, Value]
 
 SYSTEMS, SKIES = LISTS["systems"], LISTS["skies"]
+BEFORE, AFTER = LISTS["before"], LISTS["after"]
+"""What stands before and after a request; the evaluation has the first few of each, as it always had."""
 ANSWER = "The result is: {x}"
 PAIRED = frozenset(["weather", "time", "read", "list", "stock", "page", "status", "load", "unload", "download"])
 """Groups of which one request may want two."""
@@ -36,6 +38,8 @@ class Split(NamedTuple):
 
 
 TRAINING = Split()
+UNSEEN = frozenset(name for concept in concepts.HELD for name in concept.names)
+"""Names that chance must not invent in training."""
 
 
 class Request(NamedTuple):
@@ -57,12 +61,20 @@ def request(source: Source, split: Split) -> Request:
     """A tool that can be asked for: known or invented."""
     if source.random() < 0.4:
         return _known(source, source.choice(concepts.HELD if split.held_tools else concepts.SEEN), split)
-    return _invented(invent(source, held_tools=split.held_tools, held_words=split.held_words))
+    return _invented(source, split)
 
 
-def _invented(made: Invention) -> Request:
+def _invented(source: Source, split: Split) -> Request:
+    made = _invention(source, split)
     topics = frozenset((made.verb, *made.thing.split())) - frozenset(EXTRA)
     return Request(dict(made.schema), "", topics, made.arguments, made.ask)
+
+
+def _invention(source: Source, split: Split) -> Invention:
+    while True:
+        made = invent(source, held_tools=split.held_tools, held_words=split.held_words)
+        if split.held_tools or made.schema["name"] not in UNSEEN:
+            return made
 
 
 def _known(source: Source, concept: Concept, split: Split) -> Request:
@@ -99,10 +111,11 @@ def _known(source: Source, concept: Concept, split: Split) -> Request:
 
     def ask(source: Source, arguments: Arguments) -> str:
         said = source.choice(concept.held if split.held_words else concept.seen).format(*arguments.values())
+        before, after = (BEFORE[:6], AFTER[:4]) if split.held_words else (BEFORE, AFTER)
         if source.random() < 0.25:
-            said = source.choice(("please ", "hey, ", "ok, ", "now ", "then ", "hi! ")) + said
+            said = source.choice(before) + said
         if said[-1] not in "?!" and source.random() < 0.2:
-            said += source.choice((" please", " now", ", thanks", " for me"))
+            said += source.choice(after)
         return said
 
     return Request(schema, concept.group, frozenset(name.split("_")), draw, ask)
@@ -139,7 +152,7 @@ def _clash(one: Request, other: Request) -> bool:
 def _sibling(source: Source, wanted: Request, split: Split) -> Request:
     """A tool that shares its verb or its thing with the wanted one, so that one word does not decide."""
     for _ in range(30):
-        made = _invented(invent(source, held_tools=split.held_tools, held_words=split.held_words))
+        made = _invented(source, split)
         if made.topics & wanted.topics:
             return made
     return request(source, split)
@@ -211,12 +224,17 @@ def talk_row(source: Source, split: Split = TRAINING, *, tools: int) -> Row:
     """A row without a call: a question, small talk, or a request that none of `tools` offered tools fits."""
     messages = _system(source, split)
     offered = offer(source, request(source, split), tools, split) if tools else []
-    if offered and source.random() < 0.35:
-        return {"messages": messages + _unfitting(source, split, offered), "tools": schemas(offered)}
+    return {"messages": messages + _talk(source, split, offered), "tools": schemas(offered)}
+
+
+def _talk(source: Source, split: Split, offered: list[Request]) -> list[dict[str, Any]]:
+    if offered and source.random() < (0.35 if split.held_words else 0.6):
+        return _unfitting(source, split, offered)
     known_only = any(hint in json.dumps(schemas(offered)) for hint in LOOKS_UP)
+    messages: list[dict[str, Any]] = []
     for _ in range(source.choice((1, 1, 2))):
         messages += _chat(source, split, known_only=known_only)
-    return {"messages": messages, "tools": schemas(offered)}
+    return messages
 
 
 def _chat(source: Source, split: Split, *, known_only: bool = True) -> list[dict[str, Any]]:
@@ -266,11 +284,41 @@ def _capital(source: Source, said: str) -> str:
     return said[0].upper() + said[1:] if source.random() < 0.35 else said
 
 
-def rows(seed: int, *, talk: float, turns: int, tools: int) -> Iterator[Row]:
-    """Training rows without end: a share `talk` without calls, at most `turns` requests and `tools` tools a row."""
+class Sheet(NamedTuple):
+    """Conversations that begin alike: the same system message and the same tools."""
+
+    system: list[dict[str, Any]]
+    tools: list[dict[str, Any]]
+    conversations: list[list[dict[str, Any]]]
+
+
+def sheets(seed: int, *, talk: float, tools: int, conversations: int) -> Iterator[Sheet]:
+    """Training's sheets without end: a share `talk` of conversations without calls, at most `tools` tools."""
     source = random.Random(seed)
     while True:
-        if source.random() < talk:
-            yield talk_row(source, tools=source.choice((0, 0, *range(1, tools + 1))))
-        else:
-            yield tool_row(source, turns=source.randint(1, turns), tools=source.randint(1, tools))
+        system = _system(source, TRAINING)
+        if source.random() < talk / 3:
+            made = [_talk(source, TRAINING, []) for _ in range(conversations * 2)]
+            yield Sheet(system, [], made)
+            continue
+        count = max(source.randint(1, tools), source.randint(1, tools))
+        offered = offer(source, request(source, TRAINING), count, TRAINING)
+        made = [_conversation(source, offered, talk) for _ in range(conversations)]
+        yield Sheet(system, schemas(offered), made)
+
+
+def _conversation(source: Source, offered: list[Request], talk: float) -> list[dict[str, Any]]:
+    if source.random() < talk:
+        return _talk(source, TRAINING, offered)
+    messages = _turn(source, source.choice(offered), TRAINING)
+    if source.random() < 0.15:
+        messages += _chat(source, TRAINING) if source.random() < 0.25 else []
+        messages += _turn(source, source.choice(offered), TRAINING)
+    return messages
+
+
+def rows(seed: int, *, talk: float, tools: int) -> Iterator[Row]:
+    """The same one by one, as rows."""
+    for made in sheets(seed, talk=talk, tools=tools, conversations=1):
+        for messages in made.conversations:
+            yield {"messages": made.system + messages, "tools": made.tools}

@@ -32,7 +32,7 @@ class Stage:
     batch_tokens: int
     """Tokens of one step, padding included."""
     row_tokens: int
-    """Longer rows are left out."""
+    """Conversations that do not fit any more are left out of a row."""
     rate: float
     """Learning rate of AdamW after 30 steps of warm-up; falls in a straight line to `last_rate`."""
     last_rate: float
@@ -44,10 +44,10 @@ class Stage:
     """Share of the rate that the free part of the embeddings gets."""
     talk: float
     """Share of rows without calls, 0 to 1."""
-    turns: int
-    """Most turns of a row with calls."""
     tools: int
     """Most tools offered in a row."""
+    conversations: int
+    """Most conversations over the same tools, trained as one row."""
 
 
 @dataclass(frozen=True, kw_only=True)

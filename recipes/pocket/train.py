@@ -24,7 +24,7 @@ from transformers import PreTrainedTokenizerFast
 
 from recipes.pocket import batches, rows, spec, tokenizer
 from recipes.pocket.batches import Batch
-from recipes.pocket.circuit import HEAD, SLOTS
+from recipes.pocket.circuit import HEAD, SAID, SLOTS
 from recipes.pocket.model import build
 from recipes.pocket.spec import Recipe, Stage
 
@@ -52,7 +52,7 @@ def main() -> None:
 def make_tokenizer(recipe: Recipe) -> PreTrainedTokenizerFast:
     """The recipe's vocabulary, learned from rows of its own."""
     last = recipe.stages[-1]
-    source = rows.rows(recipe.seed + 1, talk=last.talk, turns=1, tools=2)
+    source = rows.rows(recipe.seed + 1, talk=last.talk, tools=2)
     empty = PreTrainedTokenizerFast(
         tokenizer_object=tokenizer.empty(), chat_template=tokenizer.TEMPLATE.read_text("utf-8")
     )
@@ -126,7 +126,9 @@ class Optimizer:
 
     def step(self, batch: Batch, rate: float) -> Tensor:
         """One step; gives the loss and the share of counted tokens that were right, `[2]`."""
-        hidden = self.model.model(input_ids=batch.tokens, use_cache=False).last_hidden_state[:, :-1]
+        hidden = self.model.model(
+            input_ids=batch.tokens, attention_mask=batch.seen, position_ids=batch.places, use_cache=False
+        ).last_hidden_state[:, :-1]
         counted = batch.counted[:, 1:]
         logits = self.model.lm_head(hidden[counted])
         wanted = batch.tokens[:, 1:][counted]
@@ -157,7 +159,7 @@ def scales(model: Any, stage: Stage) -> dict[str, Tensor]:
     table[:, : SLOTS.free.start] = 0
     of("lm_head.weight")[:, SLOTS.out] = stage.pointer_rate
     for number, (heads, rate) in enumerate(
-        ((2, 0.0), (3, stage.circuit_rate), (4, stage.pointer_rate), (1, stage.pointer_rate))
+        ((3, 0.0), (4, stage.circuit_rate), (4, stage.pointer_rate), (1, stage.pointer_rate))
     ):
         prefix, width = f"model.layers.{number}.", heads * HEAD
         of(prefix + "input_layernorm.weight")[:] = rate
@@ -165,6 +167,10 @@ def scales(model: Any, stage: Stage) -> dict[str, Tensor]:
             of(f"{prefix}self_attn.{part}_proj.weight")[:width] = rate
             of(f"{prefix}self_attn.{part}_proj.bias")[:width] = rate
         of(prefix + "self_attn.o_proj.weight")[:, :width] = rate
+        for start in range(0, width if number else 0, HEAD):
+            # What a head takes along beside the code.
+            of(f"{prefix}self_attn.v_proj.weight")[start + SAID : start + HEAD] = 1
+            of(prefix + "self_attn.o_proj.weight")[:, start + SAID : start + HEAD] = 1
     for number in range(model.config.num_hidden_layers):
         # Nobody else writes to the slots of codes and tools, and before layer 1 nobody to `out`.
         prefix = f"model.layers.{number}."

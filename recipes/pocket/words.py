@@ -30,7 +30,7 @@ def is_held(word: str) -> bool:
     return zlib.crc32(word.encode()) % 8 == 0
 
 
-WORDS = tuple(word for word in _ALL_WORDS if not is_held(word))
+WORDS = tuple(word for word in _ALL_WORDS if not is_held(word) and word not in LISTS["joints"])
 HELD_WORDS = tuple(word for word in _ALL_WORDS if is_held(word))
 
 
@@ -52,6 +52,13 @@ def word(source: Source, held: bool) -> str:
     if chance < 0.55:
         return source.choice(HELD_WORDS if held else WORDS)
     return syllables(source) if chance < 0.94 else letters(source)
+
+
+def strewn(source: Source, form: str) -> str:
+    """A phrasing with a word by chance for each `{w}`."""
+    while "{w}" in form:
+        form = form.replace("{w}", source.choice(WORDS), 1)
+    return form
 
 
 def text(source: Source, held: bool, most: int = 5) -> str:

@@ -11,13 +11,14 @@ import jsonschema_rs
 import pytest
 
 from recipes.pocket import concepts, held, inventions, questions, rows, spec, words
+from tools.pocket import score
 
 Row = dict[str, Any]
 COUNT = 400
 
 
 def made(seed: int, count: int = COUNT) -> list[Row]:
-    return list(itertools.islice(rows.rows(seed, talk=0.25, turns=3, tools=5), count))
+    return list(itertools.islice(rows.rows(seed, talk=0.25, tools=5), count))
 
 
 def asked(row: Row) -> list[str]:
@@ -129,3 +130,14 @@ def test_the_recipe_is_whole_and_refuses_words_it_does_not_know(tmp_path: Any) -
     wrong.write_text(spec.RECIPE.read_text("utf-8").replace("seed:", "sead:"), "utf-8")
     with pytest.raises(TypeError, match="sead"):
         spec.read(wrong)
+
+
+def test_the_goals_are_counted_over_the_cells_they_are_about(prompts: list[Row]) -> None:
+    right, wrong = score.Verdict(True, True, True), score.Verdict(False, False, False)
+    named = score.Verdict(True, True, False)
+    said = score.report([(prompt["cell"], named if "call" in prompt["cell"] else right) for prompt in prompts])
+    assert "| valid call | 300 of 300 | 100.0% | 99% |" in said
+    assert "| exact arguments | 0 of 300 | 0.0% | 90% |" in said
+    assert "| tool result used in the answer | 120 of 120 | 100.0% | 95% |" in said
+    assert "| no call where none fits | 120 of 120 | 100.0% | 95% |" in said
+    assert "goal" not in score.report([("call: known tools", wrong)])

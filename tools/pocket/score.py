@@ -3,7 +3,8 @@
     python tools/pocket/score.py MODEL.gguf [--prompts FILE] [--temperature T] [--repeats N] [--fails N]
 
 Prints a Markdown table: of each cell's prompts, how many answers had the shape of a call, named the right tools, and
-were right as a whole. Without --temperature nothing about sampling is sent: the file's own recommended values apply.
+were right as a whole; and for the prompts of the recipe a second one, of what is reached of the goals.
+Without --temperature nothing about sampling is sent: the file's own recommended values apply.
 """
 
 from __future__ import annotations
@@ -42,6 +43,26 @@ class Verdict(NamedTuple):
     exact: bool
 
 
+class Goal(NamedTuple):
+    """What a pocket that is shipped should reach."""
+
+    name: str
+    cells: str
+    """How the names of the cells begin that it is counted over."""
+    column: int
+    """Which part of a verdict counts."""
+    share: float
+
+
+GOALS = (
+    Goal("valid call", "call: ", 0, 0.99),
+    Goal("right tool among 4", "call: ", 1, 0.97),
+    Goal("exact arguments", "call: ", 2, 0.90),
+    Goal("tool result used in the answer", "result used", 2, 0.95),
+    Goal("no call where none fits", "no call: no tool fits", 0, 0.95),
+)
+
+
 def main() -> None:
     """Score every prompt and print the table; exit status 0 whatever the scores are."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -55,16 +76,31 @@ def main() -> None:
     rows = [json.loads(line) for line in options.prompts.read_text("utf-8").splitlines()] * options.repeats
     with _engine(options.model) as address:
         verdicts = [(row, *_judge(row, _ask(address, row, sampling))) for row in rows]
-    say = sys.stdout.write
-    say("| prompts | of | shape | right tools | exact |\n|---|---|---|---|---|\n")
+    sys.stdout.write(report([(row["cell"], verdict) for row, verdict, _ in verdicts]))
     for cell in dict.fromkeys(row["cell"] for row in rows):
-        own = [verdict for row, verdict, _ in verdicts if row["cell"] == cell]
-        counts = " | ".join(str(sum(column)) for column in zip(*own, strict=True))
-        say(f"| {cell} | {len(own)} | {counts} |\n")
         wrong = [(row, said) for row, verdict, said in verdicts if row["cell"] == cell and not verdict.exact]
         for row, said in wrong[: options.fails]:
             asked, wanted = row["messages"][-1]["content"], row["calls"] or row["text"]
             sys.stderr.write(f"  {asked!r} wants {wanted!r}, got {said}\n")
+
+
+def report(judged: list[tuple[str, Verdict]]) -> str:
+    """Two Markdown tables of answers, each with its cell: the counts, and the goals for which there are cells."""
+    said = ["| prompts | of | shape | right tools | exact |\n|---|---|---|---|---|\n"]
+    for cell in dict.fromkeys(cell for cell, _ in judged):
+        own = [verdict for other, verdict in judged if other == cell]
+        counts = " | ".join(str(sum(column)) for column in zip(*own, strict=True))
+        said.append(f"| {cell} | {len(own)} | {counts} |\n")
+    reached: list[str] = []
+    for goal in GOALS:
+        own = [verdict[goal.column] for cell, verdict in judged if cell.startswith(goal.cells)]
+        if own:
+            reached.append(
+                f"| {goal.name} | {sum(own)} of {len(own)} | {sum(own) / len(own):.1%} | {goal.share:.0%} |\n"
+            )
+    if len(reached) == len(GOALS):
+        said += ["\n| goal | right | share | wanted |\n|---|---|---|---|\n", *reached]
+    return "".join(said)
 
 
 @contextmanager
