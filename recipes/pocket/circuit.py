@@ -132,9 +132,9 @@ class Match(NamedTuple):
         # What stands in the list of tools says what a parameter is, not what it is given.
         attention.k_proj.weight[second, SLOTS.tool] = self.ended[:BACK] * 30.0 / BACK
         attention.k_proj.weight[second, :CODE] += self.ended[:CODE] * nothing / CODE
-        taken = attention.v_proj.weight[start : start + SAID]
-        taken[:, : SLOTS.before.stop] -= self.anchor[:SAID, None] * mark[None, :] / (self.anchor @ mark)
-        taken[:, :CODE] -= self.ended[:, None] * self.ended[None, :CODE] / CODE
+        for code in (self.anchor[:SAID], self.ended):
+            taken = code[:, None] * torch.sign(code)[None, :] / code.abs().sum()
+            attention.v_proj.weight[start : start + SAID, SLOTS.here] -= taken
 
     def link(self, attention: Any, head: int, asking: Tensor, before: Tensor, *, gain: float, out: float) -> None:
         """A head that looks from one piece to everything that follows another piece."""
@@ -180,6 +180,11 @@ class Match(NamedTuple):
             part.weight[second] = 0
         attention.q_proj.bias[second] = 8.0
         attention.k_proj.weight[second, SLOTS.tool] = -ended[:BACK] * 8.0 / BACK
+        # The list's end looks at itself: where no call opens, the tally takes from it that nothing is voted for.
+        for part in (attention.q_proj, attention.k_proj):
+            part.weight[int(start + self.dims[MATCHED])] = 0
+            part.bias[int(start + self.dims[MATCHED])] = 0
+            part.weight[int(start + self.dims[MATCHED]), SLOTS.here] = ended * 18.0 / CODE
         self._carry(attention, start, 0.0)
         self._pass_on(attention, start, ended, SLOTS.tool, 0.6)
 
