@@ -16,6 +16,7 @@ from bench import (  # noqa: E402
     clients,
     counting,
     dialects,
+    exporting,
     fitting,
     observing,
     paging,
@@ -51,6 +52,7 @@ MEASUREMENTS: dict[str, Callable[[bool], list[Figure]]] = {
     "busy": busy.busy,
     "page": paging.page,
     "training": training.training,
+    "export": exporting.exporting,
     "clients": clients.compare,
 }
 # Takes the test set's packages and decides nothing anew; docs/adr/0002-http-client.md holds its outcome.

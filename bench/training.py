@@ -16,8 +16,7 @@ from bench.figures import Figure
 from paddock.data.files import EXAMPLES
 from paddock.install import stacking
 from paddock.install.prefix import Prefix
-from paddock.jobs.folder import JobFolder
-from paddock.jobs.queue import WORKER
+from paddock.jobs.folder import WORKER, JobFolder
 from paddock.models.bases import trainable
 from paddock.training.spec import as_table, spec_of
 from paddock.training.trainings import WORK

@@ -51,7 +51,7 @@ def run(
         # Where none runs, one is started for as long as this command watches.
         address = stack.enter_context(paddocks.reached(load(), model=None, url=url))
         job = connection.asked(address, _PATH, method="POST", body=asked)
-        printing.say(f"{job['id']}: {printing.clean(job['name'])}, {job['state']}.")
+        printing.say(f"{job['id']}: {printing.clean(job['name'])}, {job['state']}.{_needed(job['figures'])}")
         if detach:
             print(job["id"])
             return
@@ -126,6 +126,13 @@ def _placed(text: str) -> str:
     """A folder by its whole path: the server may have been started in another."""
     path = Path(text).expanduser()
     return str(path.absolute()) if text and path.is_dir() else text
+
+
+def _needed(figures: dict[str, Any]) -> str:
+    if not figures.get("estimated_bytes"):
+        return ""
+    memory, disk = size(figures["estimated_memory_bytes"]), size(figures["estimated_bytes"])
+    return f" It will take about {disk} of disk, and hold about {memory} of memory."
 
 
 def _line(event: dict[str, Any]) -> str:

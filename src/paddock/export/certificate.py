@@ -42,7 +42,7 @@ PLAIN = {
 }
 # By type: for distributions, and the most that a single tensor may differ by its own size.
 QUANTISED: dict[str, tuple[Bounds, float]] = {
-    "Q8_0": (Bounds(kl=(0.005, 0.03), scores=(0.03, 0.08)), 0.02),
+    "Q8_0": (Bounds(kl=(0.005, 0.03), scores=(0.05, 0.12)), 0.02),
     "Q6_K": (Bounds(kl=(0.02, 0.08), scores=(0.08, 0.2)), 0.05),
     "Q5_K_M": (Bounds(kl=(0.05, 0.2), scores=(0.1, 0.25)), 0.1),
     "Q5_K_S": (Bounds(kl=(0.05, 0.2), scores=(0.1, 0.25)), 0.1),

@@ -10,7 +10,7 @@ from paddock.jobs.folder import JobFolder
 from paddock.store.jobs import State
 
 DISK_IS_FULL = "The disk is full. Free space, and resume: what was made before is whole, and is not made again."
-MEMORY_IS_SHORT = "There was not enough memory. Weights are held in 32 bits while they are merged and compared."
+MEMORY_IS_SHORT = "There was not enough memory. The source is held in 32 bits while it is compared."
 _ADVICE = ended.Advice(
     resume="Resume goes on from the last step that is whole",
     memory="nothing else of that size should run beside it",

@@ -17,18 +17,18 @@ from typing import Any
 
 import anyio.to_thread
 
-from paddock.errors import Conflict, FieldInvalid, JobUnknown, NoTrainingStack, shown, size
+from paddock.errors import Conflict, FieldInvalid, JobUnknown, NoTrainingStack, shown
 from paddock.export.endings import concluded, figures_of
-from paddock.export.spec import MIXED, PLAIN, TYPES, ExportSpec, as_table, name_of, spec_of
+from paddock.export.estimate import Estimate, estimated, refuse_too_large
+from paddock.export.spec import MIXED, PLAIN, ExportSpec, as_table, name_of, spec_of
+from paddock.hardware import read_memory
 from paddock.jobs.ended import Error
 from paddock.jobs.folder import JobFolder
 from paddock.jobs.queue import JobQueue, Kind, Words
-from paddock.models.weights import weights_of
 from paddock.paths import Home
 from paddock.store.jobs import Job, JobStore, State
 
 _KIND = Kind(name="export", lock=".exports.lock", figures_of=figures_of)
-_BITS = 8
 # Whether files are only compared, and none made.
 _VERIFYING = "verifying"
 # What a worker does, for `jobs/worker.py`.
@@ -71,7 +71,10 @@ class Exports(JobQueue):
         spec = spec_of({**given, "name": name})
         source = await self._source_of(spec)
         needed = await anyio.to_thread.run_sync(self._refuse, spec, source)
-        return await self._queue(spec.name, as_table(spec), figures={"estimated_bytes": needed} if needed else {})
+        figures = (
+            {"estimated_bytes": needed.disk_bytes, "estimated_memory_bytes": needed.memory_bytes} if needed else {}
+        )
+        return await self._queue(spec.name, as_table(spec), figures=figures)
 
     async def verify(self, job_id: str) -> Job:
         """Queue one that is done, to compare its files as they are now.
@@ -152,8 +155,8 @@ class Exports(JobQueue):
             raise FieldInvalid(f"{settings} does not say what it was trained on. Say base.", param="base")
         return Source(base=self._base_of(base), adapter=folder.resolve())
 
-    def _refuse(self, spec: ExportSpec, source: Source) -> int | None:
-        """The bytes that its files will take. Raises FieldInvalid or NoTrainingStack where it would not begin."""
+    def _refuse(self, spec: ExportSpec, source: Source) -> Estimate | None:
+        """What it will need. Raises FieldInvalid or NoTrainingStack where it would not begin."""
         if not self.has_stack():
             raise NoTrainingStack
         mixed = [one for one in spec.types if one in MIXED]
@@ -166,20 +169,10 @@ class Exports(JobQueue):
             )
         if not quantiser and any(one not in PLAIN for one in spec.types):
             raise FieldInvalid("There is nothing here that quantises. Export F16, F32 or BF16.", param="types")
-        weights = weights_of(source.base)
-        if weights is None:
-            return None
-        made = {*spec.types, spec.plain}
-        needed = round(weights.parameters * sum(TYPES[one] for one in made) / _BITS)
-        needed += weights.parameters * 2 if source.adapter else 0
-        self._folder.mkdir(parents=True, exist_ok=True)
-        free = shutil.disk_usage(self._folder).free
-        if needed > free:
-            raise FieldInvalid(
-                f"{', '.join(spec.types)} take about {size(needed)}, and {size(free)} are free. Leave out some types, "
-                "or free space.",
-                param="types",
-            )
+        if needed := estimated(spec, source.base, source.adapter):
+            self._folder.mkdir(parents=True, exist_ok=True)
+            free = shutil.disk_usage(self._folder).free
+            refuse_too_large(needed, spec, memory_bytes=read_memory().usable_bytes, disk_bytes=free)
         return needed
 
 

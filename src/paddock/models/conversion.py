@@ -20,11 +20,11 @@ from typing import Any
 
 _SCRIPTS = {"model": "convert_hf_to_gguf.py", "adapter": "convert_lora_to_gguf.py"}
 # How the engine calls the way in which a tokenizer splits texts, by its pattern.
-_SPLITS = {
-    r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+": (
-        "qwen2"
-    ),
-}
+_LETTERS = r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|"
+_OTHERS = r"| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"
+_SPLITS = {_LETTERS + r"\p{N}" + _OTHERS: "qwen2", _LETTERS + r"\p{N}{1,3}" + _OTHERS: "llama-bpe"}
+# Those before whose texts the engine puts the first token (BOS), if the file does not say that it must not.
+_BEGUN = ("llama-bpe",)
 
 
 def split_of(tokenizer: Any) -> str | None:
@@ -65,6 +65,8 @@ def _teach(text_model: Any) -> None:
         except NotImplementedError:
             said = json.loads((Path(model.dir_model) / "tokenizer.json").read_text("utf-8"))
             if (name := split_of(said)) is not None:
+                if name in _BEGUN and tokenizer.bos_token_id not in tokenizer("a").input_ids:
+                    model.gguf_writer.add_add_bos_token(False)
                 return name
             raise
 

@@ -63,12 +63,19 @@ def weights_of(folder: Path) -> Weights | None:
     return Weights(shapes=shapes, config=cast("dict[str, Any]", config) if isinstance(config, dict) else {})
 
 
-def _shapes(file: Path) -> dict[str, tuple[int, ...]]:
+def header_of(file: Path) -> tuple[dict[str, dict[str, Any]], int]:
+    """Each tensor in a file of safetensors as its header tells it: dtype, shape, data_offsets; and where numbers begin.
+
+    Raises OSError, ValueError or struct.error where there is no such header.
+    """
     with file.open("rb") as opened:
         (size_bytes,) = struct.unpack("<Q", opened.read(8))
         if size_bytes > min(_HEADER_MOST_BYTES, file.stat().st_size):
             raise ValueError(f"{file.name} claims a header of {size_bytes} bytes")
-        header = json.loads(opened.read(size_bytes))
-    return {
-        name: tuple(int(part) for part in tensor["shape"]) for name, tensor in header.items() if name != "__metadata__"
-    }
+        header: dict[str, Any] = json.loads(opened.read(size_bytes))
+    header.pop("__metadata__", None)
+    return header, 8 + size_bytes
+
+
+def _shapes(file: Path) -> dict[str, tuple[int, ...]]:
+    return {name: tuple(int(part) for part in tensor["shape"]) for name, tensor in header_of(file)[0].items()}

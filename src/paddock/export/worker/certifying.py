@@ -18,7 +18,8 @@ from paddock.export import certificate
 from paddock.export.prompts import CHATS, TEXTS, over_the_wire
 from paddock.export.spec import PLAIN
 from paddock.export.worker import comparing
-from paddock.export.worker.measuring import apart, merged_weights, quantised_weights
+from paddock.export.worker.joining import joints_of
+from paddock.export.worker.measuring import apart, joined_weights, merged_weights, quantised_weights
 from paddock.export.worker.programs import must
 from paddock.export.worker.quantising import Run
 from paddock.export.worker.source import Source, loaded
@@ -96,11 +97,17 @@ def _source(chain: Chain, means: Means) -> tuple[Said, Any, dict[str, Any] | Non
     if chain.merged is None:
         return told, own, None
     means.say("what was merged is compared")
-    base = {name: one.clone() for name, one in loaded(chain.source.base).state_dict().items()}
-    expected = model.merge_and_unload(safe_merge=True).state_dict()
-    weights = merged_weights(expected, base, chain.merged)
-    del model, base, expected
+    joints = joints_of(chain.source)
+    weights: dict[str, Any] = {}
+    if joints is None:
+        # Base and adapter are held beside one another: what was trained belongs to no matrix of the base's files.
+        base = {name: one.clone() for name, one in loaded(chain.source.base).state_dict().items()}
+        weights = merged_weights(model.merge_and_unload(safe_merge=True).state_dict(), base, chain.merged)
+        del base
+    del model
     gc.collect()
+    if joints is not None:
+        weights = joined_weights(chain.source.base, joints, chain.merged)
     spoken = distributions(loaded(chain.merged), told, means.is_wished)
     return told, spoken, {"weights": weights, "distributions": apart(own, spoken)}
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,8 @@ import gguf
 import numpy as np
 import torch
 from safetensors import safe_open
+
+from paddock.export.worker.joining import Joints, are_same, places
 
 _OWN_OF_TYPE = ("general.file_type", "general.quantization_version")
 _NAMED = 5
@@ -50,32 +53,72 @@ def merged_weights(expected: Any, base: Any, folder: Path) -> dict[str, Any]:
 
     `share` is how much of what was trained is found in the file: 1 is right, 0 is none of it, 2 is twice.
     """
-    wrong: list[str] = []
-    found: set[str] = set()
-    along, length = 0.0, 0.0
+    tally = _Tally()
     for file in sorted(folder.glob("*.safetensors")):
         with safe_open(file, "pt") as tensors:
             for name in tensors.keys():  # noqa: SIM118 - it is no table
-                found.add(name)
-                kept = tensors.get_tensor(name)
-                meant = expected.get(name)
-                if meant is None or meant.shape != kept.shape:
-                    wrong.append(name)
+                tally.add(name, tensors.get_tensor(name), expected.get(name), base.get(name))
+    found = tally.found
+    return tally.told(name for name in expected if name not in found and not _is_tied(name, expected, found))
+
+
+def joined_weights(base: Path, joints: Joints, folder: Path) -> dict[str, Any]:
+    """The same of an adapter that is merged matrix by matrix, of which one is held at a time."""
+    tally = _Tally()
+    theirs = {place.name: (file, place) for file in sorted(folder.glob("*.safetensors")) for place in places(file)}
+    lacking: list[str] = []
+    for file in sorted(base.glob("*.safetensors")):
+        with file.open("rb") as opened:
+            for place in places(file):
+                if place.name not in theirs:
+                    lacking.append(place.name)
                     continue
-                allowed = max(float(torch.finfo(kept.dtype).eps), 1e-5) * meant.abs() + 1e-7
-                if not bool(((kept.float() - meant).abs() <= allowed).all()):
-                    wrong.append(name)
-                change = (meant - base[name]).double()
-                along += float(((kept.float() - base[name]).double() * change).sum())
-                length += float((change * change).sum())
-    lacking = [name for name in expected if name not in found and not _is_tied(name, expected, found)]
-    return {
-        "tensors": len(found),
-        "wrong": len(wrong),
-        "named": sorted(wrong)[:_NAMED],
-        "lacking": sorted(lacking)[:_NAMED],
-        "share": along / length if length else None,
-    }
+                made, other = theirs.pop(place.name)
+                with made.open("rb") as beside:
+                    if place.name not in joints.names:
+                        tally.note(place.name, is_right=are_same(place, opened, other, beside))
+                        continue
+                    before = place.read(opened).float()
+                    tally.add(place.name, other.read(beside), joints.joined(place.name, before), before)
+    for name in theirs:
+        tally.note(name, is_right=False)
+    return tally.told(lacking)
+
+
+class _Tally:
+    """What is found of merged weights, one tensor after another."""
+
+    def __init__(self) -> None:
+        self.found: set[str] = set()
+        self._wrong: list[str] = []
+        self._along, self._length = 0.0, 0.0
+
+    def note(self, name: str, *, is_right: bool) -> None:
+        """A tensor that nothing was trained of."""
+        self.found.add(name)
+        if not is_right:
+            self._wrong.append(name)
+
+    def add(self, name: str, kept: Any, meant: Any, before: Any) -> None:
+        """A tensor as it stands in the file, as it is meant to be, and as it was before; None where it is unknown."""
+        if meant is None or meant.shape != kept.shape:
+            self.note(name, is_right=False)
+            return
+        allowed = max(float(torch.finfo(kept.dtype).eps), 1e-5) * meant.abs() + 1e-7
+        self.note(name, is_right=bool(((kept.float() - meant).abs() <= allowed).all()))
+        change = (meant - before).double()
+        self._along += float(((kept.float() - before).double() * change).sum())
+        self._length += float((change * change).sum())
+
+    def told(self, lacking: Iterable[str]) -> dict[str, Any]:
+        """As a certificate tells it."""
+        return {
+            "tensors": len(self.found),
+            "wrong": len(self._wrong),
+            "named": sorted(self._wrong)[:_NAMED],
+            "lacking": sorted(lacking)[:_NAMED],
+            "share": self._along / self._length if self._length else None,
+        }
 
 
 def quantised_weights(plain: Path, file: Path) -> dict[str, Any]:

@@ -6,18 +6,17 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
-
-import torch
-from peft import PeftModel
-from transformers import AutoModelForCausalLM, AutoTokenizer
+from typing import TYPE_CHECKING, Any
 
 from paddock.errors import PaddockError
+
+# Imported where they are needed: they take seconds, and converting and quantising have no use for them.
+if TYPE_CHECKING:
+    import torch
 
 _WEIGHTS = (".safetensors", ".bin", ".pt", ".pth", ".gguf", ".h5", ".msgpack", ".index.json", ".py")
 # Of an adapter's folder, what its training used to read and write texts.
 _WORDS = ("tokenizer", "chat_template", "special_tokens", "added_tokens", "vocab", "merges", "spiece")
-_DTYPES = {"bfloat16": torch.bfloat16, "float16": torch.float16}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,6 +44,8 @@ class Source:
 
     def tokenizer(self) -> Any:
         """Its tokenizer. Raises PaddockError."""
+        from transformers import AutoTokenizer
+
         try:
             return AutoTokenizer.from_pretrained(self.words, trust_remote_code=False)
         except (OSError, ValueError, KeyError) as error:
@@ -52,6 +53,8 @@ class Source:
 
     def model(self) -> Any:
         """The model in 32 bits, with what was trained beside it and not in it. Raises PaddockError."""
+        from peft import PeftModel
+
         model = loaded(self.base)
         return PeftModel.from_pretrained(model, self.adapter).eval() if self.adapter else model
 
@@ -62,11 +65,13 @@ class Source:
 
     def dtype(self) -> torch.dtype:
         """The kind of number that its weights are kept in: the base's own."""
+        import torch
+
         config: Any = json.loads((self.base / "config.json").read_text("utf-8"))
         # A model that also sees keeps what its language part is in a table of its own.
         inner: Any = config.get("text_config")
         said: Any = config.get("dtype") or config.get("torch_dtype") or (inner and inner.get("dtype"))
-        return _DTYPES.get(str(said), torch.float32)
+        return {"bfloat16": torch.bfloat16, "float16": torch.float16}.get(str(said), torch.float32)
 
     def companions(self) -> dict[str, Path]:
         """The files beside the weights, by their names: as they are, and those of the training over the base's."""
@@ -79,6 +84,9 @@ class Source:
 
 def loaded(folder: Path) -> Any:
     """A model in 32 bits. Raises PaddockError."""
+    import torch
+    from transformers import AutoModelForCausalLM
+
     try:
         model = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32, trust_remote_code=False)
     except (OSError, ValueError, KeyError) as error:

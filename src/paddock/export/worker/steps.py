@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import json
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-import torch
-
 from paddock.errors import PaddockError
 from paddock.export.spec import PLAIN, ExportSpec, spec_of
-from paddock.export.worker.certifying import Chain, Means, certify
 from paddock.export.worker.ledger import Ledger
 from paddock.export.worker.merging import merge, refuse_beyond_f16
 from paddock.export.worker.programs import Wished, runner
@@ -37,7 +35,7 @@ class Work:
         spec = self._spec
         self._ledger.clear_halves()
         self._ledger.hold_to(self._source.folders)
-        self._report.tell("started", torch=torch.__version__, quantiser=used(self._order["quantiser"]))
+        self._report.tell("started", torch=version("torch"), quantiser=used(self._order["quantiser"]))
         plain = [one for one in PLAIN if one in {*spec.types, spec.plain}]
         small = [one for one in spec.types if one not in PLAIN]
         steps = [
@@ -81,6 +79,9 @@ class Work:
                 raise PaddockError(f"{path} is not there any more. Begin a new export.")
 
     def _certify(self, kinds: list[str]) -> None:
+        # Slow to import, and of no use to the steps before.
+        from paddock.export.worker.certifying import Chain, Means, certify
+
         chain = Chain(
             source=self._source,
             merged=self._merged if self._source.adapter else None,

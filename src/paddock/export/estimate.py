@@ -1,0 +1,103 @@
+"""Owns what an export will need before it begins: disk, and memory by its steps; refuses to begin one.
+
+Reckoned from the shapes of the weights. Covered: merging, and comparing, by Transformers and by the engine. Not
+covered: what the converter holds (some of the largest matrix), and activations, which are small beside the weights.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from pathlib import Path
+
+from paddock.errors import FieldInvalid, size
+from paddock.export.adapting import changed_by
+from paddock.export.spec import TYPES, ExportSpec
+from paddock.models.weights import Weights, weights_of
+
+_BITS = 8
+_FLOAT_BYTES = 4
+# Python, torch, Transformers and PEFT, as measured with pocket.
+_LIBRARIES_BYTES = 560 * 2**20
+# As the base has it, twice while it is computed, and what was trained of it.
+_OF_MATRIX = 4
+# Where base and adapter cannot be told apart by matrices, as many models are held beside one another while compared.
+_WHOLE_COPIES = 3
+# Positions at which distributions are compared, and how many of them are held beside those of each file.
+_POSITIONS, _SOURCES = 340, 2
+
+
+@dataclass(frozen=True, kw_only=True)
+class Estimate:
+    """What an export will need, in bytes; 0 of memory for a step that it has not. `is_streamed`: merged by matrices."""
+
+    disk_bytes: int
+    merging_bytes: int
+    comparing_bytes: int
+    is_streamed: bool
+
+    @property
+    def memory_bytes(self) -> int:
+        """The most that is held at once."""
+        return max(self.merging_bytes, self.comparing_bytes)
+
+
+def estimated(spec: ExportSpec, base: Path, adapter: Path | None) -> Estimate | None:
+    """What it will need; None for weights of an unknown form. Blocking. Raises FieldInvalid."""
+    weights = weights_of(base)
+    if weights is None:
+        return None
+    made = {*spec.types, spec.plain}
+    disk = round(weights.parameters * sum(TYPES[one] for one in made) / _BITS)
+    changed = changed_by(adapter, base) if adapter else frozenset[str]()
+    whole = weights.parameters * _FLOAT_BYTES
+    merging = 0
+    if adapter:
+        disk += weights.parameters * 2
+        held = whole if changed is None else _OF_MATRIX * _FLOAT_BYTES * _largest(weights, changed)
+        merging = held + _adapter_bytes(adapter) + _LIBRARIES_BYTES
+    comparing = 0
+    if spec.certifies:
+        rows = _POSITIONS * (len(made) + _SOURCES) * weights.said("vocab_size", 0) * _FLOAT_BYTES
+        copies = _WHOLE_COPIES if changed is None else 1
+        by_engine = max(weights.parameters * TYPES[one] / _BITS for one in made)
+        comparing = round(max(whole * copies, by_engine)) + rows + _LIBRARIES_BYTES
+    return Estimate(
+        disk_bytes=disk, merging_bytes=merging, comparing_bytes=comparing, is_streamed=bool(adapter and changed)
+    )
+
+
+def refuse_too_large(found: Estimate, spec: ExportSpec, *, memory_bytes: int, disk_bytes: int) -> None:
+    """Raises FieldInvalid where what it makes does not fit this machine's disk, or a step its memory."""
+    if found.disk_bytes > disk_bytes:
+        raise FieldInvalid(
+            f"{', '.join(spec.types)} take about {size(found.disk_bytes)}, and {size(disk_bytes)} are free. Leave out "
+            "some types, or free space.",
+            param="types",
+        )
+    if found.merging_bytes > memory_bytes:
+        why = (
+            ""
+            if found.is_streamed
+            else " What it changes are not matrices of the base's files, so all is held at once."
+        )
+        raise FieldInvalid(
+            f"Merging this adapter needs about {size(found.merging_bytes)} of memory, and this machine has "
+            f"{size(memory_bytes)}.{why} Export it where there is more.",
+            param="source",
+        )
+    if found.comparing_bytes > memory_bytes:
+        raise FieldInvalid(
+            f"Comparing needs about {size(found.comparing_bytes)} of memory, for the source in 32 bits, and this "
+            f"machine has {size(memory_bytes)}. Export without a certificate, or where there is more.",
+            param="certifies",
+        )
+
+
+def _adapter_bytes(adapter: Path) -> int:
+    """What an adapter holds in 32 bits, at most."""
+    return 2 * sum(one.stat().st_size for one in adapter.glob("adapter_model.*"))
+
+
+def _largest(weights: Weights, names: frozenset[str]) -> int:
+    return max((math.prod(weights.shapes[name]) for name in names), default=0)
