@@ -7,6 +7,7 @@ are put into it, merged, taken out, and forgotten. Refuses what `adapting.py` do
 from __future__ import annotations
 
 import shutil
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,7 +30,10 @@ _PIECE_BYTES = 2**24
 
 
 class Joints:
-    """The layers of an adapter, by the names of the matrices that they change. Raises PaddockError."""
+    """The layers of an adapter, by the names of the matrices that they change.
+
+    Raises ValueError where the model has not these, and what PEFT raises where it needs numbers to begin with.
+    """
 
     def __init__(self, source: Source, changed: frozenset[str]) -> None:
         config: Any = AutoConfig.from_pretrained(source.base, trust_remote_code=False)
@@ -43,7 +47,7 @@ class Joints:
         }
         if found.keys() != changed:
             name = sorted(found.keys() ^ changed)[0]
-            raise PaddockError(f"{name} is not in both {source.base} and what {source.adapter} changes.")
+            raise ValueError(f"{name} is not in both {source.base} and what {source.adapter} changes.")
         self.names = changed
         # PEFT leaves what was trained where the weights are, and so without numbers.
         for part, numbers in load_file(_trained(source)).items():
@@ -53,7 +57,7 @@ class Joints:
         self._layers = found
 
     def joined(self, name: str, before: Any) -> Any:
-        """A matrix of the base in 32 bits, with what was trained made part of it."""
+        """A matrix of the base in 32 bits, with what was trained made part of it. Raises PaddockError."""
         layer: Any = self._layers[name]
         inner: Any = layer.get_base_layer()
         shape = inner.weight.shape
@@ -73,9 +77,15 @@ def _trained(source: Source) -> Path:
 
 
 def joints_of(source: Source) -> Joints | None:
-    """The layers of its adapter; None where it can only be merged as a whole. Raises PaddockError."""
+    """The layers of its adapter; None where it can only be merged as a whole."""
     changed = changed_by(source.adapter, source.base) if source.adapter else None
-    return Joints(source, changed) if changed else None
+    if not changed:
+        return None
+    try:
+        return Joints(source, changed)
+    except (ValueError, RuntimeError, NotImplementedError) as error:
+        sys.stdout.write(f"Not merged matrix by matrix: {error}\n")
+        return None
 
 
 def write(base: Path, joints: Joints, folder: Path) -> None:
