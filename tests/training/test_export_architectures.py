@@ -16,14 +16,14 @@ RIGHT = {"template": "pass", "tokenizer": "pass", "merge": "none", "conversion":
 TENSORS = {
     "llama": "blk.1.ffn_down.weight",
     "mistral": "blk.1.attn_v.weight",
-    "qwen2": "blk.2.attn_q.bias",
+    "qwen2": "blk.2.attn_v.bias",
     "qwen3": "blk.1.attn_k_norm.weight",
     "qwen3-moe": "blk.1.ffn_down_exps.weight",
     "gemma2": "blk.1.post_ffw_norm.weight",
     "gemma3": "blk.5.attn_output.weight",
     "phi3": "blk.1.attn_qkv.weight",
     "lfm2": "blk.0.shortconv.conv.weight",
-    "mamba": "blk.1.ssm_x.weight",
+    "mamba": "blk.1.ssm_out.weight",
 }
 
 
