@@ -11,6 +11,7 @@ import pytest
 from PIL import Image
 
 from paddock.errors import BadRequest, ImageRefused
+from paddock.pixels import decode_base64
 from paddock.serving.images import (
     MOST_IMAGES,
     MOST_REMOTE_IMAGES,
@@ -21,7 +22,6 @@ from paddock.serving.images import (
     settle,
     settled,
 )
-from paddock.serving.pixels import decode_base64
 
 Json = dict[str, Any]
 USER: Json = {"role": "user", "content": "What?"}

@@ -14,8 +14,8 @@ import pytest
 from PIL import Image
 
 from paddock.errors import ImageRefused
+from paddock.pixels import as_png, decode_base64
 from paddock.serving.images import attach_legacy, check_sources, has_images, settled
-from paddock.serving.pixels import as_png, decode_base64
 from tests.fakes import bombs
 
 Json = dict[str, Any]

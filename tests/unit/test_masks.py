@@ -119,7 +119,7 @@ def test_each_form_of_row_is_one_conversation(raw: dict[str, Any], words: list[s
         ([1], "it is list"),
         ({"messages": "x"}, "a list is needed"),
         ({"messages": [{"role": "robot", "content": "x"}]}, "'robot'"),
-        ({"messages": [{"role": "user", "content": [{"type": "image_url"}]}]}, "'image_url'"),
+        ({"messages": [{"role": "user", "content": [{"type": "image_url"}]}]}, "is an image"),
         ({"messages": [{"role": "assistant", "content": ""}]}, "neither words nor calls"),
         (
             {"messages": [{"role": "assistant", "tool_calls": [{"function": {"name": "f", "arguments": "{"}}]}]},

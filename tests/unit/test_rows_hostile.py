@@ -16,12 +16,12 @@ from hypothesis import strategies as st
 
 from paddock.data.files import LINE_MOST_CHARACTERS, rows_in
 from paddock.data.preferences import judged_of, pair_of, task_of
-from paddock.data.rows import row_of
+from paddock.data.rows import row_of, seen_row_of
 from paddock.errors import FieldInvalid
 
 pytestmark = pytest.mark.attack("malicious notebooks and data sets")
 Form = Callable[[object, str], object]
-FORMS: tuple[Form, ...] = (row_of, pair_of, judged_of, task_of)
+FORMS: tuple[Form, ...] = (row_of, seen_row_of, pair_of, judged_of, task_of)
 DEEP = "[" * 100_000
 WHOLE = {"messages": [{"role": "user", "content": "a"}, {"role": "assistant", "content": "b"}]}
 CALL = {"role": "assistant", "tool_calls": [{"function": {"name": "f", "arguments": "{}"}}]}

@@ -42,7 +42,8 @@ class TrainingRequest(OptionsRequest):
 class TrainingEstimate(Told):
     """What a training would need; null throughout where its base has weights of an unknown form.
 
-    `memory` has its parts and `all`, in bytes; `seconds` is null where nothing like it ever ran here.
+    `memory` has its parts and `all`, in bytes; `seconds` is null where nothing like it ever ran here; `not_counted`
+    says what is not reckoned with, "" where nothing is known to be missing.
     """
 
     memory: dict[str, int] | None
@@ -53,6 +54,7 @@ class TrainingEstimate(Told):
     steps: int | None
     seconds: float | None
     seconds_source: str | None
+    not_counted: str | None
 
 
 class Fault(Told):

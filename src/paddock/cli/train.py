@@ -82,6 +82,8 @@ def estimate(
         print(f"steps    {found['steps']}, of {found['rows']} rows, {found['tokens_most']} tokens at most")
         took = "unknown" if found["seconds"] is None else f"{found['seconds']:.0f} s"
         print(f"time     {took}: {printing.clean(found['seconds_source'])}")
+        if found.get("not_counted"):
+            print(printing.clean(found["not_counted"]))
 
 
 @app.command()
@@ -210,7 +212,8 @@ def _line(event: dict[str, Any]) -> str:
         # Where a model learns from its own answers, no token of the rows is learnt.
         learnt = f"{event.get('trained_tokens', 0)} of {event['tokens']} tokens are learnt"
         long = f"{event['too_long']} rows are too long ({event['too_long_are']})"
-        return f"{event['rows']} rows, {event['held_out']} held out; {learnt}; {long}"
+        images = f" with {event['images']} images" if event.get("images") else ""
+        return f"{event['rows']} rows{images}, {event['held_out']} held out; {learnt}; {long}"
     if kind in ("tracked", "tracker_failed"):
         return f"{event['tracker']}: {printing.clean(event.get('where') or event['message'])}"
     if kind in _ROOM:

@@ -44,6 +44,11 @@ def each_row(name: str, form: Callable[[object, str], Form]) -> Generator[Form]:
     return _rows(_place(name), form)
 
 
+def folder_of(name: str) -> Path:
+    """Where a file of rows lies, and what its rows name beside it. Raises as `rows_in`."""
+    return _place(name).parent
+
+
 def _place(name: str) -> Path:
     if found := EXAMPLES.get(name):
         return found

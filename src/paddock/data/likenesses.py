@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, cast
 
-from paddock.data.rows import has, text_of, wrong
+from paddock.data.refusals import wrong
+from paddock.data.rows import has, text_of
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -123,12 +123,16 @@ def _cut(whole: str, spans: Sequence[tuple[str, str]]) -> list[Piece]:
     return [piece for piece in [*pieces, Piece(text=whole[place:], trains=False)] if piece.text]
 
 
+def lacks_beginning(text: str, tokenizer: Tokenizer) -> bool:
+    """Whether the engine adds the token that begins a text, because the template does not write it."""
+    return not (tokenizer.bos_token and text.startswith(tokenizer.bos_token))
+
+
 def _tokens(pieces: Sequence[Piece], tokenizer: Tokenizer) -> Masked:
     ids: list[int] = []
     trains: list[bool] = []
     for piece in pieces:
-        # The engine adds the token that begins a text where the template does not write it.
-        first = not ids and not (tokenizer.bos_token and piece.text.startswith(tokenizer.bos_token))
+        first = not ids and lacks_beginning(piece.text, tokenizer)
         some = tokenizer.encode(piece.text, add_special_tokens=first)
         ids += some
         trains += [piece.trains] * len(some)

@@ -10,7 +10,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, cast
 
-from paddock.data.rows import Message, has, messages_of, text_of, tools_of, wrong
+from paddock.data.refusals import wrong
+from paddock.data.rows import Message, has, messages_of, text_of, tools_of
 from paddock.errors import shown
 
 _VERDICTS = {"true": True, "1": True, "false": False, "0": False}

@@ -29,6 +29,8 @@ from paddock.paths import Home
 from paddock.store.jobs import Job, JobStore, State
 
 _KIND = Kind(name="export", lock=".exports.lock", figures_of=figures_of)
+# What lies beside a model that sees.
+_SEES = ("processor_config.json", "preprocessor_config.json")
 # Whether files are only compared, and none made.
 _VERIFYING = "verifying"
 # What a worker does, for `jobs/worker.py`.
@@ -128,6 +130,12 @@ class Exports(JobQueue):
         if training is None:
             return self._of_folder(spec, Path(spec.source).expanduser())
         root = self.folder(training.id).root
+        if any((root / "model" / name).is_file() for name in _SEES):
+            raise FieldInvalid(
+                f"{shown(training.name)} learnt from images, and what sees is not written as GGUF here. Its folder "
+                f"{root / 'model'} holds it whole, as Transformers and other engines read it.",
+                param="source",
+            )
         if (root / "adapter" / "adapter_config.json").is_file():
             base = self._base_of(spec.base or str(training.spec["base"]))
             return Source(base=base, adapter=root / "adapter")

@@ -16,9 +16,9 @@ import anyio.to_thread
 from paddock.clock import stamp_s
 from paddock.errors import BodyTooLarge, FieldInvalid, FileUnreadable, ImageRefused, shown
 from paddock.paths import Home
+from paddock.pixels import in_turn, look
 from paddock.reading import apart
 from paddock.scratch import private_folder
-from paddock.serving.pixels import in_turn, look
 from paddock.store.attachments import Attachment, AttachmentStore
 
 _CHARACTERS_MOST = 2_000_000

@@ -1,6 +1,6 @@
 """Owns the images of a request: what may enter, and in which form it reaches the engine; opens no connection itself.
 
-Fetching is `fetch/`'s, what is in an image's file `pixels.py`'s; which model can see is known elsewhere, and asked
+Fetching is `fetch/`'s, what is in an image's file `pixels`'; which model can see is known elsewhere, and asked
 before `settle` is.
 """
 
@@ -18,8 +18,8 @@ import anyio.to_thread
 
 from paddock.errors import BadRequest, ImageRefused, shown
 from paddock.fetch.addresses import PUBLIC, Policy
+from paddock.pixels import as_png, converted, decode_base64, in_turn
 from paddock.protocol.shape import as_array, as_object
-from paddock.serving.pixels import as_png, converted, decode_base64, in_turn
 
 # More than any conversation holds that a context has room for.
 MOST_IMAGES = 100

@@ -36,6 +36,11 @@ _SCORES = 3
 _OF_WIDTH, _OF_KEYS, _OF_INNER = 6, 3, 4
 # Fewer than most tokenizers make of most languages, so that tokens are rather more than will be read.
 _BYTES_OF_A_TOKEN, _BETWEEN_TURNS_BYTES = 3.5, 16
+# How many tokens an image takes, its processor alone knows.
+_OF_IMAGES = (
+    "Rows with images are reckoned with context_tokens, the most that they may have; what the model holds of the "
+    "images themselves is not counted."
+)
 # Rows that are compared are read in twos.
 _TEXTS = {"dpo": 2, "orpo": 2, "kto": 2, "embedding": 3}
 
@@ -59,7 +64,10 @@ class Memory:
 
 @dataclass(frozen=True, kw_only=True)
 class Estimate:
-    """What a training will need. Sizes are in bytes; `seconds` is None where nothing like it ever ran here."""
+    """What a training will need. Sizes are in bytes; `seconds` is None where nothing like it ever ran here.
+
+    `not_counted` says what it does not know of.
+    """
 
     memory: Memory
     disk_bytes: int
@@ -68,6 +76,7 @@ class Estimate:
     steps: int
     seconds: float | None
     seconds_source: str
+    not_counted: str = ""
 
     def as_table(self) -> dict[str, Any]:
         """As it is told."""
@@ -88,7 +97,7 @@ def estimated(
     weights = weights_of(base)
     if weights is None:
         return None
-    lengths = _lengths(spec, rows_most)
+    lengths, has_images = _lengths(spec, rows_most)
     # Where rows of their own are looked at, none is held out.
     rows = len(lengths) if spec.eval_data else round(len(lengths) * (1 - spec.eval_share))
     row_tokens = spec.context_tokens if spec.packs else max(lengths, default=0)
@@ -105,6 +114,7 @@ def estimated(
         steps=steps,
         seconds=round(tokens / per_s[0], 1) if per_s else None,
         seconds_source=per_s[1] if per_s else "Nothing like it ran here yet; a dry run tells.",
+        not_counted=_OF_IMAGES if has_images else "",
     )
 
 
@@ -186,10 +196,16 @@ def _disk(spec: TrainSpec, weights: Weights) -> int:
     return (spec.keep_checkpoints + 1) * 3 * trained + 2 * trained + (2 * whole if spec.dry_run != "no" else 0)
 
 
-def _lengths(spec: TrainSpec, most: int | None) -> list[int]:
-    """Tokens of the rows at most, by their characters."""
-    rows = islice(each_row(spec.data, form_of(spec.method)), most)
-    return [min(spec.context_tokens, 1 + round(_written_bytes(row) / _BYTES_OF_A_TOKEN)) for row in rows]
+def _lengths(spec: TrainSpec, most: int | None) -> tuple[list[int], bool]:
+    """Tokens of the rows at most, by their characters, and whether any has images."""
+    found: list[int] = []
+    has_images = False
+    for row in islice(each_row(spec.data, form_of(spec.method)), most):
+        shows = isinstance(row, Row) and bool(row.images)
+        has_images = has_images or shows
+        of_words = 1 + round(_written_bytes(row) / _BYTES_OF_A_TOKEN)
+        found.append(spec.context_tokens if shows else min(spec.context_tokens, of_words))
+    return found, has_images
 
 
 def _written_bytes(row: Sample) -> int:

@@ -14,7 +14,7 @@ from typing import Any, cast
 from paddock.data.files import first_rows
 from paddock.data.likenesses import Likeness, likeness_of
 from paddock.data.preferences import Judged, Pair, Task, judged_of, pair_of, task_of
-from paddock.data.rows import Row, row_of
+from paddock.data.rows import Row, row_of, seen_row_of
 from paddock.errors import FieldInvalid, SettingInvalid, shown
 from paddock.training.exclusions import REWARDS, refuse_what_excludes
 from paddock.training.trackers import TRACKERS
@@ -296,7 +296,8 @@ Sample = Row | Pair | Judged | Task | Likeness
 def form_of(method: str) -> Callable[[object, str], Sample]:
     """What makes a row for a method of what a file holds at a place; raises FieldInvalid."""
     forms: dict[str, Callable[[object, str], Sample]] = {
-        "dpo": pair_of, "orpo": pair_of, "kto": judged_of, "grpo": task_of, "embedding": likeness_of,
+        "sft": seen_row_of, "dpo": pair_of, "orpo": pair_of, "kto": judged_of, "grpo": task_of,
+        "embedding": likeness_of,
     }  # fmt: skip
     return forms.get(method, row_of)
 

@@ -29,6 +29,7 @@ from paddock.training.endings import DRY_RUN, concluded, figures_of
 from paddock.training.estimate import Estimate, estimated, memory_of_device, refuse_too_large
 from paddock.training.rewards import checked_rewards
 from paddock.training.room import PUT_DOWN, Room, is_lent_to, put_down_of, without_loan
+from paddock.training.sight import refuse_unseen
 from paddock.training.spec import TrainSpec, as_table, checked_data
 from paddock.training.trackers import refuse_missing
 
@@ -81,8 +82,13 @@ class Trainings(JobQueue):
         Raises FieldInvalid or StoreUnusable.
         """
         before = await self.listed()
-        await anyio.to_thread.run_sync(checked_data, spec)
-        return await anyio.to_thread.run_sync(lambda: estimated(spec, self._base_of(spec.base), before))
+        return await anyio.to_thread.run_sync(self._reckoned, spec, before)
+
+    def _reckoned(self, spec: TrainSpec, before: Sequence[Job]) -> Estimate | None:
+        checked_data(spec)
+        base = self._base_of(spec.base)
+        refuse_unseen(spec, base)
+        return estimated(spec, base, before)
 
     async def checkpoints(self, job_id: str) -> dict[int, Path]:
         """Its whole checkpoints by their steps, the last first. Raises JobUnknown or StoreUnusable."""
@@ -93,6 +99,7 @@ class Trainings(JobQueue):
         """What it will need. Raises FieldInvalid or NoTrainingStack where it would not begin."""
         base = self._base_of(spec.base)
         checked_data(spec)
+        refuse_unseen(spec, base)
         checked_rewards(spec, self._judged_at)
         worker = self._worker()
         if worker is None:

@@ -4185,7 +4185,8 @@ export interface components {
          * TrainingEstimate
          * @description What a training would need; null throughout where its base has weights of an unknown form.
          *
-         *     `memory` has its parts and `all`, in bytes; `seconds` is null where nothing like it ever ran here.
+         *     `memory` has its parts and `all`, in bytes; `seconds` is null where nothing like it ever ran here; `not_counted`
+         *     says what is not reckoned with, "" where nothing is known to be missing.
          */
         TrainingEstimate: {
             /** Disk Bytes */
@@ -4196,6 +4197,8 @@ export interface components {
             memory: {
                 [key: string]: number;
             } | null;
+            /** Not Counted */
+            not_counted: string | null;
             /** Rows */
             rows: number | null;
             /** Seconds */

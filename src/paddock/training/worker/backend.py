@@ -18,12 +18,25 @@ from paddock.training.spec import TrainSpec
 class Plain:
     """Transformers and PEFT, as they are."""
 
-    def load(self, base: Path, spec: TrainSpec) -> tuple[Any, Any]:
-        """The model and its tokenizer. Raises FieldInvalid."""
+    # What makes a model of a folder.
+    models: Any = AutoModelForCausalLM
+    # Whether the model with its addition is kept too, since no engine adds it.
+    keeps_merged = False
+
+    def reader(self, base: Path) -> Any:
+        """What makes tokens of texts: the tokenizer. Raises OSError, ValueError, KeyError or FieldInvalid."""
+        return AutoTokenizer.from_pretrained(base, trust_remote_code=False)
+
+    def load(self, base: Path, spec: TrainSpec, checkpoint: Path | None = None) -> tuple[Any, Any]:
+        """The model and its tokenizer; the model as it was at a checkpoint of all its weights. Raises FieldInvalid.
+
+        A trainer would read that checkpoint by the names that weights have in memory, and keep silent about each that
+        it does not find: of models whose files have other names, such as those that see, it would be none.
+        """
         try:
-            tokenizer = AutoTokenizer.from_pretrained(base, trust_remote_code=False)
-            model = AutoModelForCausalLM.from_pretrained(
-                base, dtype=torch.float32, trust_remote_code=False, quantization_config=_in_4_bits(spec)
+            tokenizer = self.reader(base)
+            model = self.models.from_pretrained(
+                checkpoint or base, dtype=torch.float32, trust_remote_code=False, quantization_config=_in_4_bits(spec)
             )
         except (OSError, ValueError, KeyError) as error:
             raise FieldInvalid(f"{base} cannot be trained: {str(error).splitlines()[0]}", param="base") from error
@@ -79,7 +92,7 @@ class Plain:
         """
         if spec.base_is_in_4_bits or spec.strategy == "fsdp":
             dtype = torch.bfloat16 if spec.base_is_in_4_bits else torch.float32
-            whole = AutoModelForCausalLM.from_pretrained(base, dtype=dtype, trust_remote_code=False)
+            whole = self.models.from_pretrained(base, dtype=dtype, trust_remote_code=False)
             model = PeftModel.from_pretrained(whole, folder.with_name("adapter"))
         return _written(model.merge_and_unload(safe_merge=True), tokenizer, folder, "model")
 

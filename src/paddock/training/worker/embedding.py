@@ -27,8 +27,8 @@ _LOOKED_AT_MOST = 1000
 class Encoders:
     """Encoders as sentence-transformers has them."""
 
-    def load(self, base: Path, spec: TrainSpec) -> tuple[Any, Any]:
-        """The model and its tokenizer. Raises FieldInvalid."""
+    def load(self, base: Path, spec: TrainSpec, checkpoint: Path | None = None) -> tuple[Any, Any]:
+        """The model and its tokenizer; its trainer reads checkpoints itself. Raises FieldInvalid."""
         if importlib.util.find_spec("sentence_transformers") is None:
             raise FieldInvalid(
                 "method embedding needs sentence-transformers, which this training stack lacks. `paddock setup "

@@ -13,6 +13,7 @@ from transformers import set_seed
 from paddock.jobs.ended import Voice
 from paddock.jobs.folder import JobFolder, Report
 from paddock.training.endings import DRY_RUN
+from paddock.training.sight import refuse_what_excludes_images, sees, shows_images
 from paddock.training.spec import TrainSpec, spec_of
 from paddock.training.worker.backend import Plain
 from paddock.training.worker.checkpoints import newest
@@ -48,8 +49,10 @@ def _learnt(job: JobFolder, order: Mapping[str, Any], spec: TrainSpec, root: Pat
         "started", torch=torch.__version__, threads=torch.get_num_threads(), resumed=_resumed_step(root),
         processes=count(),
     )  # fmt: skip
-    backend = _backend(spec)
-    model, tokenizer = backend.load(base, spec)
+    backend = _backend(spec, base)
+    checkpoint = newest(root / "checkpoints")
+    is_whole = spec.tuning == "full" and spec.strategy != "fsdp"
+    model, tokenizer = backend.load(base, spec, checkpoint if is_whole else None)
     if spec.tuning == "lora":
         model = backend.add_lora(model, spec)
     sizes = [(one.numel(), one.requires_grad) for one in model.parameters()]
@@ -61,7 +64,6 @@ def _learnt(job: JobFolder, order: Mapping[str, Any], spec: TrainSpec, root: Pat
     )  # fmt: skip
     if spec.sample_prompts:
         trainer.add_callback(Sampler(tokenizer, spec, voice))
-    checkpoint = newest(root / "checkpoints")
     trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
     if watcher.fault:
         raise Diverged(watcher.fault)
@@ -76,12 +78,18 @@ def _learnt(job: JobFolder, order: Mapping[str, Any], spec: TrainSpec, root: Pat
     return "done"
 
 
-def _backend(spec: TrainSpec) -> Any:
-    if spec.method != "embedding":
-        return Plain()
-    from paddock.training.worker.embedding import Encoders
+def _backend(spec: TrainSpec, base: Path) -> Any:
+    """What loads and keeps the model. Raises FieldInvalid."""
+    if spec.method == "embedding":
+        from paddock.training.worker.embedding import Encoders
 
-    return Encoders()
+        return Encoders()
+    if sees(base) and shows_images(spec):
+        refuse_what_excludes_images(spec, base)
+        from paddock.training.worker.seeing import Seeing
+
+        return Seeing()
+    return Plain()
 
 
 def _gathered(trainer: Any) -> Any:
@@ -101,7 +109,7 @@ def _keep(
     is_addition = kept[0].name == "adapter"
     # The engine adds an addition to a model; what DoRA makes does more than that, so it gets the whole. A dry run shows
     # whether the addition can be written, and whether it can be merged.
-    if is_addition and (is_dry or (spec.makes_gguf and spec.lora_is_decomposed)):
+    if is_addition and (is_dry or backend.keeps_merged or (spec.makes_gguf and spec.lora_is_decomposed)):
         kept.append(backend.keep_merged(model, tokenizer, written.with_name("model"), base=base, spec=spec))
     for folder in kept:
         voice.tell("artifact", name=folder.name, path=str(folder), size_bytes=_size(folder))

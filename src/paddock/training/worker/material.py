@@ -101,18 +101,31 @@ def _texts(rows: Sequence[Row | Pair | Judged], spec: TrainSpec, tokenizer: Toke
     found = [one for row in rows for one in _of(row, spec, tokenizer)]
     most = spec.context_tokens
     long = sum(one.longest > most for one in found)
-    if long and spec.too_long == "refuse":
-        raise FieldInvalid(
-            f"{long} of {len(found)} rows have more than {most} tokens (the longest {max(o.longest for o in found)}). "
-            "Raise context_tokens, or say too_long 'drop' or 'cut'.",
-            param="context_tokens",
-        )
+    refuse_longer([one.longest for one in found], spec)
     kept = [one.cut(most) if spec.too_long == "cut" else one for one in found]
     return [one for one in kept if one.longest <= most and one.is_learnt_from], long
 
 
+def refuse_longer(lengths: Sequence[int], spec: TrainSpec) -> None:
+    """Raises FieldInvalid where one of rows of so many tokens is too long, and that is a reason not to begin."""
+    most = spec.context_tokens
+    long = sum(length > most for length in lengths)
+    if long and spec.too_long == "refuse":
+        raise FieldInvalid(
+            f"{long} of {len(lengths)} rows have more than {most} tokens (the longest {max(lengths)}). "
+            "Raise context_tokens, or say too_long 'drop' or 'cut'.",
+            param="context_tokens",
+        )
+
+
 def _of(row: Row | Pair | Judged, spec: TrainSpec, tokenizer: Tokenizer) -> list[_Texts]:
     if isinstance(row, Row):
+        if row.images:
+            raise FieldInvalid(
+                f"{row.images[0].place} is an image, and the base reads words alone: it has no processor for images. "
+                "Name a base that sees, or leave the images out.",
+                param="base",
+            )
         train_on: TrainOn = "everything" if spec.method == "cpt" else cast("TrainOn", spec.train_on)
         return [_Texts(texts=(one,)) for one in masked(row, tokenizer, train_on=train_on)]
 

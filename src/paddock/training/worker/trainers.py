@@ -13,6 +13,7 @@ from paddock.data.masks import Tokenizer
 from paddock.jobs.ended import Voice
 from paddock.training.spec import TrainSpec
 from paddock.training.worker.material import material
+from paddock.training.worker.seeing import Eyes
 
 _ROUNDS = 10
 
@@ -45,6 +46,10 @@ def trainer_of(
         from paddock.training.worker.embedding import embedding
 
         return embedding(spec, lambda rows, looks: _arguments(spec, folder, rows, looks), common, report)
+    if isinstance(tokenizer, Eyes):
+        from paddock.training.worker.looking import looking
+
+        return looking(spec, lambda rows, looks: _arguments(spec, folder, rows, looks), common, report)
     trained, held = material(spec, cast("Tokenizer", tokenizer), report)
     common |= {"train_dataset": trained, "eval_dataset": held}
     shared = _arguments(spec, folder, len(trained), held is not None)

@@ -25,13 +25,14 @@ export function Needed({ spec }: { spec: Spec }) {
 function Said({ estimate }: { estimate: Estimate }) {
   const t = useWords();
   const a = useAmounts();
-  const { memory, free_bytes, disk_bytes, steps, seconds } = estimate;
+  const { memory, free_bytes, disk_bytes, steps, seconds, not_counted } = estimate;
   if (!memory) return t("train.needed.unknown");
   return [
     t("train.needed.memory", { size: a.bytes(memory.all ?? 0), free: a.bytes(free_bytes) }),
     disk_bytes === null ? null : t("train.needed.disk", { size: a.bytes(disk_bytes) }),
     steps === null ? null : t("train.needed.steps", { n: steps }),
     seconds === null ? t("train.needed.time.unknown") : t("train.needed.time", { time: a.duration(seconds) }),
+    not_counted ? t("train.needed.images") : null,
   ]
     .filter(Boolean)
     .join(" · ");

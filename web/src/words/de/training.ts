@@ -138,6 +138,8 @@ export const training: Area<typeof english> = {
   "train.needed.steps": "{n} Schritte",
   "train.needed.time": "etwa {time}",
   "train.needed.time.unknown": "wie lange, zeigt sich, sobald hier Ähnliches lief",
+  "train.needed.images":
+    "Zeilen mit Bildern sind so lang wie erlaubt gerechnet; was das Modell von den Bildern hält, ist nicht dabei.",
   "train.needed.unknown": "Die Gewichte dieses Modells haben eine Form, die paddock nicht berechnen kann.",
   "train.yaml.read": "YAML lesen",
   "train.yaml.read.about": "Ersetzt, was hier gesetzt ist. Der Server prüft es; begonnen wird nichts.",

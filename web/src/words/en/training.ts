@@ -132,6 +132,8 @@ export const training = {
   "train.needed.steps": "{n} steps",
   "train.needed.time": "about {time}",
   "train.needed.time.unknown": "how long is known once something like it ran here",
+  "train.needed.images":
+    "Rows with images are reckoned at their longest; what the model holds of the images is not counted.",
   "train.needed.unknown": "The weights of this base have a form that paddock cannot reckon with.",
   "train.yaml.read": "Read YAML",
   "train.yaml.read.about": "Takes the place of what is set here. The server checks it; nothing is begun.",

@@ -1,7 +1,7 @@
-"""Owns what becomes of one image's file: whether it can be read, within bounds, and the form in which engines read it.
+"""Owns what becomes of one image's file: whether it can be read, within bounds, and the form in which it is looked at.
 
-Refuses to know requests and addresses. Small files can unpack to much, or take long: the pixels of a file are bounded,
-so are the passes over them, and few files are read at once.
+Refuses to know requests, rows and addresses. Small files can unpack to much, or take long: the pixels of a file are
+bounded, so are the passes over them, and few files are read at once.
 """
 
 from __future__ import annotations
@@ -90,6 +90,19 @@ def converted(data: bytes, *, only_if_needed: bool) -> bytes:
     except _UNREADABLE as error:
         raise _unreadable() from error
     return packed.getvalue()
+
+
+def upright(data: bytes) -> Any:
+    """The image in a file as Pillow has it, RGB and turned upright by its EXIF orientation. Raises as `as_png`."""
+    from PIL import Image, ImageOps
+
+    image = _read(data)
+    try:
+        return _as_rgb(ImageOps.exif_transpose(image))
+    except (Image.DecompressionBombWarning, Image.DecompressionBombError) as error:
+        raise _bomb() from error
+    except _UNREADABLE as error:
+        raise _unreadable() from error
 
 
 def _read(data: bytes) -> Any:
