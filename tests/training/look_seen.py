@@ -41,19 +41,19 @@ def main(base: str, folder: str) -> None:
         found["learnt"][train_on] = eyes.decode(learnt, skip_special_tokens=False)
         found["images"][train_on] = sight.images
     found["cuts"] = [
-        cut and len(cut.text.ids)
+        made and len(made.text.ids)
         for most in range(8, len(sight.text.ids) + 1)
-        for cut in [looking._cut(sight, replace(spec, context_tokens=most, too_long="cut"))]
+        for made in [looking.cut(sight, replace(spec, context_tokens=most, too_long="cut"))]
     ]
     found["whole_tokens"], found["tokens"] = sight.whole_tokens, len(sight.text.ids)
     (of_words,) = eyes.sights(words, [], train_on="answers")
-    rows = looking._dataset([(sight, both.images), (of_words, ())], Path(folder))
-    batch = looking._batch(eyes, list(rows))
+    rows = looking.dataset([(sight, both.images), (of_words, ())], Path(folder))
+    batch = looking.batch(eyes, list(rows))
     of_image = {token for token in eyes._of_images if int((batch["input_ids"] == token).sum())}
     found["image_tokens_learnt"] = sum(int((batch["labels"] == token).sum()) for token in of_image)
     found["shapes"] = {name: list(value.shape) for name, value in batch.items()}
     found["loss"] = float(model(**batch).loss)
-    alone = looking._batch(eyes, [rows[1]])
+    alone = looking.batch(eyes, [rows[1]])
     found["loss_of_words"], found["of_words"] = float(model(**alone).loss), sorted(alone)
     spoken = seen_row_of({"messages": [{"role": "user", "content": eyes._mark}, TALK[1]]}, "Row 3")
     try:

@@ -54,9 +54,9 @@ def looking(
         dataset_kwargs={"skip_prepare_dataset": True},
     )  # fmt: skip
     return SFTTrainer(
-        args=config, **common | {"processing_class": eyes.tokenizer}, train_dataset=_dataset(found, folder),
-        eval_dataset=_dataset(looked_at, held_folder) if looked_at else None,
-        data_collator=partial(_batch, eyes),
+        args=config, **common | {"processing_class": eyes.tokenizer}, train_dataset=dataset(found, folder),
+        eval_dataset=dataset(looked_at, held_folder) if looked_at else None,
+        data_collator=partial(batch, eyes),
     )  # fmt: skip
 
 
@@ -69,12 +69,12 @@ def _fitting(rows: Sequence[Row], folder: Path, spec: TrainSpec, eyes: Eyes) -> 
         found += [(one, row.images[: one.images]) for one in sights]
     lengths = [len(one.text.ids) for one, _ in found]
     refuse_longer(lengths, spec)
-    kept = [(_cut(one, spec), pictures) for one, pictures in found]
+    kept = [(cut(one, spec), pictures) for one, pictures in found]
     fitting = [(one, pictures) for one, pictures in kept if one and any(one.text.trains)]
     return fitting, sum(length > spec.context_tokens for length in lengths)
 
 
-def _cut(one: Sight, spec: TrainSpec) -> Sight | None:
+def cut(one: Sight, spec: TrainSpec) -> Sight | None:
     """The same, no longer than it may be; None where it is left out. No image is cut into, nor cut off."""
     most = spec.context_tokens
     if len(one.text.ids) <= most:
@@ -85,7 +85,8 @@ def _cut(one: Sight, spec: TrainSpec) -> Sight | None:
     return replace(one, text=text, more={name: said[:most] for name, said in one.more.items()})
 
 
-def _dataset(found: Sequence[_Seen], folder: Path) -> Any:
+def dataset(found: Sequence[_Seen], folder: Path) -> Any:
+    """The rows as data; `folder` is where their files of images are looked for."""
     names = sorted({name for one, _ in found for name in one.more})
     return Dataset.from_list(
         [
@@ -103,7 +104,7 @@ def _dataset(found: Sequence[_Seen], folder: Path) -> Any:
     )
 
 
-def _batch(eyes: Eyes, examples: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+def batch(eyes: Eyes, examples: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     """Rows of one length, filled up behind their ends, with the numbers of their images."""
     most = max(len(one["input_ids"]) for one in examples)
     of_tokens = [name for name in examples[0] if name not in ("pictures", "places", "folder")]
