@@ -191,13 +191,13 @@ async def test_two_processes_stop_after_the_same_step_and_go_on(opened: Opened, 
 @pytest.mark.parametrize(
     ("spec", "kind", "words"),
     [
-        ({**TWO, "lora_modules": "q_proj,nose"}, "spec", "no 'nose'. It has: "),
+        ({**TWO, "context_tokens": 64, "too_long": "refuse"}, "spec", "rows have more than 64 tokens"),
         ({**TWO, "context_tokens": 8}, "data", "has 8 tokens or fewer"),
         ({**TWO, "learning_rate": 9.0, "tuning": "full", "steps": 40}, "diverged", "more than three times"),
         ({**TWO, "strategy": "fsdp"}, "spec", "this machine has none that torch sees. Say ddp."),
         ({**TWO, "cluster": "127.0.0.1:9"}, "spec", "There is no Ray at '127.0.0.1:9' that this training stack can"),
     ],
-    ids=["unknown module", "all too long", "diverges", "no cards", "no Ray there"],
+    ids=["refused", "all too long", "diverges", "no cards", "no Ray there"],
 )
 async def test_what_goes_wrong_in_several_is_told_once(opened: Opened, spec: Json, kind: str, words: str) -> None:
     async with opened() as http:

@@ -11,14 +11,14 @@ from paddock.store.jobs import State
 
 DISK_IS_FULL = "The disk is full. Free space, and resume: what was made before is whole, and is not made again."
 MEMORY_IS_SHORT = "There was not enough memory. The source is held in 32 bits while it is compared."
-_ADVICE = ended.Advice(
+ADVICE = ended.Advice(
     resume="Resume goes on from the last step that is whole",
     memory="nothing else of that size should run beside it",
     disk=DISK_IS_FULL,
 )
 TRY_DISK_IS_FULL = "The disk is full. Free space, and try the checkpoint again."
 TRY_MEMORY_IS_SHORT = "There was not enough memory. Try the checkpoint again when less runs beside it."
-_TRY_ADVICE = ended.Advice(resume="Try the checkpoint again", memory="less should run beside it", disk=TRY_DISK_IS_FULL)
+TRY_ADVICE = ended.Advice(resume="Try the checkpoint again", memory="less should run beside it", disk=TRY_DISK_IS_FULL)
 _FIGURES = {
     "started": ("torch", "quantiser"),
     "step": ("step", "steps", "doing"),
@@ -44,9 +44,9 @@ def figures_of(before: Mapping[str, Any], told: Sequence[Mapping[str, Any]]) -> 
 
 def concluded(folder: JobFolder, last: Mapping[str, Any] | None) -> tuple[State, ended.Error | None]:
     """How an export ended whose worker is gone."""
-    return ended.concluded(folder, last, _ADVICE)
+    return ended.concluded(folder, last, ADVICE)
 
 
 def tried(folder: JobFolder, last: Mapping[str, Any] | None) -> tuple[State, ended.Error | None]:
     """How it ended that a checkpoint was made ready to be tried."""
-    return ended.concluded(folder, last, _TRY_ADVICE)
+    return ended.concluded(folder, last, TRY_ADVICE)

@@ -18,7 +18,7 @@ from typing import Any
 import anyio.to_thread
 
 from paddock.errors import Conflict, FieldInvalid, JobUnknown, NoTrainingStack, shown
-from paddock.export.endings import concluded, figures_of
+from paddock.export.endings import ADVICE, concluded, figures_of
 from paddock.export.estimate import Estimate, estimated, refuse_too_large
 from paddock.export.spec import MIXED, PLAIN, ExportSpec, as_table, name_of, spec_of
 from paddock.hardware import read_memory
@@ -28,7 +28,7 @@ from paddock.jobs.queue import JobQueue, Kind, Words
 from paddock.paths import Home
 from paddock.store.jobs import Job, JobStore, State
 
-_KIND = Kind(name="export", lock=".exports.lock", figures_of=figures_of)
+_KIND = Kind(name="export", lock=".exports.lock", figures_of=figures_of, advice=ADVICE)
 # What lies beside a model that sees.
 _SEES = ("processor_config.json", "preprocessor_config.json")
 # Whether files are only compared, and none made.

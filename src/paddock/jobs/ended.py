@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import resource
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -11,6 +10,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from paddock.jobs.folder import JobFolder
+from paddock.paths import NO_ROOM
 from paddock.store.jobs import State
 
 
@@ -70,6 +70,13 @@ def concluded(folder: JobFolder, last: Mapping[str, Any] | None, advice: Advice)
     return "failed", {"kind": "crashed", "message": f"The worker ended with {code}. {last_words(folder.output)}"}
 
 
+def not_begun(fault: Exception, advice: Advice) -> Error:
+    """Why a job failed whose worker was not begun, or not seen through."""
+    if is_disk_full(fault):
+        return {"kind": "disk", "message": advice.disk}
+    return {"kind": "system", "message": str(fault)}
+
+
 def tell_failure(report: Voice, kind: str, words: str) -> int:
     """Tell why a worker fails; the status that it ends with."""
     try:
@@ -81,7 +88,7 @@ def tell_failure(report: Voice, kind: str, words: str) -> int:
 
 def is_disk_full(error: BaseException) -> bool:
     """Whether that is what a library means."""
-    return getattr(error, "errno", 0) == errno.ENOSPC or any(word in str(error).lower() for word in _FULL)
+    return getattr(error, "errno", 0) in NO_ROOM or any(word in str(error).lower() for word in _FULL)
 
 
 def is_memory_short(error: BaseException) -> bool:
@@ -91,7 +98,11 @@ def is_memory_short(error: BaseException) -> bool:
 
 
 def peak_memory_bytes() -> int:
-    """The most main memory that this process has taken."""
+    """The most main memory that this process has taken; 0 where the system does not say (Windows)."""
+    if sys.platform == "win32":
+        return 0
+    import resource
+
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak if sys.platform == "darwin" else peak * 1024
 

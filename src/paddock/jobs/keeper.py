@@ -12,18 +12,28 @@ import subprocess
 import sys
 from pathlib import Path
 
+from paddock.jobs.ended import DISK_FULL, is_disk_full
 from paddock.jobs.folder import JobFolder
 
 _HELD = 3
 
 
 def main(root: str, words: list[str]) -> int:
-    """Start a worker and return, while a copy of this process waits for it. 3: the job is worked on already."""
+    """Start a worker and return, while a copy of this process waits for it.
+
+    3: the job is worked on already; DISK_FULL: the disk has no room for how it will end.
+    """
     job = JobFolder(root=Path(root))
     lock = job.keeper_lock()
-    if job.is_alive() or not lock.take():
-        return _HELD
-    job.begin_exit()
+    try:
+        if job.is_alive() or not lock.take():
+            return _HELD
+        job.begin_exit()
+        job.output.touch()
+    except OSError as error:
+        if is_disk_full(error):
+            return DISK_FULL
+        raise
     if sys.platform != "win32":
         # The lock goes to the copy with the file that holds it.
         if os.fork():

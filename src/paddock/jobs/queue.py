@@ -7,6 +7,7 @@ the one before ended; one that died meanwhile is told as that, and can be gone o
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 import shutil
@@ -23,6 +24,7 @@ import anyio.to_thread
 from anyio.abc import TaskGroup
 
 from paddock.errors import Conflict, JobUnknown, NoTrainingStack, PaddockError, StoreUnusable
+from paddock.jobs.ended import DISK_FULL, Advice, not_begun
 from paddock.jobs.folder import JobFolder
 from paddock.ownership import Ownership
 from paddock.store.jobs import Job, JobStore, State
@@ -36,11 +38,15 @@ Words = Callable[[], Sequence[str] | None]
 
 @dataclass(frozen=True, kw_only=True)
 class Kind:
-    """A kind of job: its name in the database and in sentences, what it is locked by, what is kept of its events."""
+    """A kind of job: its name in the database and in sentences, what it is locked by, what is kept of its events.
+
+    `advice` is what to do where one fails.
+    """
 
     name: str
     lock: str
     figures_of: Callable[[Mapping[str, Any], Sequence[Mapping[str, Any]]], dict[str, Any]]
+    advice: Advice
 
 
 class NotBegun(Exception):
@@ -168,7 +174,9 @@ class JobQueue:
         """Write one down. Raises StoreUnusable."""
         job = await self._store.create(self._kind.name, name, spec, priority=priority, figures=figures or {})
         # By its folder the next paddock knows that there is something to look after.
-        await anyio.to_thread.run_sync(lambda: self.folder(job.id).root.mkdir(parents=True, exist_ok=True))
+        # Where the disk has no room for one, that is told when it is its turn.
+        with contextlib.suppress(OSError):
+            await anyio.to_thread.run_sync(lambda: self.folder(job.id).root.mkdir(parents=True, exist_ok=True))
         self._notify()
         return job
 
@@ -187,7 +195,9 @@ class JobQueue:
                 raise NotBegun
             await self._set(job.id, state="running", started_s=job.started_s or time.time(), ended_s=None)
         keeper = [sys.executable, "-P", "-m", "paddock.jobs.keeper", str(folder.root)]
-        await anyio.run_process([*keeper, *worker, str(folder.root)], check=False)
+        done = await anyio.run_process([*keeper, *worker, str(folder.root)], check=False)
+        if done.returncode == DISK_FULL:
+            raise OSError(DISK_FULL, os.strerror(DISK_FULL))
 
     async def _watched(self, job: Job, folder: JobFolder) -> Mapping[str, Any] | None:
         """Write down what the worker tells, until it tells no more; the last of it. Raises OSError or StoreUnusable."""
@@ -234,7 +244,7 @@ class JobQueue:
         except NotBegun:
             return
         except (OSError, PaddockError) as fault:
-            state, error = "failed", {"kind": "system", "message": str(fault)}
+            state, error = "failed", not_begun(fault, self._kind.advice)
         await self._set(job.id, state=state, error=error, ended_s=time.time())
         _log.info("%s %s: %s", self._kind.name, job.id, state)
 

@@ -13,6 +13,10 @@ import os
 import signal
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from paddock.jobs.folder import JobFolder
 
 
 def _bring_in() -> None:
@@ -45,11 +49,25 @@ def beside(module: str, *words: str) -> int:
 
 
 def main(module: str, folder: str) -> int:
-    """Do what lies in a job's folder. 0 went well, 1 failed and told so, 3 is done by another worker already."""
-    _settle()
-    from paddock.jobs.folder import JobFolder, Report
+    """Do what lies in a job's folder.
 
-    job = JobFolder(root=Path(folder))
+    0 went well, 1 failed and told so, 3 is done by another worker already, DISK_FULL had no room to tell how it went.
+    """
+    _settle()
+    from paddock.jobs.ended import DISK_FULL, is_disk_full
+    from paddock.jobs.folder import JobFolder
+
+    try:
+        return _worked(module, JobFolder(root=Path(folder)))
+    except OSError as error:
+        if is_disk_full(error):
+            return DISK_FULL
+        raise
+
+
+def _worked(module: str, job: JobFolder) -> int:
+    from paddock.jobs.folder import Report
+
     lock = job.worker_lock()
     if not lock.take():
         return 3

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 from paddock.errors import FieldInvalid, shown
 
+# As hubs name what they hold: owner and name.
+_REPOSITORY = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
 _BUNDLED = Path(__file__).parent / "bundled"
 
 
@@ -18,6 +21,12 @@ def trainable(base: str) -> Path:
         raise FieldInvalid(
             f"base is {shown(base)}, a GGUF file: it is for answering. Name the folder of the model's own "
             "weights, with its config.json.",
+            param="base",
+        )
+    if _REPOSITORY.fullmatch(base) and not folder.exists():
+        raise FieldInvalid(
+            f"base is {shown(base)}, and there is no such folder. If that is a repository of a hub: paddock fetches no "
+            "weights to train. Accept its terms there if it is gated, download all of it, and name its folder.",
             param="base",
         )
     if not (folder / "config.json").is_file():

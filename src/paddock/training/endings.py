@@ -12,8 +12,8 @@ from paddock.store.jobs import State
 
 # What a worker tells in a dry run; `of` is what it would be else.
 DRY_RUN = "dry_run"
-DISK_IS_FULL = "The disk is full. Free space, and resume: the last checkpoint is whole."
-_ADVICE = ended.Advice(
+DISK_IS_FULL = "The disk is full. Free space, and resume: it goes on from its last checkpoint, or from the beginning."
+ADVICE = ended.Advice(
     resume="Resume goes on from the last checkpoint",
     memory="a lower batch_rows or context_tokens needs less",
     disk=DISK_IS_FULL,
@@ -65,4 +65,4 @@ def concluded(folder: JobFolder, last: Mapping[str, Any] | None) -> tuple[State,
         return ended.TOLD[last["of"]], None
     if last and last["kind"] == "tried":
         return "done", None
-    return ended.concluded(folder, last, _ADVICE)
+    return ended.concluded(folder, last, ADVICE)

@@ -23,6 +23,7 @@ from paddock.errors import FieldInvalid, size
 from paddock.hardware import find_accelerators, read_memory
 from paddock.models.weights import Weights, weights_of
 from paddock.store.jobs import Job
+from paddock.training.exclusions import modules_of, refuse_unknown_modules
 from paddock.training.spec import Sample, TrainSpec, form_of
 
 _FLOAT_BYTES = 4
@@ -97,6 +98,10 @@ def estimated(
     weights = weights_of(base)
     if weights is None:
         return None
+    if spec.tuning == "lora":
+        linear = {name.removesuffix(".weight").rpartition(".")[2] for name in weights.matrices()}
+        # Some models have that layer without weights of its own.
+        refuse_unknown_modules(spec, linear | {"lm_head"})
     lengths, has_images = _lengths(spec, rows_most)
     # Where rows of their own are looked at, none is held out.
     rows = len(lengths) if spec.eval_data else round(len(lengths) * (1 - spec.eval_share))
@@ -184,8 +189,7 @@ def _memory(spec: TrainSpec, weights: Weights, row_tokens: int) -> Memory:
 def _trained(spec: TrainSpec, weights: Weights) -> int:
     if spec.tuning == "full":
         return weights.parameters
-    wanted = tuple(name.strip() for name in spec.lora_modules.split(",") if name.strip())
-    chosen = weights.matrices(() if wanted == ("all-linear",) else wanted)
+    chosen = weights.matrices(tuple(modules_of(spec)))
     return sum(spec.lora_rank * sum(shape) for shape in chosen.values())
 
 

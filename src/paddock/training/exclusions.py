@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 from dataclasses import fields
 from typing import TYPE_CHECKING, cast
 
@@ -25,6 +26,10 @@ def refuse_what_excludes(spec: TrainSpec) -> None:
                 f"{one.name} is for {' and '.join(methods)}, and method is {spec.method}. Leave it out.", param=one.name
             )
     trackers_of(spec.trackers)
+    if spec.tuning == "lora" and not spec.lora_modules.strip(" ,"):
+        raise FieldInvalid(
+            "lora_modules is empty. Say all-linear, or name modules between commas.", param="lora_modules"
+        )
     if spec.packs and spec.method == "sft" and spec.too_long == "cut":
         raise FieldInvalid("packs and too_long 'cut' exclude one another. Say too_long 'drop'.", param="too_long")
     if spec.base_is_in_4_bits and (spec.tuning == "full" or spec.lora_is_decomposed):
@@ -59,6 +64,23 @@ def _refuse_unlike(spec: TrainSpec) -> None:
             "better 16 or more.",
             param="batch_rows",
         )
+
+
+def modules_of(spec: TrainSpec) -> list[str]:
+    """The modules that get an addition; none where every linear one does."""
+    wanted = [name.strip() for name in spec.lora_modules.split(",") if name.strip()]
+    return [] if "all-linear" in wanted else wanted
+
+
+def refuse_unknown_modules(spec: TrainSpec, known: Collection[str]) -> None:
+    """Raises FieldInvalid where a module that gets an addition is none of the known ones."""
+    for name in modules_of(spec):
+        if name not in known:
+            raise FieldInvalid(
+                f"lora_modules: this model has no {shown(name)}. It has: {', '.join(sorted(known))}. all-linear is all "
+                "of them.",
+                param="lora_modules",
+            )
 
 
 def weights_of(spec: TrainSpec) -> dict[str, float]:

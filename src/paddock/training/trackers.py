@@ -15,14 +15,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from paddock.errors import FieldInvalid, shown
+from paddock.training.libraries import has_module
 
 ONLINE = "online"
-_PROBE = """
-import importlib.util, sys
-sys.path.insert(0, sys.argv[1])
-sys.exit(0 if importlib.util.find_spec(sys.argv[2]) else 9)
-"""
-_PROBE_S = 60.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -91,21 +86,12 @@ def refuse_missing(text: str, folder: Path, python: str) -> None:
                 f"to the server's address, or say {name} alone.",
                 param="trackers",
             )
-        if not _is_there(python, library, tracker.module):
+        if not has_module(python, tracker.module, library):
             words = [python, "-m", "pip", "install", "--target", str(library), tracker.requirement]
             raise FieldInvalid(
                 f"trackers has {name}, and its library is not here. Install it in a folder of its own: {_typed(words)}",
                 param="trackers",
             )
-
-
-def _is_there(python: str, library: Path, module: str) -> bool:
-    words = [python, "-I", "-c", _PROBE, str(library), module]
-    try:
-        done = subprocess.run(words, stdin=subprocess.DEVNULL, capture_output=True, timeout=_PROBE_S, check=False)
-    except (OSError, subprocess.TimeoutExpired):
-        return False
-    return done.returncode == 0
 
 
 def _typed(words: Sequence[str]) -> str:

@@ -25,15 +25,16 @@ from paddock.paths import Home
 from paddock.store.jobs import Job, JobStore, State
 from paddock.training import dry_run
 from paddock.training.checkpoints import whole
-from paddock.training.endings import DRY_RUN, concluded, figures_of
+from paddock.training.endings import ADVICE, DRY_RUN, concluded, figures_of
 from paddock.training.estimate import Estimate, estimated, memory_of_device, refuse_too_large
+from paddock.training.libraries import has_module, refuse_lacking
 from paddock.training.rewards import checked_rewards
 from paddock.training.room import PUT_DOWN, Room, is_lent_to, put_down_of, without_loan
 from paddock.training.sight import refuse_unseen
 from paddock.training.spec import TrainSpec, as_table, checked_data
 from paddock.training.trackers import refuse_missing
 
-_KIND = Kind(name="training", lock=".owner.lock", figures_of=figures_of)
+_KIND = Kind(name="training", lock=".owner.lock", figures_of=figures_of, advice=ADVICE)
 _LOOKED_AT = 1000
 # What a worker does, for `jobs/worker.py`.
 WORK = "paddock.training.worker.outcome"
@@ -105,6 +106,8 @@ class Trainings(JobQueue):
         if worker is None:
             raise NoTrainingStack
         refuse_missing(spec.trackers, self._home.trackers, worker[0])
+        if spec.cluster in ("", "ray"):
+            refuse_lacking(spec, lambda module: has_module(worker[0], module))
         if needed := estimated(spec, base, rows_most=_LOOKED_AT):
             self._folder.mkdir(parents=True, exist_ok=True)
             # What a cluster has, its own machines know.

@@ -12,6 +12,8 @@ from peft import LoraConfig, PeftModel, get_peft_model, prepare_model_for_kbit_t
 from transformers import AutoModelForCausalLM, AutoTokenizer, BitsAndBytesConfig
 
 from paddock.errors import FieldInvalid
+from paddock.training.exclusions import modules_of, refuse_unknown_modules
+from paddock.training.libraries import refuse_lacking
 from paddock.training.spec import TrainSpec
 
 
@@ -50,7 +52,7 @@ class Plain:
 
     def add_lora(self, model: Any, spec: TrainSpec) -> Any:
         """The model with an addition, which alone is trained. Raises FieldInvalid."""
-        wanted = [name.strip() for name in spec.lora_modules.split(",") if name.strip()]
+        wanted = modules_of(spec)
         if spec.base_is_in_4_bits:
             for one in model.modules():
                 # Where the processor has bf16, bitsandbytes packs a weight anew at the first look at held-out rows, in
@@ -62,16 +64,10 @@ class Plain:
             r=spec.lora_rank, lora_alpha=spec.lora_alpha, lora_dropout=spec.lora_dropout,
             use_rslora=spec.lora_is_scaled_by_root,
             use_dora=spec.lora_is_decomposed, task_type="CAUSAL_LM",
-            target_modules="all-linear" if wanted == ["all-linear"] else wanted,
+            target_modules=wanted or "all-linear",
         )  # fmt: skip
-        known = sorted(
-            {name.rpartition(".")[2] for name, one in model.named_modules() if isinstance(one, torch.nn.Linear)}
-        )
-        unknown = [name for name in wanted if name != "all-linear" and name not in known]
-        if unknown:
-            raise FieldInvalid(
-                f"lora_modules: this model has no '{unknown[0]}'. It has: {', '.join(known)}.", param="lora_modules"
-            )
+        linear = {name.rpartition(".")[2] for name, one in model.named_modules() if isinstance(one, torch.nn.Linear)}
+        refuse_unknown_modules(spec, linear)
         made = get_peft_model(model, config)
         if spec.lora_is_decomposed:
             _refuse_empty_rows(made)
@@ -112,12 +108,7 @@ def _in_4_bits(spec: TrainSpec) -> Any:
     """How a base is held in 4 bits; None where it is not. Raises FieldInvalid."""
     if not spec.base_is_in_4_bits:
         return None
-    if importlib.util.find_spec("bitsandbytes") is None:
-        raise FieldInvalid(
-            "base_is_in_4_bits needs bitsandbytes, which this training stack lacks. `paddock setup python-stack` "
-            "installs it on Linux and Windows; there is none for macOS.",
-            param="base_is_in_4_bits",
-        )
+    refuse_lacking(spec, lambda module: importlib.util.find_spec(module) is not None)
     return BitsAndBytesConfig(
         load_in_4bit=True, bnb_4bit_quant_type="nf4", bnb_4bit_use_double_quant=True,
         bnb_4bit_compute_dtype=torch.float32 if spec.precision == "fp32" else torch.bfloat16,

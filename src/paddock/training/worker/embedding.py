@@ -18,6 +18,7 @@ from datasets import Dataset
 from paddock.data.likenesses import Likeness
 from paddock.errors import FieldInvalid
 from paddock.jobs.ended import Voice
+from paddock.training.libraries import refuse_lacking
 from paddock.training.spec import TrainSpec
 from paddock.training.worker.material import rows_of
 
@@ -29,12 +30,7 @@ class Encoders:
 
     def load(self, base: Path, spec: TrainSpec, checkpoint: Path | None = None) -> tuple[Any, Any]:
         """The model and its tokenizer; its trainer reads checkpoints itself. Raises FieldInvalid."""
-        if importlib.util.find_spec("sentence_transformers") is None:
-            raise FieldInvalid(
-                "method embedding needs sentence-transformers, which this training stack lacks. `paddock setup "
-                "python-stack` brings it up to date.",
-                param="method",
-            )
+        refuse_lacking(spec, lambda module: importlib.util.find_spec(module) is not None)
         from sentence_transformers import SentenceTransformer
         from sentence_transformers.sentence_transformer.modules import Normalize, Pooling, Transformer
 

@@ -66,23 +66,27 @@ class Watcher(TrainerCallback):
         """Tell figures; stop where they are no numbers."""
         said = logs or {}
         if "eval_loss" in said:
+            if not math.isfinite(said["eval_loss"]):
+                return self._break_off(
+                    control,
+                    f"The loss of held-out rows is no number any more at step {state.global_step}. The last checkpoint "
+                    "is as it was. Resume with a lower learning_rate, or look at these rows.",
+                )
             self._report.tell("eval", step=state.global_step, loss=_number(said["eval_loss"]), **_more(said, "eval_"))
         if "loss" not in said:
             return control
         if not math.isfinite(said["loss"]) or not math.isfinite(said.get("grad_norm") or 0.0):
-            self.fault = (
+            return self._break_off(
+                control,
                 f"The loss is no number any more after step {state.global_step}. The last checkpoint is as it was. "
-                "Resume with a lower learning_rate, or look at the rows."
+                "Resume with a lower learning_rate, or look at the rows.",
             )
-            control.should_training_stop, control.should_save, control.should_evaluate = True, False, False
-            return control
         if self._has_diverged(said["loss"]):
-            self.fault = (
+            return self._break_off(
+                control,
                 f"The loss has been more than three times what it began with since step {state.global_step - _GROWN}. "
-                "The last checkpoint before is as it was. Begin again with a lower learning_rate."
+                "The last checkpoint before is as it was. Begin again with a lower learning_rate.",
             )
-            control.should_training_stop, control.should_save, control.should_evaluate = True, False, False
-            return control
         now, tokens = time.monotonic(), int(state.num_input_tokens_seen)
         before, counted = self._last
         self._last = (now, tokens)
@@ -98,6 +102,12 @@ class Watcher(TrainerCallback):
             memory_bytes=peak_memory_bytes(),
             **_more(said),
         )
+        return control
+
+    def _break_off(self, control: Any, fault: str) -> Any:
+        """Stop, and keep nothing of what went wrong."""
+        self.fault = fault
+        control.should_training_stop, control.should_save, control.should_evaluate = True, False, False
         return control
 
     def _has_diverged(self, loss: float) -> bool:
