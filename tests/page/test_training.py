@@ -199,46 +199,6 @@ def test_a_failure_is_told_with_what_helps_and_another_is_begun_from_it(
     expect(page.locator("canvas")).to_have_count(0)
 
 
-def test_what_cannot_be_used_is_told_at_its_field(training: Tab, tmp_path: Path) -> None:
-    training.expected.append("422")
-    spec = asked(tmp_path, DONE)["spec"]
-    training.open("/training/new")
-    page = training.page
-    button(training, "Start").click()
-    data = page.get_by_label("Data", exact=True)
-    expect(data).to_be_focused()
-    expect(data).to_have_attribute("aria-invalid", "true")
-    expect(data).to_have_accessible_description(re.compile("^data is empty"))
-    data.fill(spec["data"])
-    expect(data).not_to_have_attribute("aria-invalid", "true")
-    page.get_by_label("Every option").click()
-    rank = page.get_by_label("lora_rank")
-    expect(rank).to_have_accessible_description(re.compile(r"From 1 to 1024\. Default: 16"))
-    rank.fill("5000")
-    # What it is about is found again, wherever it stands.
-    page.get_by_label("Every option").click()
-    button(training, "Start").click()
-    expect(rank).to_be_focused()
-    expect(rank).to_have_accessible_description(re.compile("lora_rank is 5000"))
-    training.shoot("training-fault")
-    assert training.axe() == []
-    rank.fill("sixteen")
-    button(training, "Start").click()
-    expect(rank).to_have_accessible_description(re.compile("sixteen"))
-    page.get_by_label("method").select_option("dpo")
-    expect(page.get_by_label("preference_weight")).to_be_visible()
-    button(training, "Read YAML").click()
-    read = page.get_by_role("dialog", name="Read YAML")
-    read.get_by_role("textbox", name="YAML").fill("data: x\nlora_rnk: 4")
-    read.get_by_role("button", name="Use it").click()
-    expect(read.get_by_role("alert")).to_contain_text("Did you mean lora_rank?")
-    read.get_by_role("textbox", name="YAML").fill(f"data: {spec['data']}\nepochs: 2\nlora_is_decomposed: true")
-    read.get_by_role("button", name="Use it").click()
-    expect(page.get_by_label("epochs")).to_have_value("2")
-    expect(page.get_by_role("switch", name="lora_is_decomposed")).to_be_checked()
-    expect(rank).to_have_value("")
-
-
 def test_thousands_of_events_are_drawn_and_two_are_compared(training: Tab, studio: Served, tmp_path: Path) -> None:
     many = [begins(STEPS_MOST), *map(step, range(1, STEPS_MOST + 1)), {"tell": "done", "took_s": 1.0}]
     first = begun(studio, tmp_path, many, "many")
@@ -321,48 +281,8 @@ def test_a_loss_that_is_no_number_is_told_and_its_step_stands_without_one(
     expect(figure(training, "loss")).to_have_text("3")
 
 
-def test_what_was_reckoned_is_gone_with_the_options_it_was_for(training: Tab, studio: Served, tmp_path: Path) -> None:
-    spec = asked(tmp_path, DONE)["spec"]
-    training.open("/training/new")
-    page = training.page
-    page.get_by_label("Base model").fill(spec["base"])
-    page.get_by_label("Data", exact=True).fill(spec["data"])
-    button(training, "What it would need").click()
-    told = page.get_by_role("status").filter(has_text="cannot reckon")
-    expect(told).to_be_visible()
-    page.get_by_label("Method").select_option("cpt")
-    expect(told).to_have_count(0)
-
-
-def test_a_switch_that_cannot_be_on_is_led_to(training: Tab, studio: Served, tmp_path: Path) -> None:
-    training.expected.append("422")
-    spec = asked(tmp_path, DONE)["spec"]
-    training.open("/training/new")
-    page = training.page
-    page.get_by_label("Data", exact=True).fill(spec["data"])
-    page.get_by_label("Every option").click()
-    for name in ("base_is_in_4_bits", "lora_is_decomposed"):
-        page.get_by_role("switch", name=name).click()
-    button(training, "Start").click()
-    refused = page.get_by_role("switch", name="base_is_in_4_bits")
-    expect(refused).to_be_focused()
-    expect(refused).to_have_accessible_description(re.compile("exclude one another"))
-    assert training.axe() == []
-
-
 def test_more_than_can_be_told_apart_are_not_left_out_in_silence(training: Tab, studio: Served, tmp_path: Path) -> None:
     jobs = [begun(studio, tmp_path, DONE, f"one of {number}") for number in range(7)]
     training.open(f"/training?compare={','.join(jobs)}")
     expect(training.page.get_by_role("status")).to_contain_text("6 of 7 are shown")
     expect(training.page.locator("figcaption > span")).to_have_count(6)
-
-
-def test_options_are_explained_in_german(training: Tab, studio: Served) -> None:
-    training.open("/training")
-    training.prefer(language="de")
-    training.open("/training/new")
-    training.page.get_by_label("Alle Optionen").click()
-    expect(training.page.get_by_label("lora_rank")).to_have_accessible_description(re.compile("^Rang des Zusatzes"))
-    # What is explained is what is searched.
-    training.page.get_by_label("Option finden").fill("wurzel")
-    expect(training.page.get_by_role("switch")).to_have_count(3)

@@ -21,6 +21,7 @@ export function TrainingNewRoute() {
           key={from}
           options={options.data}
           hasStack={here.data.has_stack}
+          from={from}
           initial={source.data ? changed(source.data.spec as Spec, options.data) : {}}
           initialName={source.data?.name ?? ""}
         />

@@ -6,6 +6,7 @@ import { SwitchField, TextField } from "@/components/ui/field";
 import { Card, Fault } from "@/components/ui/pieces";
 import { Refused } from "@/services/api";
 import { changed, type Option, type Spec, startTraining, trainings, type Value } from "@/services/training";
+import { forgetTrainingDraft, keepTrainingDraft, recallTrainingDraft } from "@/stores/training-draft";
 import { useWords } from "@/words";
 import { useHelp } from "@/words/help";
 import { EveryOption, type FormProps } from "./every-option";
@@ -20,24 +21,34 @@ const SIMPLE = ["base", "data", "method"] as const;
 interface Props {
   options: Option[];
   hasStack: boolean;
+  /** The training that this one is begun from, or "". */
+  from: string;
   initial: Spec;
   initialName: string;
 }
 
-/** The options of a new training, by a few fields or by all, and what begins it. */
-export function NewTraining({ options: described, hasStack, initial, initialName }: Props) {
+/** The options of a new training, by a few fields or by all, and what begins it. They outlast a reload. */
+export function NewTraining({ options: described, hasStack, from, initial, initialName }: Props) {
   const t = useWords();
   const options = useHelp("training", described);
   const navigate = useNavigate();
   const queries = useQueryClient();
   const form = useRef<HTMLFormElement>(null);
-  const [values, setValues] = useState(initial);
-  const [name, setName] = useState(initialName);
-  const [isExpert, setExpert] = useState(Object.keys(initial).some((one) => !isSimple(one)));
+  const [recalled] = useState(() => recallTrainingDraft(from, described));
+  const [values, setValues] = useState(recalled?.values ?? initial);
+  const [name, setName] = useState(recalled?.name ?? initialName);
+  const [isExpert, setExpert] = useState(recalled?.isExpert ?? needsExpert(initial));
+  const isTouched = name !== initialName || JSON.stringify(values) !== JSON.stringify(initial);
+  useEffect(() => {
+    if (isTouched) keepTrainingDraft({ from, values, name, isExpert });
+    else forgetTrainingDraft(from);
+  }, [isTouched, from, values, name, isExpert]);
   const [opened, setOpened] = useState<"read" | "write" | null>(null);
   const begin = useMutation({
     mutationFn: (spec: Spec) => startTraining(spec, name),
-    onSuccess: (job) => {
+    onSuccess: (job, spec) => {
+      // What was only tried may be meant to be begun now.
+      if (spec.dry_run === values.dry_run) forgetTrainingDraft(from);
       void queries.invalidateQueries({ queryKey: trainings.queryKey, exact: true });
       void navigate({ to: "/training/$id", params: { id: job.id } });
     },
@@ -57,6 +68,12 @@ export function NewTraining({ options: described, hasStack, initial, initialName
     setValues(({ [option]: _, ...others }) =>
       value === undefined ? others : changed({ ...others, [option]: value }, options),
     );
+  };
+  const startOver = () => {
+    begin.reset();
+    setValues(initial);
+    setName(initialName);
+    setExpert(needsExpert(initial));
   };
   const fields: FormProps = { options, values, fault, onChange: change };
   const canBegin = hasStack && !begin.isPending;
@@ -101,6 +118,11 @@ export function NewTraining({ options: described, hasStack, initial, initialName
       <Needed key={JSON.stringify(values)} spec={values} />
       {begin.error && !fault ? <Fault error={begin.error} /> : null}
       <div className="sticky bottom-0 flex flex-wrap justify-end gap-2 border-t border-line bg-ground py-3">
+        {isTouched ? (
+          <Button kind="quiet" disabled={begin.isPending} onClick={startOver}>
+            {t("train.afresh")}
+          </Button>
+        ) : null}
         <Button disabled={!canBegin} onClick={() => begin.mutate({ ...values, dry_run: "only" })}>
           {t("train.dry.only")}
         </Button>
@@ -115,13 +137,17 @@ export function NewTraining({ options: described, hasStack, initial, initialName
             begin.reset();
             const taken = changed(spec, options);
             setValues(taken);
-            setExpert(Object.keys(taken).some((one) => !isSimple(one)));
+            setExpert(needsExpert(taken));
           }}
         />
       ) : null}
       {opened === "write" ? <WriteYaml spec={values} name={name} onClose={() => setOpened(null)} /> : null}
     </form>
   );
+}
+
+function needsExpert(spec: Spec): boolean {
+  return Object.keys(spec).some((one) => !isSimple(one));
 }
 
 function isSimple(name: string): boolean {

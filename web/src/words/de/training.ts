@@ -105,6 +105,7 @@ export const training: Area<typeof english> = {
   "train.dry": "Probelauf",
   "train.dry.only": "Nur Probelauf",
   "train.start": "Starten",
+  "train.afresh": "Von vorn",
   "train.spec": "Optionen",
   "train.name": "Name",
   "train.name.hint": "Wie es hier heißt; leer: wie seine Daten.",

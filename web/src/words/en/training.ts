@@ -99,6 +99,7 @@ export const training = {
   "train.dry": "dry run",
   "train.dry.only": "Dry run only",
   "train.start": "Start",
+  "train.afresh": "Start over",
   "train.spec": "Options",
   "train.name": "Name",
   "train.name.hint": "What it is called here; empty: the name of its data.",
