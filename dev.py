@@ -356,8 +356,8 @@ def test(tier: str | None, extra: Sequence[str]) -> int:
             daily = (*EVERY_DAY, "clients")
         else:
             say("npm does not answer: the tier `clients` is not run.")
-    steps = (*daily, "debian13", "source", "soak") if tier == "all" else (tier,) if tier else daily
-    outcomes = [perform(step, extra, full=tier in ("all", "fuzz")) for step in steps]
+    steps = (*daily, "debian13", "source", "training", "soak") if tier == "all" else (tier,) if tier else daily
+    outcomes = [perform(step, extra, full=tier in ("all", "fuzz", "training")) for step in steps]
     say("")
     for outcome in outcomes:
         say(f"{outcome.step:<10} {'ok' if outcome.code == 0 else 'FAILED':<7} {outcome.took_s:7.1f} s")
