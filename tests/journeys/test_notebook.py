@@ -13,6 +13,8 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 NOTEBOOK = ROOT / "notebooks" / "paddock.ipynb"
+# A guard against hanging, not a measure of speed.
+HANG_GUARD_S = 1800
 # In a process of its own: a kernel's client leaves threads and sockets of its own behind.
 _EXECUTE = """
 import json, sys
@@ -20,7 +22,7 @@ import nbformat
 from nbclient import NotebookClient
 
 notebook = nbformat.read(sys.argv[1], as_version=4)
-NotebookClient(notebook, timeout=500, kernel_name="python3", resources={"metadata": {"path": sys.argv[2]}}).execute()
+NotebookClient(notebook, timeout=1700, kernel_name="python3", resources={"metadata": {"path": sys.argv[2]}}).execute()
 print("OUTPUTS", json.dumps([cell.outputs for cell in notebook.cells if cell.cell_type == "code"]))
 """
 
@@ -36,7 +38,7 @@ def executed(folder: Path, wheel: Path, **more: str) -> list[str]:
         **more,
     }
     words = [sys.executable, "-c", _EXECUTE, str(NOTEBOOK), str(folder)]
-    done = subprocess.run(words, env=environment, capture_output=True, text=True, timeout=600, check=False)
+    done = subprocess.run(words, env=environment, capture_output=True, text=True, timeout=HANG_GUARD_S, check=False)
     assert done.returncode == 0, done.stderr[-3000:]
     told: list[list[dict[str, Any]]] = json.loads(done.stdout.rpartition("OUTPUTS ")[2])
     return ["".join(one.get("text", "") or str(one.get("data", "")) for one in outputs) for outputs in told]
