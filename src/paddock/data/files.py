@@ -79,7 +79,10 @@ def _raw(path: Path) -> Generator[Any]:
         else:
             yield from _whole(path)
     except FileNotFoundError as error:
-        raise FieldInvalid(f"There is no file {path}.", param="data") from error
+        raise FieldInvalid(
+            f"There is no file {path} where paddock runs. Name one that is, or an example: {', '.join(EXAMPLES)}.",
+            param="data",
+        ) from error
     except UnicodeDecodeError as error:
         raise FieldInvalid(f"{path.name} is no UTF-8 text (byte {error.start}).", param="data") from error
     except OSError as error:
