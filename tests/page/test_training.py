@@ -140,6 +140,16 @@ def test_a_reload_in_mid_run_goes_on_and_no_figure_stands_twice(training: Tab, s
         assert training.axe() == []
 
 
+def test_a_worker_that_has_told_nothing_yet_is_said_to_start(training: Tab, studio: Served, tmp_path: Path) -> None:
+    job_id = begun(studio, tmp_path, [{"until_wished": True}], "slow to start")
+    training.open(f"/training/{job_id}")
+    state(training, "runs")
+    expect(training.page.get_by_role("status").filter(has_text="The worker starts.")).to_be_visible()
+    button(training, "Cancel slow to start").click()
+    state(training, "cancelled")
+    expect(training.page.get_by_text("The worker starts.")).to_have_count(0)
+
+
 def test_a_restart_of_the_server_goes_unseen(
     wheel: Path, scripted_engine: list[str], tmp_path: Path, chromium: Browser
 ) -> None:

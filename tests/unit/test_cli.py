@@ -78,6 +78,20 @@ def test_an_error_with_json_is_json_too(home: Path, capsys: pytest.CaptureFixtur
     assert printed.err == f"Error: {sentence}\n"
 
 
+@pytest.mark.parametrize(
+    ("data", "words"),
+    [(None, "cannot be read: No such file or directory. Check the path"), (b"data: \xff", "is no UTF-8 text (byte 6)")],
+)
+def test_a_file_of_options_that_cannot_be_read_is_told_in_words(
+    home: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], data: bytes | None, words: str
+) -> None:
+    spec = tmp_path / "options.yaml"
+    if data is not None:
+        spec.write_bytes(data)
+    assert _run("train", "run", str(spec)) != 0
+    assert words in capsys.readouterr().err
+
+
 def test_a_fault_of_our_own_is_a_sentence_and_the_stack_is_for_who_asks() -> None:
     program = """
 from paddock import cli

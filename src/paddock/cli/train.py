@@ -174,8 +174,10 @@ def _spec(path: Path | None, options: list[str]) -> dict[str, Any]:
     if path is not None:
         try:
             given = options_in(path.read_text("utf-8"))
-        except (OSError, UnicodeDecodeError) as error:
-            raise BadRequest(f"{path} cannot be read: {error}.") from error
+        except OSError as error:
+            raise BadRequest(f"{path} cannot be read: {error.strerror}. Check the path, or say --set alone.") from error
+        except UnicodeDecodeError as error:
+            raise BadRequest(f"{path} is no UTF-8 text (byte {error.start}). Write it as YAML.") from error
     for option in options:
         key, equals, value = option.partition("=")
         if not equals:

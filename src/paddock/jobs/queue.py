@@ -133,7 +133,8 @@ class JobQueue:
         """Remove it with all that it made. Raises JobUnknown, Conflict or StoreUnusable."""
         job = await self.find(job_id)
         if job.is_live:
-            raise Conflict(f"This {self._kind.name} is {job.state}. Cancel it first.", current={"state": job.state})
+            first = "Wait for its end." if job.state == "stopping" else "Cancel it first."
+            raise Conflict(f"This {self._kind.name} is {job.state}. {first}", current={"state": job.state})
         await self._store.remove(job_id)
         await anyio.to_thread.run_sync(lambda: shutil.rmtree(self.folder(job_id).root, ignore_errors=True))
         self._notify()

@@ -7,7 +7,7 @@ import { Deeds, StateBadge } from "@/components/training/deeds";
 import { Artifacts, Told, Tried } from "@/components/training/events";
 import { Gauges } from "@/components/training/gauges";
 import { Card, Fault, Loading, Page, Snippet } from "@/components/ui/pieces";
-import { isLive, type Training, training } from "@/services/training";
+import { figure, isLive, type Training, training } from "@/services/training";
 import { useRuns, watchTraining } from "@/stores/training";
 import { useWords } from "@/words";
 import { useAmounts } from "@/words/amounts";
@@ -55,7 +55,15 @@ function One({ job }: { job: Training }) {
       <Checkpoints job={job} />
       <Tried job={job} />
       {run ? <Artifacts events={run.events} /> : null}
-      {run ? <Told events={run.events} /> : <Loading />}
+      {run ? (
+        <Told events={run.events} />
+      ) : job.state === "running" && figure(job, "events") === null ? (
+        <p role="status" className="py-6 text-center text-soft">
+          {t("train.starting")}
+        </p>
+      ) : job.state === "queued" ? null : (
+        <Loading />
+      )}
       <Card title={t("train.spec")}>
         <Snippet text={job.yaml} label={t("train.spec")} />
       </Card>

@@ -36,6 +36,7 @@ export const training = {
   "train.begun": "{base}, begun {moment}",
   "train.figures": "How it goes",
   "train.progress": "Steps done",
+  "train.starting": "The worker starts. Loading what trains takes it some seconds, more on a busy machine.",
   "train.trying": "the dry run comes first",
   "train.left": "{time} left",
   "train.took": "took {time}",
