@@ -42,7 +42,8 @@ export const training: Area<typeof english> = {
   "train.begun": "{base}, begonnen {moment}",
   "train.figures": "Wie es läuft",
   "train.progress": "Fertige Schritte",
-  "train.starting": "Der Worker startet. Was trainiert, muss er erst laden; das dauert einige Sekunden, auf einer beschäftigten Maschine länger.",
+  "train.starting":
+    "Der Worker startet. Was trainiert, muss er erst laden; das dauert einige Sekunden, auf einer beschäftigten Maschine länger.",
   "train.trying": "zuerst kommt der Probelauf",
   "train.left": "noch {time}",
   "train.took": "dauerte {time}",
