@@ -21,7 +21,7 @@ import anyio
 import anyio.to_thread
 
 from paddock.errors import FieldInvalid, NoTrainingStack, PaddockError, size
-from paddock.export.endings import figures_of, tried
+from paddock.export.endings import TRY_ADVICE, figures_of, tried
 from paddock.export.spec import name_of
 from paddock.hardware import read_memory
 from paddock.jobs.ended import Error
@@ -34,7 +34,7 @@ from paddock.models.weights import weights_of
 from paddock.paths import Home
 from paddock.store.jobs import Job, JobStore, State
 
-_KIND = Kind(name="try", lock=".tries.lock", figures_of=figures_of)
+_KIND = Kind(name="try", lock=".tries.lock", figures_of=figures_of, advice=TRY_ADVICE)
 # What a worker does, for `jobs/worker.py`.
 WORK = "paddock.export.worker.trying"
 _BUNDLED = "pocket-v0"
