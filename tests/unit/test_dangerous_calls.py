@@ -37,6 +37,8 @@ THOUGHT_ABOUT = {
     ("paddock/install/environment.py", "B607"): "a program of whoever installs, found as their shell would find it",
     ("paddock/training/worker/backend.py", "B615"): "reads a folder of this machine, and no code of it",
     ("paddock/export/worker/source.py", "B615"): "reads a folder of this machine, and no code of it",
+    ("paddock/export/worker/joining.py", "B615"): "reads a folder of this machine, and no code of it",
+    ("paddock/training/worker/seeing.py", "B615"): "reads a folder of this machine, and no code of it",
 }
 
 

@@ -151,7 +151,7 @@ def test_an_image_is_turned_upright(folder: Path) -> None:
     assert read(Picture(source="turned.jpg", place="Row 1"), folder).size == (2, 4)
 
 
-@pytest.mark.attack("files of strangers that name others")
+@pytest.mark.attack("malicious notebooks and data sets")
 @pytest.mark.parametrize("source", ["../secret.png", "images/../../secret.png", "/etc/hostname", "link.png", "deep/a"])
 def test_no_file_elsewhere_is_opened(folder: Path, source: str) -> None:
     (folder / "link.png").symlink_to(folder.parent / "secret.png")
