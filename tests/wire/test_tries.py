@@ -229,8 +229,10 @@ async def test_a_training_that_is_removed_ends_what_is_at_its_checkpoints(tmp_pa
     ],
 )
 async def test_what_cannot_be_tried_is_refused_before_anything_is_begun(
-    tmp_path: Path, step: str, files: dict[str, bytes], spec: Json, more: Json, status: int, words: str
-) -> None:
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: str, files: dict[str, bytes], spec: Json, more: Json,
+    status: int, words: str,
+) -> None:  # fmt: skip
+    monkeypatch.setattr("paddock.training.trainings.has_module", lambda *_: True)
     async with scripted_studio(tmp_path, warm=False, worker_program=WORKER) as rig:
         if spec:
             rows = tmp_path / "alike.jsonl"
