@@ -6,6 +6,7 @@ acts, one after another:
 {"wait_s": N}          seconds, ended by a wish
 {"until_wished": true} waits for a wish, and tells `stopped` or `cancelled`
 {"print": TEXT}        to the output
+{"write": NAME, "text": TEXT}  a file in the job's folder; {"write": NAME, "bytes_of": PATH} a copy of one
 {"exit": CODE}         ends at once
 {"die": true}          is killed
 {"lay": FILE, "at": P} copies a file to where P of the order says
@@ -47,6 +48,10 @@ def main(root: str) -> int:
             report.tell(act["tell"], **{**said, **({"step": max(done)} if act["tell"] == "begins" and done else {})})
         if "lay" in act and order[act["at"]]:
             shutil.copyfile(act["lay"], order[act["at"]])
+        if "write" in act:
+            made = job.root / act["write"]
+            made.parent.mkdir(parents=True, exist_ok=True)
+            made.write_bytes(Path(act["bytes_of"]).read_bytes() if "bytes_of" in act else act["text"].encode())
         if "print" in act:
             print(act["print"], flush=True)
         deadline = time.monotonic() + float(act.get("wait_s", 1e9 if "until_wished" in act else 0))

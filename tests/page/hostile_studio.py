@@ -26,6 +26,7 @@ from tests.page.hostile import payload, short
 from tests.page.rig import Served
 from tests.page.test_requests import recorded
 from tests.unit.test_reading import CHATGPT
+from tests.wire.test_export_files import making
 from tests.wire.test_training import WORKER, asked
 
 # Each text that somebody can put before the page, and its mark; `filled` puts it there, and a visit must meet it.
@@ -64,6 +65,17 @@ MARKS = {
             "training-answer",
             "training-output",
             "training-prompts",
+            "export-source",
+            "export-progress",
+            "export-step",
+            "export-artifact",
+            "export-faults",
+            "export-error",
+            "export-says",
+            "export-prompt",
+            "export-told",
+            "export-lost",
+            "export-method",
             "data-set",
             "refused-data-set",
             "refused-row",
@@ -82,10 +94,11 @@ def mark(name: str) -> str:
 
 @dataclass(frozen=True, kw_only=True)
 class Hostile:
-    """Such a paddock. `trainings` are its two, `refused_rows` a file that no training takes."""
+    """Such a paddock. `trainings` and `exports` are its two each, `refused_rows` a file that no training takes."""
 
     served: Served
     trainings: tuple[str, str]
+    exports: tuple[str, str]
     refused_rows: Path
 
     def listed(self, path: str) -> list[Any]:
@@ -155,9 +168,10 @@ def studio(wheel: Path, engine: list[str], folder: Path) -> Generator[Hostile]:
             filled(served)
             fetched(served, hub)
             trainings = trained(served, rows)
+            exports = exported(served, folder)
             refused = rows / f"{short(mark('refused-data-set'))}.jsonl"
             refused.write_text(json.dumps({"messages": [{"role": short(mark("refused-row")), "content": "x"}]}))
-            yield Hostile(served=served, trainings=trainings, refused_rows=refused)
+            yield Hostile(served=served, trainings=trainings, exports=exports, refused_rows=refused)
 
 
 def sent(studio: Served, method: str, path: str, body: Any) -> None:
@@ -248,6 +262,33 @@ def told() -> list[Json]:
         {"tell": "artifact", "name": "adapter", "path": made, "size_bytes": 1},
         {"tell": "failed", "error": {"kind": "data", "message": payload(mark("training-error"))}},
     ]  # fmt: skip
+
+
+def exported(studio: Served, folder: Path) -> tuple[str, str]:
+    """Two exports of a folder called so: one whose file and certificate say hostile things, and one that fails so."""
+    # A folder's name holds no slash, which this does not either.
+    (folder / short(mark("export-source"))).mkdir()
+    says = {"verdict": "fail", "says": payload(mark("export-says"))}
+    differing = {"name": short(mark("export-prompt")), "at": 0, "source": payload(mark("export-told")), "file": 1}
+    told = {"prompts": 1, "different": [differing], "calls_lost": [payload(mark("export-lost"))]}
+    links = {"template": says, short("m7q"): says}
+    method = payload(mark("export-method"))
+    acts = making(folder, verdict="fail", links=links, figures={"template": told}, method=method)
+    acts[0]["doing"] = short(mark("export-step"))
+    acts[-2]["faults"] = [payload(mark("export-faults"))]
+    made = {"tell": "artifact", "name": short("m8q"), "path": f"/a/{short(mark('export-artifact'))}", "size_bytes": 1}
+    failing = {"tell": "failed", "error": {"kind": "export", "message": payload(mark("export-error"))}}
+    progress = {"tell": "progress", "progress": payload(mark("export-progress"))}
+    ids: list[str] = []
+    for name, said in (("done", [*acts[:-1], made, acts[-1]]), ("fails", [progress, failing])):
+        source = folder / short(mark("export-source")) / name
+        source.mkdir()
+        (source / "config.json").write_text("{}")
+        (source / "script.json").write_text(json.dumps(said))
+        ids.append(str(studio.ask("/api/exports", {"source": str(source), "types": ["F16"]})["id"]))
+    until(studio, f"/api/exports/{ids[0]}", lambda job: job["state"] == "done")
+    failed(studio, f"/api/exports/{ids[1]}")
+    return ids[0], ids[1]
 
 
 def failed(studio: Served, path: str) -> None:

@@ -15,7 +15,7 @@ from tests.page.hostile import payload
 # Rows of one kind have one place.
 _ONE = re.compile(
     r"(?<=/api/chats)/(?!events)[^/]+|(?<=/messages)/[^/]+|(?<=/requests)/[^/]+|(?<=/attachments)/[^/]+"
-    r"|(?<=/responses)/[^/]+|(?<=/api/training)/job_[^/]+"
+    r"|(?<=/responses)/[^/]+|(?<=/api/training)/job_[^/]+|(?<=/api/exports)/job_[^/]+|(?<=/files)/[^/]+"
 )
 # What page and API know one another by: changed, it would not be shown at all, and nothing would be tried.
 KEPT = frozenset(
@@ -45,6 +45,7 @@ KEPT = frozenset(
         "methods",
         "capabilities",
         "verdict",
+        "standing",
         "code",
         "param",
         "created_at",
@@ -64,7 +65,14 @@ KEPT = frozenset(
     ]
 )
 # The same, where the word means something else elsewhere.
-KEPT_AT = frozenset(["/api/training/options.data[].name", "/api/hub/search.data[].repo"])
+KEPT_AT = frozenset(
+    [
+        "/api/training/options.data[].name",
+        "/api/hub/search.data[].repo",
+        "/api/exports.types[].name",
+        "/api/exports/ID.figures.artifacts.F16.path",
+    ]
+)
 # Each answer goes out to the test and comes back spoilt; one that is streamed does so event by event.
 _ANSWERS = """
 const fetched = window.fetch;

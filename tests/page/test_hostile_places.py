@@ -34,6 +34,23 @@ SHOWN = {
     "/api/downloads.data[].error.message",
     "/api/downloads.data[].model",
     "/api/engines.active",
+    "/api/exports.data[].error.message",
+    "/api/exports.data[].name",
+    "/api/exports.data[].spec.source",
+    "/api/exports/ID.error.message",
+    "/api/exports/ID.figures.certificates.F16.links.template",
+    "/api/exports/ID.name",
+    "/api/exports/ID.spec.source",
+    "/api/exports/ID/events.doing",
+    "/api/exports/ID/events.error.message",
+    "/api/exports/ID/events.faults[]",
+    "/api/exports/ID/events.name",
+    "/api/exports/ID/events.progress",
+    "/api/exports/ID/files/ID/certificate.figures.template.calls_lost[]",
+    "/api/exports/ID/files/ID/certificate.figures.template.different[].name",
+    "/api/exports/ID/files/ID/certificate.links.template.says",
+    "/api/exports/ID/files/ID/certificate.method",
+    "/api/exports/estimate.error.message",
     "/api/folders.data[].name",
     "/api/hub/ours/pocket-GGUF.licence",
     "/api/hub/ours/pocket-GGUF.variants[].quantization",
@@ -104,19 +121,41 @@ def reckoned(page: Page, there: Hostile) -> None:
     expect(page.get_by_role("alert")).to_be_visible()
 
 
+def misnamed(page: Page, there: Hostile) -> None:
+    """Ask what an export would make of what is not there."""
+    page.get_by_label("What is exported").select_option(value="")
+    page.get_by_role("textbox", name="Folder").fill("/nowhere")
+    page.get_by_label("Base model").focus()
+    expect(page.locator("[aria-invalid]")).to_be_visible()
+
+
+def proved(page: Page, there: Hostile) -> None:
+    """Open the certificate of a file, and all that is in it."""
+    page.get_by_role("button", name="Certificate of x-F16.gguf").click()
+    folded = page.get_by_role("dialog").locator("summary")
+    expect(folded.first).to_be_visible()
+    for one in folded.all():
+        one.click()
+
+
 # What is done at a place, once it has been looked at.
-DONE: dict[str, Callable[[Page, Hostile], None]] = {"/models": searched, "/training/new": reckoned}
+DONE: dict[str, Callable[[Page, Hostile], None]] = {
+    "/models": searched,
+    "/training/new": reckoned,
+    "/exports/new": misnamed,
+}
 
 
 def places(there: Hostile) -> list[str]:
     """Every place of the page, those of single things with what is hostile in them."""
     first, second = there.trainings
-    ids = {"/chat/{id}": "hostile-chat", "/training/{id}": first}
+    ids = {"/chat/{id}": "hostile-chat", "/training/{id}": first, "/exports/{id}": there.exports[1]}
     records = [one["id"] for one in there.listed("/api/requests")]
     return [
         *(path.replace("{id}", ids.get(path, "")) for path in PATHS),
         *(f"/requests?id={record}" for record in records),
         f"/training/{second}",
+        f"/exports/{there.exports[0]}",
         f"/training/new?from={first}",
         f"/training?compare={first},{second}",
     ]
@@ -143,8 +182,9 @@ def gone_through(there: Hostile, trap: Trap, page: Page, settle_ms: int) -> None
         unfolded(page)
         page.wait_for_timeout(200)
         trap.look(page)
-        if path in DONE:
-            DONE[path](page, there)
+        done = proved if path == f"/exports/{there.exports[0]}" else DONE.get(path)
+        if done:
+            done(page, there)
             page.wait_for_timeout(settle_ms)
             trap.look(page)
             gone_to(path)

@@ -90,7 +90,9 @@ def test_an_adapter_that_cannot_be_read_is_merged_as_a_whole(base: Path, tmp_pat
 def test_what_an_export_needs_follows_from_shapes_types_and_adapter(base: Path, tmp_path: Path) -> None:
     parameters = 1000 * 64 + 256 * 64 + 64
     plain = estimated(spec(types=["F16"], certifies=False), base, None)
-    assert plain == Estimate(disk_bytes=2 * parameters, merging_bytes=0, comparing_bytes=0, is_streamed=False)
+    assert plain == Estimate(
+        merged_bytes=0, disk_bytes=2 * parameters, merging_bytes=0, comparing_bytes=0, is_streamed=False
+    )
     assert plain is not None
     assert plain.memory_bytes == 0
     streamed = estimated(spec(types=["F16"]), base, adapter(tmp_path))

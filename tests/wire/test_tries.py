@@ -232,7 +232,11 @@ async def test_what_cannot_be_tried_is_refused_before_anything_is_begun(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: str, files: dict[str, bytes], spec: Json, more: Json,
     status: int, words: str,
 ) -> None:  # fmt: skip
-    monkeypatch.setattr("paddock.training.trainings.has_module", lambda *_: True)
+
+    def is_there(*_: object) -> bool:
+        return True
+
+    monkeypatch.setattr("paddock.training.trainings.has_module", is_there)
     async with scripted_studio(tmp_path, warm=False, worker_program=WORKER) as rig:
         if spec:
             rows = tmp_path / "alike.jsonl"

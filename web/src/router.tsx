@@ -26,8 +26,8 @@ function comparedIn({ compare }: Record<string, unknown>): { compare?: string } 
   return typeof compare === "string" ? { compare } : {};
 }
 
-/** The training whose options a new one takes. */
-function clonedIn({ from }: Record<string, unknown>): { from?: string } {
+/** What a new one is made of: the training whose options it takes, or what is exported. */
+function madeOf({ from }: Record<string, unknown>): { from?: string } {
   return typeof from === "string" ? { from } : {};
 }
 
@@ -45,8 +45,11 @@ function place<M extends Record<N, ComponentType>, N extends string>(
 const rest = [
   createRoute({ getParentRoute: () => root, path: "/models", component: place("models", () => import("./routes/models"), "ModelsRoute") }),
   createRoute({ getParentRoute: () => root, path: "/training", validateSearch: comparedIn, component: place("training", () => import("./routes/training"), "TrainingRoute") }),
-  createRoute({ getParentRoute: () => root, path: "/training/new", validateSearch: clonedIn, component: place("training", () => import("./routes/training-new"), "TrainingNewRoute") }),
+  createRoute({ getParentRoute: () => root, path: "/training/new", validateSearch: madeOf, component: place("training", () => import("./routes/training-new"), "TrainingNewRoute") }),
   createRoute({ getParentRoute: () => root, path: "/training/$id", component: place("training", () => import("./routes/training-one"), "TrainingOneRoute") }),
+  createRoute({ getParentRoute: () => root, path: "/exports", component: place("exports", () => import("./routes/exports"), "ExportsRoute") }),
+  createRoute({ getParentRoute: () => root, path: "/exports/new", validateSearch: madeOf, component: place("exports", () => import("./routes/exports-new"), "ExportNewRoute") }),
+  createRoute({ getParentRoute: () => root, path: "/exports/$id", component: place("exports", () => import("./routes/exports-one"), "ExportOneRoute") }),
   createRoute({ getParentRoute: () => root, path: "/playground", component: place("api", () => import("./routes/playground"), "PlaygroundRoute") }),
   createRoute({ getParentRoute: () => root, path: "/requests", validateSearch: openedIn, component: place("api", () => import("./routes/requests"), "RequestsRoute") }),
   createRoute({ getParentRoute: () => root, path: "/keys", component: place("api", () => import("./routes/keys"), "KeysRoute") }),

@@ -20,6 +20,7 @@ from paddock.api.schemas import ImportRequest, check
 from paddock.errors import BadRequest, ModelUnusable, shown
 from paddock.models.adapters import Adapter
 from paddock.models.catalog import Catalog, Model
+from paddock.models.certificates import certificate_of
 from paddock.models.importing import kept_as, models_in
 from paddock.models.removal import Removal
 from paddock.models.saved import NAMES, UNSET
@@ -64,8 +65,8 @@ class _Here:
 
     def _brought(self, path: Path, name: str | None) -> dict[str, Any]:
         if not path.is_dir():
-            return {"imported": [self._imported(path, name)], "refused": []}
-        imported: list[dict[str, Any]] = []
+            return {"imported": [imported(self.catalog, path, name)], "refused": []}
+        brought: list[dict[str, Any]] = []
         refused: list[dict[str, str]] = []
         found = models_in(path)
         if not found:
@@ -74,17 +75,10 @@ class _Here:
             raise BadRequest(f"The folder holds {len(found)} models, so none of them can get a name.", param="name")
         for file in found:
             try:
-                imported.append(self._imported(file, name))
+                brought.append(imported(self.catalog, file, name))
             except (BadRequest, ModelUnusable) as error:
                 refused.append({"file": file.name, "reason": error.message})
-        return {"imported": imported, "refused": refused}
-
-    def _imported(self, path: Path, name: str | None) -> dict[str, Any]:
-        if self.catalog.is_adapter(path):
-            adapter = self.catalog.import_adapter(path, name=name)
-            return {"id": adapter.id, "kind": "adapter", "kept_as": kept_as(adapter.path)}
-        model = self.catalog.import_file(path, name=name)
-        return {"id": model.id, "kind": "model", "kept_as": kept_as(model.path)}
+        return {"imported": brought, "refused": refused}
 
     async def removal(self, request: Request) -> Response:
         """What removing a model would take away; nothing is removed."""
@@ -163,8 +157,18 @@ def routes(edge: Edge) -> list[Route]:
     ]
 
 
+def imported(catalog: Catalog, path: Path, name: str | None) -> dict[str, Any]:
+    """Put a file into the data home by a link, and tell as what. Raises BadRequest, ModelUnusable or HomeUnusable."""
+    if catalog.is_adapter(path):
+        adapter = catalog.import_adapter(path, name=name)
+        return {"id": adapter.id, "kind": "adapter", "kept_as": kept_as(adapter.path)}
+    model = catalog.import_file(path, name=name)
+    return {"id": model.id, "kind": "model", "kept_as": kept_as(model.path)}
+
+
 def entry(model: Model) -> dict[str, Any]:
-    """One model as its file tells of it."""
+    """One model as its file tells of it, and its certificate. Blocks."""
+    certificate = certificate_of(model.path, model.origin)
     return {
         "id": model.id,
         "size_bytes": model.size_bytes,
@@ -178,6 +182,7 @@ def entry(model: Model) -> dict[str, Any]:
         "projector": model.projector_path.name if model.projector_path else None,
         "doubtful_projectors": list(model.doubtful_projectors),
         "copies": [{"id": copy.id, "origin": copy.origin} for copy in model.copies],
+        "certificate": certificate.told() if certificate else None,
     }
 
 

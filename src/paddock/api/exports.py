@@ -3,23 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Literal
+from dataclasses import asdict
+from typing import Annotated, Any, Literal
 
 import anyio.to_thread
+from pydantic import Field
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import FileResponse, JSONResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp
 
+from paddock.api.catalog import imported
 from paddock.api.described import EVENTS, Asked, Operation, Told
 from paddock.api.edge import Edge
 from paddock.api.jobs import told_job
 from paddock.api.numbered import after, frames
 from paddock.api.schemas import check
+from paddock.models.certificates import beside
 from paddock.serving.runs import Replay
 from paddock.store.jobs import Job, State
 
-_ACCEPTED = 202
+_ACCEPTED, _CREATED = 202, 201
+_BYTES = "application/octet-stream"
 
 
 class ExportRequest(Asked):
@@ -54,12 +59,72 @@ class Export(Told):
     ended_s: float | None
 
 
+class ExportType(Told):
+    """A type of file, and whether what quantises here can make it."""
+
+    name: str
+    is_made_here: bool
+
+
 class ExportList(Told):
     """`GET /api/exports`, the newest first; `has_stack`: there are the libraries that export."""
 
     object: Literal["list"]
     data: list[Export]
     has_stack: bool
+    types: list[ExportType]
+
+
+class ExportEstimate(Told):
+    """What an export would make, in bytes; null where its source has weights of an unknown form.
+
+    `sizes` are those of a file by its type, `merged_bytes` of what is merged before, `memory_bytes` what that takes.
+    """
+
+    name: str
+    sizes: dict[str, int] | None
+    merged_bytes: int | None
+    memory_bytes: int | None
+    free_bytes: int
+
+
+class ExportLink(Told):
+    """What is said of one link of the chain that made a file, and why."""
+
+    verdict: str
+    says: str
+
+
+class ExportCertificate(Told):
+    """The certificate of a file: the verdict, each link, and the figures from which they were judged."""
+
+    file: str
+    type: str
+    size_bytes: int
+    changed_ns: int
+    sha256: str
+    made_s: float
+    method: str
+    prompts: int
+    left_out: list[Any]
+    greedy: dict[str, int]
+    verdict: str
+    links: dict[str, ExportLink]
+    figures: dict[str, Any]
+
+
+class ExportImport(Asked):
+    """`POST /api/exports/{id}/files/{name}/import`: the name that the model gets; its file's if there is none."""
+
+    name: Annotated[str, Field(max_length=200)] = ""
+
+
+class ExportImported(Told):
+    """As what a file is among the models now, and how its bytes are kept."""
+
+    id: str
+    kind: Literal["model", "adapter"]
+    kept_as: str
 
 
 class ExportRemoved(Told):
@@ -72,12 +137,22 @@ class ExportRemoved(Told):
 OPERATIONS: Mapping[str, Operation] = {
     "GET /api/exports": Operation(says="The exports.", answer=ExportList),
     "POST /api/exports": Operation(says="Queue an export.", body=ExportRequest, answer=Export, status=_ACCEPTED),
+    "POST /api/exports/estimate": Operation(
+        says="Tell what an export would make, and begin nothing.", body=ExportRequest, answer=ExportEstimate
+    ),
     "GET /api/exports/{id}": Operation(says="One export.", answer=Export),
     "DELETE /api/exports/{id}": Operation(says="Remove an export with what it made.", answer=ExportRemoved),
     "GET /api/exports/{id}/events": Operation(says="What its worker tells, until it is at rest.", kind=EVENTS),
     "POST /api/exports/{id}/cancel": Operation(says="Stop as soon as it can.", answer=Export),
     "POST /api/exports/{id}/verify": Operation(says="Compare its files anew, as they are.", answer=Export),
     "POST /api/exports/{id}/resume": Operation(says="Go on from the last step that is whole.", answer=Export),
+    "GET /api/exports/{id}/files/{name}": Operation(says="A file that it made.", kind=_BYTES),
+    "GET /api/exports/{id}/files/{name}/certificate": Operation(
+        says="What was compared of a file, and what came of it.", answer=ExportCertificate
+    ),
+    "POST /api/exports/{id}/files/{name}/import": Operation(
+        says="Put a file among the models, by a link.", body=ExportImport, answer=ExportImported, status=_CREATED
+    ),
 }
 
 
@@ -88,7 +163,13 @@ def routes(edge: Edge) -> list[Route]:
     async def listed(request: Request) -> Response:
         data = [_told(one) for one in await exports.listed()]
         has_stack = await anyio.to_thread.run_sync(exports.has_stack)
-        return JSONResponse({"object": "list", "data": data, "has_stack": has_stack})
+        kinds = await anyio.to_thread.run_sync(exports.kinds)
+        types = [{"name": name, "is_made_here": is_made} for name, is_made in kinds.items()]
+        return JSONResponse({"object": "list", "data": data, "has_stack": has_stack, "types": types})
+
+    async def estimate(request: Request) -> Response:
+        asked = check(ExportRequest, await edge.body(request))
+        return JSONResponse(asdict(await exports.estimate(asked.model_dump())))
 
     async def start(request: Request) -> Response:
         asked = check(ExportRequest, await edge.body(request))
@@ -115,12 +196,41 @@ def routes(edge: Edge) -> list[Route]:
     return [
         Route("/api/exports", listed, methods=["GET"]),
         Route("/api/exports", start, methods=["POST"]),
+        Route("/api/exports/estimate", estimate, methods=["POST"]),
         Route("/api/exports/{id}", one, methods=["GET"]),
         Route("/api/exports/{id}", remove, methods=["DELETE"]),
         Route("/api/exports/{id}/events", events, methods=["GET"]),
         Route("/api/exports/{id}/cancel", change, methods=["POST"]),
         Route("/api/exports/{id}/resume", change, methods=["POST"]),
         Route("/api/exports/{id}/verify", change, methods=["POST"]),
+        *_of_files(edge),
+    ]
+
+
+def _of_files(edge: Edge) -> list[Route]:
+    """The routes of the files that an export made."""
+    exports = edge.exports
+
+    async def file(request: Request) -> Response:
+        path = await exports.file(request.path_params["id"], request.path_params["name"])
+        return FileResponse(path, media_type=_BYTES, filename=path.name)
+
+    async def certificate(request: Request) -> Response:
+        path = await exports.file(request.path_params["id"], request.path_params["name"])
+        path = await exports.file(request.path_params["id"], beside(path).name)
+        return Response(await anyio.to_thread.run_sync(path.read_bytes), media_type="application/json")
+
+    async def bring(request: Request) -> Response:
+        asked = check(ExportImport, await edge.body(request))
+        path = await exports.file(request.path_params["id"], request.path_params["name"])
+        told = await anyio.to_thread.run_sync(imported, edge.shelf.catalog, path, asked.name or None)
+        await edge.note(request, "model imported", about=f"{told['id']} {request.path_params['id']}")
+        return JSONResponse(told, status_code=_CREATED)
+
+    return [
+        Route("/api/exports/{id}/files/{name}", file, methods=["GET"]),
+        Route("/api/exports/{id}/files/{name}/certificate", certificate, methods=["GET"]),
+        Route("/api/exports/{id}/files/{name}/import", bring, methods=["POST"]),
     ]
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import anyio.to_thread
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
@@ -11,6 +12,7 @@ from starlette.routing import Route
 from paddock.api.edge import Edge
 from paddock.engine.remotes import RemoteModel
 from paddock.models.catalog import Model
+from paddock.models.certificates import Certificate, Standing, certificate_of
 
 
 def routes(edge: Edge) -> list[Route]:
@@ -18,7 +20,9 @@ def routes(edge: Edge) -> list[Route]:
 
     async def listed(request: Request) -> Response:
         models = await edge.shelf.models()
-        data = [entry(edge, model) for model in (*models, *await edge.shelf.tuned_models(models))]
+        certificates = await anyio.to_thread.run_sync(_certificates, models)
+        data = [{**entry(edge, one), "certificate": _standing(found)} for one, found in certificates]
+        data += [{**entry(edge, one), "certificate": None} for one in await edge.shelf.tuned_models(models)]
         data += [remote_entry(model) for model in await edge.remotes.models()]
         return JSONResponse({"object": "list", "data": data})
 
@@ -27,7 +31,11 @@ def routes(edge: Edge) -> list[Route]:
         if isinstance(model, RemoteModel):
             return JSONResponse(remote_entry(model))
         advice = {"recommended_sampling": (await edge.shelf.advice(model)).told()} if model.task == "text" else {}
-        return JSONResponse({**entry(edge, model), **advice})
+        # What is compared is a model alone, and not with what is laid over it.
+        ((_, certificate),) = await anyio.to_thread.run_sync(_certificates, [model])
+        told = {} if model.adapters else {"certificate_links": dict(certificate.links) if certificate else None}
+        standing = None if model.adapters else _standing(certificate)
+        return JSONResponse({**entry(edge, model), "certificate": standing, **told, **advice})
 
     return [Route("/v1/models", listed), Route("/v1/models/{id:path}", one)]
 
@@ -54,6 +62,14 @@ def entry(edge: Edge, model: Model) -> dict[str, Any]:
         "live_requests": resident.leases if resident else 0,
         **({"base": model.id} if model.adapters else {}),
     }
+
+
+def _certificates(models: list[Model]) -> list[tuple[Model, Certificate | None]]:
+    return [(model, certificate_of(model.path, model.origin)) for model in models]
+
+
+def _standing(certificate: Certificate | None) -> Standing | None:
+    return certificate.standing if certificate else None
 
 
 def remote_entry(model: RemoteModel) -> dict[str, Any]:

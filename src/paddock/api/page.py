@@ -27,6 +27,9 @@ PATHS = (
     "/training",
     "/training/new",
     "/training/{id}",
+    "/exports",
+    "/exports/new",
+    "/exports/{id}",
     "/playground",
     "/requests",
     "/keys",
@@ -63,7 +66,7 @@ def is_open(path: str) -> bool:
 
     The page holds nothing of its owner: whatever it shows it asks the other routes for.
     """
-    return path in _OPEN or path in PATHS or path.startswith(("/assets/", "/chat/", "/training/"))
+    return path in _OPEN or path in PATHS or path.startswith(("/assets/", "/chat/", "/training/", "/exports/"))
 
 
 def routes(folder: Path = FOLDER) -> list[Route]:

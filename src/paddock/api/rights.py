@@ -49,6 +49,7 @@ NEEDED: tuple[tuple[str, Right | None], ...] = (
     ("POST /api/create", "download"),
     ("POST /api/push", "download"),
     ("* /api/training*", "train"),
+    ("POST /api/exports/*/import", "download"),
     ("* /api/exports*", "train"),
     ("POST /api/requests/recording", "manage"),
     ("DELETE /api/requests", "manage"),

@@ -52,6 +52,7 @@ RULES = (
     Rule(member="certificate_key", when="secrets"),
     Rule(member="models", within="*.pulled.json"),
     Rule(member="models", within="*.gguf", when="models"),
+    Rule(member="models", within="*.certificate.json", when="models"),
     Rule(member="jobs", within="job_*/*.json"),
     Rule(member="jobs", within="job_*/events.jsonl"),
     Rule(member="jobs", within="job_*/output.log"),

@@ -43,7 +43,7 @@ def list_models(as_json: Json = False) -> None:
         )
         return
     printing.table(
-        ("MODEL", "SIZE", "PARAMETERS", "ARCHITECTURE", "QUANTISATION", "CONTEXT", "ORIGIN"),
+        ("MODEL", "SIZE", "PARAMETERS", "ARCHITECTURE", "QUANTISATION", "CONTEXT", "CERTIFICATE", "ORIGIN"),
         [
             (
                 model.id,
@@ -52,12 +52,13 @@ def list_models(as_json: Json = False) -> None:
                 model.architecture,
                 model.quantisation,
                 str(model.trained_context_tokens or "-"),
+                _standing(model),
                 model.origin,
             )
             for model in usable
         ]
         + [
-            (model.id, "-", "-", "-", "-", str(model.context_tokens or "-"), f"remote {model.remote}")
+            (model.id, "-", "-", "-", "-", str(model.context_tokens or "-"), "-", f"remote {model.remote}")
             for remote in elsewhere
             for model in remote.models
         ],
@@ -166,6 +167,9 @@ def _tell(removal: Removal) -> None:
 
 def entry(model: Model) -> dict[str, object]:
     """One model as `--json` prints it; the keys are stable."""
+    from paddock.models.certificates import certificate_of
+
+    certificate = certificate_of(model.path, model.origin)
     return {
         "id": model.id,
         "size_bytes": model.size_bytes,
@@ -180,7 +184,15 @@ def entry(model: Model) -> dict[str, object]:
         "projector": model.projector_path.name if model.projector_path else None,
         "doubtful_projectors": list(model.doubtful_projectors),
         "copies": [{"id": copy.id, "origin": copy.origin, "path": str(copy.path)} for copy in model.copies],
+        "certificate": certificate.told() if certificate else None,
     }
+
+
+def _standing(model: Model) -> str:
+    from paddock.models.certificates import certificate_of
+
+    certificate = certificate_of(model.path, model.origin)
+    return certificate.standing if certificate else "-"
 
 
 def _broken_entry(file: BrokenModel) -> dict[str, object]:
@@ -213,7 +225,7 @@ def _written(key: str, value: object) -> str:
         return "yes" if value else "no"
     if key == "size_bytes" and isinstance(value, int):
         return f"{value} ({size(value)})"
-    if key == "projector" and value is None:
+    if key in ("projector", "certificate") and value is None:
         return "none"
     if key == "copies":
         found = cast("list[dict[str, str]]", value)

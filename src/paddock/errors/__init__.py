@@ -29,6 +29,7 @@
     ├── DownloadUnknown           no download of that id
     ├── DownloadsElsewhere        another paddock works on the downloads of this data home
     ├── JobUnknown                no training or export of that id
+    ├── ExportFileUnknown         an export has no file of that name
     ├── NoTrainingStack           the libraries that train and export are not installed
     ├── RequestUnknown            no recorded request of that id
     ├── StoreUnusable             the database cannot be opened, read or written
@@ -98,7 +99,7 @@ from paddock.errors.builds import (
     NotInstalled,
     SetupFailed,
 )
-from paddock.errors.jobs import JobUnknown, NoTrainingStack
+from paddock.errors.jobs import ExportFileUnknown, JobUnknown, NoTrainingStack
 from paddock.errors.keeping import DiskTooFull, HomeUnusable, StoreBusy, StoreDamaged, StoreFull, StoreUnusable
 
 # What is made in the files beside this one.
@@ -114,6 +115,7 @@ __all__ = [
     "BuildUnknown",
     "CanaryFailed",
     "DiskTooFull",
+    "ExportFileUnknown",
     "HomeBusy",
     "HomeUnusable",
     "InstallBusy",

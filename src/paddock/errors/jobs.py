@@ -15,6 +15,14 @@ class JobUnknown(PaddockError):
         self.job_id = job_id
 
 
+class ExportFileUnknown(PaddockError):
+    """An export has made no file of that name, or none that is there yet."""
+
+    def __init__(self, name: str, known: list[str]) -> None:
+        there = ", ".join(shown(one) for one in known[:20]) or "none yet"
+        super().__init__(f"This export has no file {shown(name)}. There are: {there}.")
+
+
 class NoTrainingStack(PaddockError):
     """The libraries that train and export are not installed."""
 

@@ -17,6 +17,8 @@ from paddock.models.weights import Weights, weights_of
 
 _BITS = 8
 _FLOAT_BYTES = 4
+# Of a number of what is merged, in the base's own kind.
+_MERGED_BYTES = 2
 # Python, torch, Transformers and PEFT, as measured with pocket.
 _LIBRARIES_BYTES = 560 * 2**20
 # As the base has it, twice while it is computed, and what was trained of it.
@@ -32,6 +34,7 @@ class Estimate:
     """What an export will need, in bytes; 0 of memory for a step that it has not. `is_streamed`: merged by matrices."""
 
     disk_bytes: int
+    merged_bytes: int
     merging_bytes: int
     comparing_bytes: int
     is_streamed: bool
@@ -40,6 +43,31 @@ class Estimate:
     def memory_bytes(self) -> int:
         """The most that is held at once."""
         return max(self.merging_bytes, self.comparing_bytes)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Prospect:
+    """What an export would make, whichever types were chosen.
+
+    Attributes:
+        name: what its files would be called.
+        sizes: bytes of a file by its type; None where the weights are of an unknown form.
+        merged_bytes: of what is merged before that; 0 where nothing is.
+        memory_bytes: that merging and comparing hold.
+        free_bytes: on the disk of the data home.
+    """
+
+    name: str
+    sizes: dict[str, int] | None
+    merged_bytes: int | None
+    memory_bytes: int | None
+    free_bytes: int
+
+
+def sizes_of(base: Path) -> dict[str, int] | None:
+    """Bytes of a file of a model by its type; None for weights of an unknown form. Blocking."""
+    weights = weights_of(base)
+    return {kind: round(weights.parameters * bits / _BITS) for kind, bits in TYPES.items()} if weights else None
 
 
 def estimated(spec: ExportSpec, base: Path, adapter: Path | None) -> Estimate | None:
@@ -51,9 +79,9 @@ def estimated(spec: ExportSpec, base: Path, adapter: Path | None) -> Estimate | 
     disk = round(weights.parameters * sum(TYPES[one] for one in made) / _BITS)
     changed = changed_by(adapter, base) if adapter else frozenset[str]()
     whole = weights.parameters * _FLOAT_BYTES
-    merging = 0
+    merging = merged = 0
     if adapter:
-        disk += weights.parameters * 2
+        merged = weights.parameters * _MERGED_BYTES
         held = whole if changed is None else _OF_MATRIX * _FLOAT_BYTES * _largest(weights, changed)
         merging = held + _adapter_bytes(adapter) + _LIBRARIES_BYTES
     comparing = 0
@@ -63,7 +91,11 @@ def estimated(spec: ExportSpec, base: Path, adapter: Path | None) -> Estimate | 
         by_engine = max(weights.parameters * TYPES[one] / _BITS for one in made)
         comparing = round(max(whole * copies, by_engine)) + rows + _LIBRARIES_BYTES
     return Estimate(
-        disk_bytes=disk, merging_bytes=merging, comparing_bytes=comparing, is_streamed=bool(adapter and changed)
+        disk_bytes=disk + merged,
+        merged_bytes=merged,
+        merging_bytes=merging,
+        comparing_bytes=comparing,
+        is_streamed=bool(adapter and changed),
     )
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import os
 import shutil
 import sys
 from collections.abc import Callable, Sequence
@@ -17,14 +18,15 @@ from typing import Any
 
 import anyio.to_thread
 
-from paddock.errors import Conflict, FieldInvalid, JobUnknown, NoTrainingStack, shown
+from paddock.errors import Conflict, ExportFileUnknown, FieldInvalid, JobUnknown, NoTrainingStack, shown
 from paddock.export.endings import ADVICE, concluded, figures_of
-from paddock.export.estimate import Estimate, estimated, refuse_too_large
-from paddock.export.spec import MIXED, PLAIN, ExportSpec, as_table, name_of, spec_of
+from paddock.export.estimate import Estimate, Prospect, estimated, refuse_too_large, sizes_of
+from paddock.export.spec import MIXED, PLAIN, TYPES, ExportSpec, as_table, name_of, spec_of
 from paddock.hardware import read_memory
 from paddock.jobs.ended import Error
 from paddock.jobs.folder import JobFolder
 from paddock.jobs.queue import JobQueue, Kind, Words
+from paddock.models.certificates import SUFFIX
 from paddock.paths import Home
 from paddock.store.jobs import Job, JobStore, State
 
@@ -77,6 +79,46 @@ class Exports(JobQueue):
             {"estimated_bytes": needed.disk_bytes, "estimated_memory_bytes": needed.memory_bytes} if needed else {}
         )
         return await self._queue(spec.name, as_table(spec), figures=figures)
+
+    async def estimate(self, given: dict[str, Any]) -> Prospect:
+        """What one would make, in every type. Raises FieldInvalid or StoreUnusable."""
+        name = given.get("name") or await self._name_of(str(given.get("source", "")))
+        spec = spec_of({**given, "name": name})
+        source = await self._source_of(spec)
+        return await anyio.to_thread.run_sync(self._prospect, spec, source)
+
+    def _prospect(self, spec: ExportSpec, source: Source) -> Prospect:
+        needed = estimated(spec, source.base, source.adapter)
+        return Prospect(
+            name=spec.name,
+            sizes=sizes_of(source.base),
+            merged_bytes=needed.merged_bytes if needed else None,
+            memory_bytes=needed.memory_bytes if needed else None,
+            free_bytes=self._free_bytes(),
+        )
+
+    def kinds(self) -> dict[str, bool]:
+        """Every type of file, and whether it can be made here. Blocks."""
+        quantiser = quantiser_of(self._engine)
+        can_mix, can_quantise = "program" in quantiser, bool(quantiser)
+        return {kind: kind in PLAIN or (can_mix if kind in MIXED else can_quantise) for kind in TYPES}
+
+    async def file(self, job_id: str, name: str) -> Path:
+        """A file that an export made, by its name. Raises JobUnknown, ExportFileUnknown or StoreUnusable."""
+        await self.find(job_id)
+        return await anyio.to_thread.run_sync(self._file, job_id, name)
+
+    def _file(self, job_id: str, name: str) -> Path:
+        # A name is looked up among those that are there, so that none can lead elsewhere; nor can a link.
+        folder = self.folder(job_id).root / "files"
+        try:
+            with os.scandir(folder) as found:
+                there = {one.name for one in found if one.is_file(follow_symlinks=False)}
+        except OSError:
+            there = set[str]()
+        if name not in there or name.startswith("."):
+            raise ExportFileUnknown(name, sorted(one for one in there if not one.endswith(SUFFIX) and one[0] != "."))
+        return folder / name
 
     async def verify(self, job_id: str) -> Job:
         """Queue one that is done, to compare its files as they are now.
@@ -178,10 +220,13 @@ class Exports(JobQueue):
         if not quantiser and any(one not in PLAIN for one in spec.types):
             raise FieldInvalid("There is nothing here that quantises. Export F16, F32 or BF16.", param="types")
         if needed := estimated(spec, source.base, source.adapter):
-            self._folder.mkdir(parents=True, exist_ok=True)
-            free = shutil.disk_usage(self._folder).free
-            refuse_too_large(needed, spec, memory_bytes=read_memory().usable_bytes, disk_bytes=free)
+            memory_bytes = read_memory().usable_bytes
+            refuse_too_large(needed, spec, memory_bytes=memory_bytes, disk_bytes=self._free_bytes())
         return needed
+
+    def _free_bytes(self) -> int:
+        self._folder.mkdir(parents=True, exist_ok=True)
+        return shutil.disk_usage(self._folder).free
 
 
 def quantiser_of(engine: Sequence[str]) -> dict[str, str]:

@@ -18,6 +18,7 @@ from paddock.config import Settings
 from paddock.errors import BadRequest, HomeUnusable, ModelUnknown, ModelUnusable
 from paddock.models import removal
 from paddock.models.adapters import Adapter, AdapterFacts, Applied, misfit
+from paddock.models.certificates import beside
 from paddock.models.entries import Copy, Entry, Origin, first_parts, id_of_file, told_once
 from paddock.models.facts import FactsCache, ModelFacts, Projector, State, state_of
 from paddock.models.gguf import GgufHeader, Task, read_header
@@ -228,7 +229,7 @@ class Catalog:
         if entry.record is not None:
             others = [record for record in records_in(self._folder) if record.id != model_id]
             return removal.of_pulled(entry.record, record_path(self._folder, model_id), others)
-        files = (*parts_beside(entry.path), entry.path.with_name(projector_name(entry.id)))
+        files = (*parts_beside(entry.path), entry.path.with_name(projector_name(entry.id)), beside(entry.path))
         return removal.of_imported(model_id, files, entry.copies)
 
     def remove(self, model_id: str) -> None:

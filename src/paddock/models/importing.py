@@ -16,6 +16,7 @@ from typing import Literal
 
 from paddock.clock import steady_s
 from paddock.errors import BadRequest, HomeUnusable, ModelUnusable
+from paddock.models import certificates
 from paddock.models.entries import first_parts, is_gguf
 from paddock.models.gguf import part_of
 from paddock.models.projectors import projector_name, read_projector
@@ -97,6 +98,7 @@ def import_files(
         put = _copy if how == "copy" else _link
         for file, draft in zip(files, drafts, strict=True):
             put(file, draft, advance)
+        certificates.keep(sources[0], drafts[0], targets[0])
         # The first part comes last: with it, the model is there.
         for draft, target in reversed(list(zip(drafts, targets, strict=True))):
             draft.replace(target)

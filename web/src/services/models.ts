@@ -28,6 +28,14 @@ export interface LocalModel {
   projector: string | null;
   doubtful_projectors: string[];
   copies: { id: string; origin: string }[];
+  certificate: Certified | null;
+}
+
+/** What a model is by the certificate of its export: `changed` where that is of other bytes. */
+export interface Certified {
+  standing: "pass" | "warn" | "fail" | "changed";
+  links: Record<string, string>;
+  made_s: number;
 }
 
 export interface Adapter {

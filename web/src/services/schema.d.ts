@@ -703,6 +703,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/exports/estimate": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Tell what an export would make, and begin nothing. */
+        post: operations["post /api/exports/estimate"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/exports/{id}": {
         parameters: {
             query?: never;
@@ -749,6 +766,57 @@ export interface paths {
         get: operations["get /api/exports/{id}/events"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/exports/{id}/files/{name}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** A file that it made. */
+        get: operations["get /api/exports/{id}/files/{name}"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/exports/{id}/files/{name}/certificate": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What was compared of a file, and what came of it. */
+        get: operations["get /api/exports/{id}/files/{name}/certificate"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/exports/{id}/files/{name}/import": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Put a file among the models, by a link. */
+        post: operations["post /api/exports/{id}/files/{name}/import"];
         delete?: never;
         options?: never;
         head?: never;
@@ -3128,6 +3196,64 @@ export interface components {
             state: "queued" | "running" | "stopping" | "stopped" | "done" | "failed" | "cancelled";
         };
         /**
+         * ExportCertificate
+         * @description The certificate of a file: the verdict, each link, and the figures from which they were judged.
+         */
+        ExportCertificate: {
+            /** Changed Ns */
+            changed_ns: number;
+            /** Figures */
+            figures: {
+                [key: string]: unknown;
+            };
+            /** File */
+            file: string;
+            /** Greedy */
+            greedy: {
+                [key: string]: number;
+            };
+            /** Left Out */
+            left_out: unknown[];
+            /** Links */
+            links: {
+                [key: string]: components["schemas"]["ExportLink"];
+            };
+            /** Made S */
+            made_s: number;
+            /** Method */
+            method: string;
+            /** Prompts */
+            prompts: number;
+            /** Sha256 */
+            sha256: string;
+            /** Size Bytes */
+            size_bytes: number;
+            /** Type */
+            type: string;
+            /** Verdict */
+            verdict: string;
+        };
+        /**
+         * ExportEstimate
+         * @description What an export would make, in bytes; null where its source has weights of an unknown form.
+         *
+         *     `sizes` are those of a file by its type, `merged_bytes` of what is merged before, `memory_bytes` what that takes.
+         */
+        ExportEstimate: {
+            /** Free Bytes */
+            free_bytes: number;
+            /** Memory Bytes */
+            memory_bytes: number | null;
+            /** Merged Bytes */
+            merged_bytes: number | null;
+            /** Name */
+            name: string;
+            /** Sizes */
+            sizes: {
+                [key: string]: number;
+            } | null;
+        };
+        /**
          * ExportFault
          * @description Why an export failed.
          */
@@ -3136,6 +3262,42 @@ export interface components {
             kind: string;
             /** Message */
             message: string;
+        };
+        /**
+         * ExportImport
+         * @description `POST /api/exports/{id}/files/{name}/import`: the name that the model gets; its file's if there is none.
+         */
+        ExportImport: {
+            /**
+             * Name
+             * @default
+             */
+            name: string;
+        };
+        /**
+         * ExportImported
+         * @description As what a file is among the models now, and how its bytes are kept.
+         */
+        ExportImported: {
+            /** Id */
+            id: string;
+            /** Kept As */
+            kept_as: string;
+            /**
+             * Kind
+             * @enum {string}
+             */
+            kind: "model" | "adapter";
+        };
+        /**
+         * ExportLink
+         * @description What is said of one link of the chain that made a file, and why.
+         */
+        ExportLink: {
+            /** Says */
+            says: string;
+            /** Verdict */
+            verdict: string;
         };
         /**
          * ExportList
@@ -3151,6 +3313,8 @@ export interface components {
              * @constant
              */
             object: "list";
+            /** Types */
+            types: components["schemas"]["ExportType"][];
         };
         /**
          * ExportRemoved
@@ -3192,6 +3356,16 @@ export interface components {
              * @default null
              */
             types: string[] | null;
+        };
+        /**
+         * ExportType
+         * @description A type of file, and whether what quantises here can make it.
+         */
+        ExportType: {
+            /** Is Made Here */
+            is_made_here: boolean;
+            /** Name */
+            name: string;
         };
         /**
          * Fault
@@ -5938,6 +6112,39 @@ export interface operations {
             };
         };
     };
+    "post /api/exports/estimate": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ExportRequest"];
+            };
+        };
+        responses: {
+            /** @description Tell what an export would make, and begin nothing. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ExportEstimate"];
+                };
+            };
+            /** @description An error. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
     "get /api/exports/{id}": {
         parameters: {
             query?: never;
@@ -6049,6 +6256,115 @@ export interface operations {
                 };
                 content: {
                     "text/event-stream": string;
+                };
+            };
+            /** @description An error. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    "get /api/exports/{id}/files/{name}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A file that it made. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/octet-stream": string;
+                };
+            };
+            /** @description An error. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    "get /api/exports/{id}/files/{name}/certificate": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description What was compared of a file, and what came of it. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ExportCertificate"];
+                };
+            };
+            /** @description An error. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    "post /api/exports/{id}/files/{name}/import": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ExportImport"];
+            };
+        };
+        responses: {
+            /** @description Put a file among the models, by a link. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ExportImported"];
+                };
+            };
+            /** @description Put a file among the models, by a link. */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ExportImported"];
                 };
             };
             /** @description An error. */

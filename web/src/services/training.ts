@@ -1,7 +1,9 @@
 import { queryOptions } from "@tanstack/react-query";
-import { ask, Refused, refusal, send } from "./api";
+import { ask } from "./api";
+import { isLive, type JobEvent, told as toldAt } from "./jobs";
 import type { components } from "./schema";
-import { events } from "./sse";
+
+export { canResume, figure, isLive } from "./jobs";
 
 type Schemas = components["schemas"];
 export type Training = Schemas["Training"];
@@ -29,22 +31,9 @@ export interface Option {
   methods: string[];
 }
 
-/** One thing that a worker told. `at_s` is the server's clock. */
-export interface TrainingEvent {
-  number: number;
-  at_s: number;
-  kind: string;
-  [told: string]: unknown;
-}
+export type TrainingEvent = JobEvent;
 
 const EVERY_MS = 2000;
-const LIVE: readonly State[] = ["queued", "running", "stopping"];
-
-/** Whether it runs or waits. */
-export const isLive = ({ state }: Training) => LIVE.includes(state);
-/** Whether there is something to go on with. */
-export const canResume = ({ state }: Training) =>
-  state === "stopped" || state === "cancelled" || state === "failed";
 
 export const trainings = queryOptions({
   queryKey: ["api", "training"],
@@ -68,12 +57,6 @@ export const trainingOptions = queryOptions({
   staleTime: Number.POSITIVE_INFINITY,
 });
 
-/** Where a training's figures are kept, by their names. */
-export function figure(job: Training, name: string): number | null {
-  const value = job.figures[name];
-  return typeof value === "number" ? value : null;
-}
-
 export const startTraining = (spec: Spec, name: string) =>
   ask<Training>("POST", "/api/training", { spec, name });
 export const estimateTraining = (spec: Spec) => ask<Estimate>("POST", "/api/training/estimate", { spec });
@@ -94,12 +77,4 @@ export function changed(spec: Spec, options: readonly Option[]): Spec {
 }
 
 /** What was told behind an event, and what is told; ends when the training is at rest. Throws `Refused`. */
-export async function* told(id: string, after: number, signal: AbortSignal): AsyncGenerator<TrainingEvent> {
-  const response = await send(new URL(`${at(id)}/events?after=${after}`, location.origin).href, { signal });
-  if (!response.ok) throw refusal(await response.json().catch(() => null), response.status);
-  for await (const { data } of events(response)) {
-    if (data === "[DONE]") return;
-    yield JSON.parse(data) as TrainingEvent;
-  }
-  throw new Refused("unreachable", 0);
-}
+export const told = (id: string, after: number, signal: AbortSignal) => toldAt(at(id), after, signal);

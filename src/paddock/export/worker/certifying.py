@@ -24,6 +24,7 @@ from paddock.export.worker.programs import must
 from paddock.export.worker.quantising import Run
 from paddock.export.worker.source import Source, loaded
 from paddock.export.worker.speaking import ANSWER_TOKENS, CALL_TOKENS, Said, distributions, said
+from paddock.models.certificates import beside, marks_of
 from paddock.paths import write_whole
 
 
@@ -144,7 +145,7 @@ def _engine(told: Said, file: Path, vocabulary: int, folder: Path, means: Means)
 def _write(file: Path, kind: str, figures: Mapping[str, Any], told: Said, agreed: Mapping[str, Any]) -> Path:
     made = {
         "file": file.name,
-        "size_bytes": file.stat().st_size,
+        **marks_of(file),
         "type": kind,
         "made_s": round(time.time(), 3),
         "method": certificate.METHOD,
@@ -154,6 +155,6 @@ def _write(file: Path, kind: str, figures: Mapping[str, Any], told: Said, agreed
         **certificate.judged(kind, figures),
         "figures": figures,
     }
-    target = file.with_name(f"{file.stem}.certificate.json")
+    target = beside(file)
     write_whole(target, json.dumps(made, indent=1, ensure_ascii=False))
     return target

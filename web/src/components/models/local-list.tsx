@@ -4,6 +4,7 @@ import { Button, IconButton } from "@/components/ui/button";
 import { Menu, type MenuEntry } from "@/components/ui/menu";
 import { Badge, Card, Empty, Fault, Loading } from "@/components/ui/pieces";
 import {
+  type Certified as Certificate,
   type Here,
   here,
   type LocalModel,
@@ -134,6 +135,7 @@ function Row({ model, resident, here }: { model: LocalModel; resident: Resident 
           {isDefault ? <Badge>{t("models.default")}</Badge> : null}
           {model.task === "text" ? null : <Badge>{t(`models.task.${model.task}`)}</Badge>}
           {model.projector ? <Badge>{t("models.sees")}</Badge> : null}
+          {model.certificate ? <Certified certificate={model.certificate} /> : null}
           {resident?.pinned ? <Badge tone="good">{t("models.pinned")}</Badge> : null}
         </h3>
         <p className="text-sm text-soft">{facts.join(" · ")}</p>
@@ -167,6 +169,21 @@ function Row({ model, resident, here }: { model: LocalModel; resident: Resident 
         />
       </div>
     </li>
+  );
+}
+
+const STANDINGS = { pass: "good", warn: "warn", fail: "bad", changed: "warn" } as const;
+
+/** Whether the certificate of the export that made a model's file speaks for it. */
+function Certified({ certificate: { standing } }: { certificate: Certificate }) {
+  const t = useWords();
+  const isKnown = standing in STANDINGS;
+  return (
+    <span title={isKnown ? t(`models.certificate.${standing}.about`) : undefined}>
+      <Badge tone={isKnown ? STANDINGS[standing] : "plain"}>
+        {isKnown ? t(`models.certificate.${standing}`) : standing}
+      </Badge>
+    </span>
   );
 }
 

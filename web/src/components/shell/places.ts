@@ -7,6 +7,7 @@ export interface Place {
     | "/"
     | "/models"
     | "/training"
+    | "/exports"
     | "/playground"
     | "/requests"
     | "/keys"
@@ -30,7 +31,16 @@ export interface Area extends Place {
 export const AREAS: Area[] = [
   { to: "/", words: "nav.chat", icon: MessageSquare, within: [] },
   { to: "/models", words: "nav.models", icon: Library, within: [] },
-  { to: "/training", words: "nav.training", icon: GraduationCap, needs: "train", within: [] },
+  {
+    to: "/training",
+    words: "nav.training",
+    icon: GraduationCap,
+    needs: "train",
+    within: [
+      { to: "/training", words: "nav.training", needs: "train" },
+      { to: "/exports", words: "nav.exports", needs: "train" },
+    ],
+  },
   {
     to: "/playground",
     words: "nav.api",

@@ -27,7 +27,11 @@ const TONES = {
   failed: "bad",
 } as const;
 
-export function StateBadge({ job }: { job: Training }) {
+/** A link that stands among buttons. */
+export const LINK =
+  "inline-flex min-h-9 items-center rounded-lg border border-line bg-raised px-3 py-1.5 text-sm font-medium hover:bg-sunken";
+
+export function StateBadge({ job }: { job: Pick<Training, "state"> }) {
   const t = useWords();
   return <Badge tone={TONES[job.state]}>{t(`train.state.${job.state}`)}</Badge>;
 }
@@ -60,10 +64,20 @@ export function Deeds({ job, onRemoved }: { job: Training; onRemoved?: () => voi
         to="/training/new"
         search={{ from: job.id }}
         aria-label={t("train.clone.one", { name: job.name })}
-        className="inline-flex min-h-9 items-center rounded-lg border border-line bg-raised px-3 py-1.5 text-sm font-medium hover:bg-sunken"
+        className={LINK}
       >
         {t("train.clone")}
       </Link>
+      {job.state === "done" || job.state === "stopped" ? (
+        <Link
+          to="/exports/new"
+          search={{ from: job.id }}
+          aria-label={t("train.export.one", { name: job.name })}
+          className={LINK}
+        >
+          {t("train.export")}
+        </Link>
+      ) : null}
       {isLive(job) ? null : (
         <Button
           kind="danger"

@@ -1,10 +1,10 @@
 import { memo } from "react";
 import { Badge, Card, CopyButton } from "@/components/ui/pieces";
 import type { Training, TrainingEvent } from "@/services/training";
-import { EVENTS_MOST, type Run } from "@/stores/training";
-import { type Key, useWords, type Values } from "@/words";
-import { type Amounts, useAmounts } from "@/words/amounts";
-import { figureIn } from "./figures";
+import type { Run } from "@/stores/training";
+import { type Key, useWords } from "@/words";
+import { useAmounts } from "@/words/amounts";
+import { EventLog, valuesOf } from "./event-log";
 
 /** What the model of the dry run answered: that it can be written, loaded and asked. */
 export function Tried({ job }: { job: Training }) {
@@ -64,19 +64,6 @@ const SENTENCES: Record<string, Key> = {
   failed: "train.told.failed",
 };
 
-/** The figures of an event as its sentence shows them. */
-function valuesOf(event: TrainingEvent, a: Amounts): Values {
-  const values: Values = {};
-  for (const [name, value] of Object.entries(event)) {
-    if (typeof value === "number") {
-      values[name] = name.endsWith("_s") ? a.duration(value) : figureIn(a, name)(value);
-    } else if (name === "models" && Array.isArray(value)) values[name] = value.join(", ") || "–";
-    else values[name] = typeof value === "string" ? value : JSON.stringify(value);
-  }
-  const error = event.error as { message?: string } | undefined;
-  return error?.message ? { ...values, message: error.message } : values;
-}
-
 /** What the worker told beside its figures, the newest first. */
 export const Told = memo(function Told({ events }: Pick<Run, "events">) {
   const t = useWords();
@@ -86,29 +73,6 @@ export const Told = memo(function Told({ events }: Pick<Run, "events">) {
     const key = SENTENCES[isDry ? String(event.of) : event.kind];
     return key ? t(key, valuesOf(event, a)) : JSON.stringify(event);
   };
-  return (
-    <Card title={t("train.told")}>
-      {events.length === 0 ? <p className="text-soft">{t("train.told.none")}</p> : null}
-      <section aria-label={t("train.told")} tabIndex={0} className="max-h-96 overflow-y-auto">
-        <ol className="flex flex-col gap-1.5 text-sm">
-          {events.toReversed().map((event) => (
-            <li key={event.number} className="flex flex-wrap items-baseline gap-x-3">
-              <time
-                dateTime={new Date(event.at_s * 1000).toISOString()}
-                className="text-soft tabular-nums"
-                title={a.moment(event.at_s)}
-              >
-                {new Date(event.at_s * 1000).toTimeString().slice(0, 8)}
-              </time>
-              {event.kind === "dry_run" ? <Badge>{t("train.dry")}</Badge> : null}
-              <span className="min-w-0 flex-[1_1_16rem] break-words whitespace-pre-wrap">{said(event)}</span>
-            </li>
-          ))}
-        </ol>
-        {events.length < EVENTS_MOST ? null : (
-          <p className="pt-1.5 text-sm text-soft">{t("train.told.some", { n: events.length })}</p>
-        )}
-      </section>
-    </Card>
-  );
+  const mark = ({ kind }: TrainingEvent) => (kind === "dry_run" ? <Badge>{t("train.dry")}</Badge> : null);
+  return <EventLog events={events} said={said} mark={mark} />;
 });

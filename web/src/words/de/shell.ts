@@ -7,6 +7,7 @@ export const shell: Area<typeof english> = {
   "nav.chat": "Chat",
   "nav.models": "Modelle",
   "nav.training": "Training",
+  "nav.exports": "Exporte",
   "nav.api": "API",
   "nav.machine": "Rechner",
   "nav.playground": "Spielwiese",

@@ -28,6 +28,8 @@ export const training: Area<typeof english> = {
   "train.resume.one": "{name} fortsetzen",
   "train.clone": "Kopieren",
   "train.clone.one": "{name} kopieren",
+  "train.export": "Exportieren",
+  "train.export.one": "{name} exportieren",
   "train.remove": "Entfernen",
   "train.remove.one": "{name} entfernen",
   "train.remove.title": "{name} entfernen?",

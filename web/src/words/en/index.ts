@@ -10,5 +10,11 @@ export const later = {
   api: () => import("./api").then(({ api }) => api),
   engines: () => import("./engines").then(({ engines }) => engines),
   training: () => import("./training").then(({ training }) => training),
+  // Exports are told of as trainings are: what both say stands once.
+  exports: () =>
+    Promise.all([import("./training"), import("./exports")]).then(([{ training }, { exports }]) => ({
+      ...training,
+      ...exports,
+    })),
   transfer: () => import("./transfer").then(({ transfer }) => transfer),
 };

@@ -4,6 +4,7 @@ export const shell = {
   "nav.chat": "Chat",
   "nav.models": "Models",
   "nav.training": "Training",
+  "nav.exports": "Exports",
   "nav.api": "API",
   "nav.machine": "Machine",
   "nav.playground": "Playground",

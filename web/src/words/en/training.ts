@@ -22,6 +22,8 @@ export const training = {
   "train.resume.one": "Resume {name}",
   "train.clone": "Clone",
   "train.clone.one": "Clone {name}",
+  "train.export": "Export",
+  "train.export.one": "Export {name}",
   "train.remove": "Remove",
   "train.remove.one": "Remove {name}",
   "train.remove.title": "Remove {name}?",

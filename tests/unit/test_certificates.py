@@ -1,0 +1,135 @@
+"""Tests that a certificate speaks for the bytes that were compared, and goes with them."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from paddock.export import certificate
+from paddock.models import certificates
+from paddock.models.catalog import Catalog
+from paddock.models.certificates import Certificate, beside, certificate_of, marks_of
+from paddock.models.importing import How
+from paddock.paths import Home
+from tests.fakes.gguf_files import gguf
+
+LINKS = {"template": {"verdict": "pass", "says": "Alike."}, "merge": {"verdict": "none", "says": "Nothing merged."}}
+
+
+def made(folder: Path, name: str = "small-Q8_0", **more: Any) -> Path:
+    """A model's file with its certificate."""
+    file = folder / f"{name}.gguf"
+    file.write_bytes(gguf())
+    told = {"verdict": "pass", "links": LINKS, "made_s": 5.0, **marks_of(file), **more}
+    beside(file).write_text(json.dumps(told))
+    return file
+
+
+def later(file: Path) -> None:
+    """Give a file another time."""
+    os.utime(file, ns=(1, file.stat().st_mtime_ns + 10**9))
+
+
+def standing(file: Path) -> str | None:
+    found = certificate_of(file)
+    return found.standing if found else None
+
+
+def test_it_tells_the_verdict_and_that_of_each_link(tmp_path: Path) -> None:
+    file = made(tmp_path)
+    assert beside(file).name == "small-Q8_0.certificate.json"
+    told = Certificate(standing="pass", links={"template": "pass", "merge": "none"}, made_s=5.0)
+    assert certificate_of(file) == told
+    assert certificate_of(file, "imported") == told
+    # In the folders of other programs lie none of ours.
+    assert certificate_of(file, "hub-cache") is None
+    assert standing(made(tmp_path, "other", verdict="warn")) == "warn"
+    assert standing(made(tmp_path, "third", verdict="fail")) == "fail"
+
+
+def test_the_links_are_those_that_exports_judge() -> None:
+    assert certificates.LINKS == certificate.LINKS
+
+
+def test_other_bytes_are_not_what_was_compared(tmp_path: Path) -> None:
+    file = made(tmp_path)
+    later(file)
+    # The same bytes at another time, such as a copy.
+    assert standing(file) == "pass"
+    data = bytearray(file.read_bytes())
+    data[-1] ^= 1
+    file.write_bytes(data)
+    later(file)
+    assert standing(file) == "changed"
+    file.write_bytes(bytes(data) + b"more")
+    assert standing(file) == "changed"
+    assert standing(made(tmp_path, "unmarked", changed_ns=None, sha256=None)) == "changed"
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "[]", "null", "{", '{"verdict": "pass"}', '{"verdict": "great", "links": {}}', '{"verdict": [], "links": []}',
+     "[" * 100_000, '{"verdict": "pass", "links": {}, "made_s": ' + "9" * 5000 + "}"],
+)  # fmt: skip
+def test_what_is_no_certificate_says_nothing(tmp_path: Path, text: str) -> None:
+    file = made(tmp_path)
+    beside(file).write_text(text)
+    assert certificate_of(file) is None
+
+
+def test_one_that_is_too_large_or_no_file_is_not_read(tmp_path: Path) -> None:
+    file = made(tmp_path)
+    beside(file).write_text(beside(file).read_text() + " " * certificates.MOST_BYTES)
+    assert certificate_of(file) is None
+    beside(file).unlink()
+    os.mkfifo(beside(file))
+    assert certificate_of(file) is None
+
+
+def test_links_that_are_unknown_are_left_out(tmp_path: Path) -> None:
+    links = {**LINKS, "evil": {"verdict": "pass"}, "merge": {"verdict": "<b>"}, "conversion": "pass"}
+    found = certificate_of(made(tmp_path, links=links, made_s="never"))
+    assert found
+    assert (dict(found.links), found.made_s) == ({"template": "pass"}, 0.0)
+
+
+@pytest.mark.parametrize("how", ["link", "copy"])
+def test_it_goes_with_its_file_into_the_catalogue_and_out_of_it(tmp_path: Path, how: How) -> None:
+    file = made(tmp_path)
+    catalog = Catalog(Home(root=tmp_path / "home"))
+    model = catalog.import_file(file, name="ours", how=how)
+    assert model.path.name == "ours.gguf"
+    assert json.loads(beside(model.path).read_text())["file"] == "ours.gguf"
+    # What it was imported of may go.
+    beside(file).unlink()
+    file.unlink()
+    assert certificate_of(model.path, model.origin) == Certificate(
+        standing="pass", links={"template": "pass", "merge": "none"}, made_s=5.0
+    )
+    removal = catalog.removal("ours")
+    assert [one.path.name for one in removal.going] == ["ours.gguf", "ours.certificate.json"]
+    catalog.remove("ours")
+    assert [one.name for one in model.path.parent.iterdir() if not one.name.startswith(".")] == []
+
+
+def test_one_of_other_bytes_stays_that_when_it_is_imported(tmp_path: Path) -> None:
+    file = made(tmp_path, sha256="0" * 64)
+    later(file)
+    assert standing(file) == "changed"
+    model = Catalog(Home(root=tmp_path / "home")).import_file(file, name="ours", how="copy")
+    assert standing(model.path) == "changed"
+
+
+def test_one_that_lay_there_is_not_taken_for_a_file_without(tmp_path: Path) -> None:
+    home = Home(root=tmp_path / "home")
+    home.models.mkdir(parents=True)
+    (home.models / "ours.certificate.json").write_text(beside(made(tmp_path)).read_text())
+    plain = tmp_path / "plain.gguf"
+    plain.write_bytes(gguf())
+    model = Catalog(home).import_file(plain, name="ours")
+    assert not beside(model.path).exists()
+    assert standing(model.path) is None
