@@ -19,6 +19,7 @@ from paddock.api.body import Room
 from paddock.api.chat_messages import maker_of
 from paddock.api.credentials import is_credential_needed, is_loopback
 from paddock.api.edge import Edge
+from paddock.api.evaluated import subjects
 from paddock.api.observing import Answered
 from paddock.api.routes import application
 from paddock.config import Settings
@@ -26,6 +27,7 @@ from paddock.engine.pool import EMBEDDED, Pool
 from paddock.engine.remotes import Remotes
 from paddock.engine.runaways import Leniency
 from paddock.engine.slots import Slots
+from paddock.evaluation.evaluations import Evaluations
 from paddock.export import exports, tries
 from paddock.export.exports import Exports
 from paddock.export.tries import Tries
@@ -190,9 +192,8 @@ async def _serving(settings: Settings, parts: _Parts) -> AsyncGenerator[Studio]:
                 tasks.start_soon(edge.admission.keep)
                 await stamps.begin(parts.database, settings.home, tasks, over)
                 tasks.start_soon(clock.keep, settings.home, over)
-                tasks.start_soon(edge.trainings.carry_on)
-                tasks.start_soon(edge.exports.carry_on)
-                tasks.start_soon(edge.tries.carry_on)
+                for queue in (edge.trainings, edge.exports, edge.tries, edge.evaluations):
+                    tasks.start_soon(queue.carry_on)
                 if parts.database.is_there:
                     tasks.start_soon(edge.chats.answers.carry_on, maker_of(edge))
                 link = f"{reached_at(settings, port)}/welcome#{parts.word}" if parts.word else None
@@ -219,6 +220,7 @@ def _edge(settings: Settings, parts: _Parts, tasks: TaskGroup, slots: Slots, end
     )
     responses = Responses(ResponseStore(database), Runs(tasks), keep_days=settings.response_days)
     trained, exported, tried = _jobs(settings, parts, pool, url)
+    hub_token = HubToken(database, settings.home).to_show
     return Edge(
         settings=settings,
         shelf=shelf,
@@ -233,9 +235,7 @@ def _edge(settings: Settings, parts: _Parts, tasks: TaskGroup, slots: Slots, end
         downloads=Downloads(
             settings.home,
             tasks,
-            HubProcess(
-                settings.home, lends_token=settings.lend_hub_token, token=HubToken(database, settings.home).to_show
-            ),
+            HubProcess(settings.home, lends_token=settings.lend_hub_token, token=hub_token),
             most_at_once=settings.downloads_at_once,
         ),
         chats=Chats.of(settings, database, responses, Changes(), tasks),
@@ -243,6 +243,7 @@ def _edge(settings: Settings, parts: _Parts, tasks: TaskGroup, slots: Slots, end
         trainings=trained,
         exports=exported,
         tries=tried,
+        evaluations=Evaluations.of(settings.home, database, subjects(shelf, parts.engine)),
         engine=parts.engine,
         log=parts.ring,
         traces=parts.traces,

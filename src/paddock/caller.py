@@ -23,7 +23,7 @@ SAYS: dict[Right, str] = {
     "load": "Load, unload and pin models.",
     "download": "Search the hub, download and import models and adapters.",
     "delete": "Remove models, adapters and downloads from the disk.",
-    "train": "Train and export models, and see and stop every training and export.",
+    "train": "Train, export and evaluate models, and see and stop every training, export and evaluation.",
     "inspect": "Read what was recorded of requests, the log, and how the machine is doing.",
     "manage": "Change settings, also of models, other names, engines, keys and accounts, and end paddock.",
 }

@@ -42,6 +42,7 @@ async def end(edge: Edge, server: Server, hurried: anyio.Event) -> None:
     edge.trainings.close()
     edge.exports.close()
     edge.tries.close()
+    edge.evaluations.close()
     await edge.downloads.close()
     await _finished(edge, hurried)
     with anyio.move_on_after(_SENT_S):

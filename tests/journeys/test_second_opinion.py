@@ -12,7 +12,7 @@ import httpx
 import pytest
 
 from paddock.app import Studio
-from paddock.rehearsal.heard import Heard, listen
+from paddock.protocol.strict_reading import Heard, listen
 
 pytestmark = pytest.mark.anyio
 Json = dict[str, Any]

@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from paddock.serving.checking import Checker, faults_of
+from paddock.protocol.schema_checking import faults_of
+from paddock.serving.checking import Checker
 
 pytestmark = pytest.mark.anyio
 Json = dict[str, Any]

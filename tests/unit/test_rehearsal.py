@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from paddock.errors import BadRequest
-from paddock.rehearsal.heard import listen
+from paddock.protocol.strict_reading import listen
 from paddock.rehearsal.rehearsal import ANSWER_TOKENS_MOST, Progress, Verdict, rehearse
 from paddock.rehearsal.shapes import Shape, clients, expanded, shapes_of
 from tests.recorded_shapes import lines_of

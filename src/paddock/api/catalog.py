@@ -16,6 +16,7 @@ from starlette.routing import Route
 
 from paddock.api.credentials import is_loopback
 from paddock.api.edge import Edge
+from paddock.api.evaluated import scored
 from paddock.api.schemas import ImportRequest, check
 from paddock.errors import BadRequest, ModelUnusable, shown
 from paddock.models.adapters import Adapter
@@ -39,10 +40,11 @@ class _Here:
     async def listed(self, request: Request) -> Response:
         """Every model, adapter and unusable file on this machine."""
         models = await self.edge.shelf.models()
+        scores = await scored(self.edge, models)
 
         def look() -> dict[str, Any]:
             return {
-                "models": [entry(model) for model in models],
+                "models": [{**entry(model), **scores.get(model.id, {})} for model in models],
                 "adapters": [adapter_entry(self.catalog, one, models) for one in self.catalog.adapters()],
                 "broken": [{"id": one.id, "origin": one.origin, "reason": one.reason} for one in self.catalog.broken()],
             }

@@ -21,6 +21,7 @@ from paddock.engine.pool import Pool
 from paddock.engine.remotes import RemoteLease, RemoteModel, Remotes
 from paddock.engine.resident import Lease
 from paddock.errors import BadRequest, EngineTimeout, ModelUnknown, NotPermitted, StoreUnusable
+from paddock.evaluation.evaluations import Evaluations
 from paddock.export.exports import Exports
 from paddock.export.tries import Tries
 from paddock.install.jobs import Jobs
@@ -86,6 +87,7 @@ class Edge:
     trainings: Trainings
     exports: Exports
     tries: Tries
+    evaluations: Evaluations
     engine: str
     """The build that engines are started of, until paddock is started anew."""
     log: Ring

@@ -10,9 +10,10 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from paddock.api.edge import Edge
+from paddock.api.evaluated import scored
 from paddock.engine.remotes import RemoteModel
 from paddock.models.catalog import Model
-from paddock.models.certificates import Certificate, Standing, certificate_of
+from paddock.models.certificates import Standing, certificate_of
 
 
 def routes(edge: Edge) -> list[Route]:
@@ -20,9 +21,12 @@ def routes(edge: Edge) -> list[Route]:
 
     async def listed(request: Request) -> Response:
         models = await edge.shelf.models()
+        scores = await scored(edge, every := [*models, *await edge.shelf.tuned_models(models)])
         certificates = await anyio.to_thread.run_sync(_certificates, models)
-        data = [{**entry(edge, one), "certificate": _standing(found)} for one, found in certificates]
-        data += [{**entry(edge, one), "certificate": None} for one in await edge.shelf.tuned_models(models)]
+        data = [
+            {**entry(edge, one), "certificate": certificates.get(one.tuned_id), **scores.get(one.tuned_id, {})}
+            for one in every
+        ]
         data += [remote_entry(model) for model in await edge.remotes.models()]
         return JSONResponse({"object": "list", "data": data})
 
@@ -32,10 +36,11 @@ def routes(edge: Edge) -> list[Route]:
             return JSONResponse(remote_entry(model))
         advice = {"recommended_sampling": (await edge.shelf.advice(model)).told()} if model.task == "text" else {}
         # What is compared is a model alone, and not with what is laid over it.
-        ((_, certificate),) = await anyio.to_thread.run_sync(_certificates, [model])
-        told = {} if model.adapters else {"certificate_links": dict(certificate.links) if certificate else None}
-        standing = None if model.adapters else _standing(certificate)
-        return JSONResponse({**entry(edge, model), "certificate": standing, **told, **advice})
+        found = None if model.adapters else await anyio.to_thread.run_sync(certificate_of, model.path, model.origin)
+        told = {} if model.adapters else {"certificate_links": dict(found.links) if found else None}
+        score = (await scored(edge, [model])).get(model.tuned_id, {})
+        standing = found.standing if found else None
+        return JSONResponse({**entry(edge, model), "certificate": standing, **told, **score, **advice})
 
     return [Route("/v1/models", listed), Route("/v1/models/{id:path}", one)]
 
@@ -64,12 +69,10 @@ def entry(edge: Edge, model: Model) -> dict[str, Any]:
     }
 
 
-def _certificates(models: list[Model]) -> list[tuple[Model, Certificate | None]]:
-    return [(model, certificate_of(model.path, model.origin)) for model in models]
-
-
-def _standing(certificate: Certificate | None) -> Standing | None:
-    return certificate.standing if certificate else None
+def _certificates(models: list[Model]) -> dict[str, Standing]:
+    """How the certificate of each stands, by its name, of those that have one. Blocks."""
+    found = {model.tuned_id: certificate_of(model.path, model.origin) for model in models}
+    return {name: certificate.standing for name, certificate in found.items() if certificate}
 
 
 def remote_entry(model: RemoteModel) -> dict[str, Any]:

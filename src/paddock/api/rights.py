@@ -51,6 +51,7 @@ NEEDED: tuple[tuple[str, Right | None], ...] = (
     ("* /api/training*", "train"),
     ("POST /api/exports/*/import", "download"),
     ("* /api/exports*", "train"),
+    ("* /api/evaluations*", "train"),
     ("POST /api/requests/recording", "manage"),
     ("DELETE /api/requests", "manage"),
     ("* /api/requests*", "inspect"),

@@ -27,6 +27,7 @@ from paddock.api import (
     doctor,
     downloads,
     engines,
+    evaluations,
     exports,
     fit,
     guard,
@@ -56,6 +57,7 @@ from paddock.api.described import Operation
 from paddock.api.dialects import ANTHROPIC, OLLAMA, dialect_of, headers_of
 from paddock.api.edge import Edge
 from paddock.api.faults import name_of
+from paddock.api.inside import Inside
 from paddock.api.observing import Observed
 from paddock.api.recording import Recorded
 from paddock.api.rights import guarded
@@ -93,10 +95,11 @@ _ROOMS = (
     training,
     checkpoints,
     exports,
+    evaluations,
 )
 _TOLD = (
     chat_transfer, chats, chat_messages, chat_folders, attachments, keys, session, users, clients, requests, training,
-    checkpoints, exports,
+    checkpoints, exports, evaluations,
 )  # fmt: skip
 
 
@@ -133,6 +136,8 @@ def application(edge: Edge) -> ASGIApp:
     by_endpoint = {route.endpoint: route.path for route in routes}
     whole = Observed(guarding, routes={**by_path, **by_endpoint}, answered=answered, traces=edge.traces)
     clients_doctor.inside.app = whole
+    # What is evaluated is nobody's request: it is not recorded, counted, or asked for a key.
+    edge.evaluations.send = Inside(guard.Guard(_Lanes(inner, lanes), host="", allowed_origins=frozenset())).send
     return whole
 
 

@@ -33,6 +33,7 @@ from paddock.cli import (
     doctor,
     downloads,
     engine,
+    evaluate,
     export,
     hub,
     keys,
@@ -86,6 +87,7 @@ app.add_typer(hub.app, name="hub")
 app.add_typer(doctor.app, name="doctor")
 app.add_typer(train.app, name="train")
 app.add_typer(export.app, name="export")
+app.add_typer(evaluate.app, name="eval")
 app.add_typer(engine.app, name="engine")
 app.add_typer(keys.app, name="keys")
 app.add_typer(users.app, name="users")

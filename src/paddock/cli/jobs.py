@@ -45,7 +45,7 @@ def found(address: Address, path: str, job: str, kind: str) -> dict[str, Any]:
     listed: list[dict[str, Any]] = connection.asked(address, path)["data"]
     meant = [one for one in listed if one["id"] == job] or [one for one in listed if one["id"].startswith(job)]
     if len(meant) != 1:
-        words = {"training": "train"}.get(kind, kind)
+        words = {"training": "train", "evaluation": "eval"}.get(kind, kind)
         raise BadRequest(f"{len(meant)} {kind}s begin with {job!r}. `paddock {words} list` shows what there is.")
     return meant[0]
 

@@ -6,11 +6,12 @@ from paddock.errors.base import PaddockError, shown
 
 
 class JobUnknown(PaddockError):
-    """No training or export has that id."""
+    """No training, export or evaluation has that id."""
 
     def __init__(self, job_id: str) -> None:
         super().__init__(
-            f"There is no job {shown(job_id)}. `paddock train list` and `paddock export list` show what there is."
+            f"There is no job {shown(job_id)}. `paddock train list`, `paddock export list` and `paddock eval list` "
+            "show what there is."
         )
         self.job_id = job_id
 

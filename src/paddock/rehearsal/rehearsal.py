@@ -12,7 +12,7 @@ from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
-from paddock.rehearsal.heard import CHAT, COMPLETIONS, MESSAGES, RESPONSES, Heard, listen
+from paddock.protocol.strict_reading import CHAT, COMPLETIONS, MESSAGES, RESPONSES, Heard, listen
 from paddock.rehearsal.rules import EMBEDDINGS, RULES, Exchange, Rule, generates
 from paddock.rehearsal.shapes import Shape
 

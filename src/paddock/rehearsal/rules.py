@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from paddock.protocol.shape import as_array, as_object, objects_in
-from paddock.rehearsal.heard import Heard
+from paddock.protocol.strict_reading import Heard
 from paddock.rehearsal.shapes import Shape
 
 # Of what the turn before was made of, so much must not be read again.

@@ -13,12 +13,12 @@ from typing import Any
 import anyio.to_thread
 
 from paddock.protocol.chat import Frames, calls_in, is_cut
+from paddock.protocol.schema_checking import faults_of
 from paddock.protocol.shape import as_object, objects_in
 
 _MARK = b'"tool_calls"'
 _HELD_MOST_BYTES = 8 * 2**20
 _TOLD_MOST = 8
-_SHOWN_CHARACTERS = 160
 
 
 class Checker:
@@ -62,28 +62,6 @@ class Checker:
                 lines += [f"{name[:60]}: {fault}" for fault in faults_of(arguments or "{}", function["parameters"])]
         more = [f"and {len(lines) - _TOLD_MOST} more"] if len(lines) > _TOLD_MOST else []
         return [*lines[:_TOLD_MOST], *more]
-
-
-def faults_of(arguments: str, schema: Any) -> list[str]:
-    """What in a call's arguments breaks the schema; or, as one line, why they cannot be held to it.
-
-    No reference is followed out of the schema, and patterns are matched in linear time.
-    """
-    # Here and not above: it takes memory that a server without tools can do without.
-    import jsonschema_rs
-
-    try:
-        options = jsonschema_rs.RegexOptions()
-        validator = jsonschema_rs.validator_for(schema, offline=True, pattern_options=options)
-        found = list(validator.iter_errors(json.loads(arguments)))
-    except (ValueError, RecursionError) as error:
-        # A schema that cannot be used is a ValidationError, which is a ValueError.
-        return [f"not checked, its schema cannot be used: {_line(str(error).partition(chr(10))[0])}"]
-    return [_line(f"/{'/'.join(map(str, error.instance_path))} {error.message}") for error in found]
-
-
-def _line(text: str) -> str:
-    return text if len(text) <= _SHOWN_CHARACTERS else text[: _SHOWN_CHARACTERS - 1] + "…"
 
 
 def _function(tool: dict[str, Any]) -> dict[str, Any] | None:

@@ -154,3 +154,20 @@ job_events = Table(
     Column("number", Integer, primary_key=True, autoincrement=False),
     Column("event", Text, nullable=False),
 )
+
+# What evaluations found that came to their end. `file_digest` and `template_digest` are SHA-256; `file_state` tells
+# whether a file is still the one that was asked, and with which template.
+evaluation_scores = Table(
+    "evaluation_scores",
+    metadata,
+    Column("job_id", String(40), ForeignKey("jobs.id", ondelete="CASCADE"), primary_key=True),
+    Column("suite", String(20), nullable=False),
+    Column("model", String(400), nullable=False),
+    Column("file_digest", String(64), nullable=False),
+    Column("file_state", String(64), nullable=False),
+    Column("template_digest", String(64), nullable=False),
+    Column("engine", String(200), nullable=False),
+    Column("passed", Integer, nullable=False),
+    Column("tries", Integer, nullable=False),
+    Column("at_s", Float, nullable=False),
+)

@@ -1,0 +1,1 @@
+"""What served models get right: tool calls, own sets of prompts, perplexity, and two evaluations side by side."""
