@@ -109,8 +109,8 @@ NAMED: dict[str, list[str]] = {
 APART = {
     "backup make FILE", "backup show FILE", "backup check FILE", "backup restore FILE",
     "chat MESSAGE", "chat SYSTEM", "eval run SET_", "models import FILE", "engine install ARCHIVE",
-    "engine install PACKAGE", "engine install DEFINE", "engine use PATH", "remotes add KEY_FROM_ENV", "remotes add MODEL",
-    "hub token TOKEN_FROM_ENV",
+    "engine install PACKAGE", "engine install DEFINE", "engine use PATH", "remotes add KEY_FROM_ENV",
+    "remotes add MODEL", "hub token TOKEN_FROM_ENV",
     "setup python-stack BUILD", "setup python-stack INDEX", "train run SPEC", "train estimate SPEC", "train try ASK",
     "upgrade SOURCE",
 }  # fmt: skip

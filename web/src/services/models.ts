@@ -1,5 +1,6 @@
 import { queryOptions } from "@tanstack/react-query";
 import { ask } from "./api";
+import type { Score } from "./evaluations";
 import { escaped, type Plan } from "./plans";
 
 /** A model as `GET /v1/models` lists it. */
@@ -29,6 +30,8 @@ export interface LocalModel {
   doubtful_projectors: string[];
   copies: { id: string; origin: string }[];
   certificate: Certified | null;
+  /** The newest score of each suite for exactly this file and template. */
+  evaluations?: { tools?: Score };
 }
 
 /** What a model is by the certificate of its export: `changed` where that is of other bytes. */

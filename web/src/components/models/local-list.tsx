@@ -20,6 +20,7 @@ import { type Key, useWords } from "@/words";
 import { useAmounts } from "@/words/amounts";
 import { joined } from "../ui/joined";
 import { short } from "./short";
+import { ToolScore } from "./tool-score";
 
 /** Origins whose models paddock may take away. */
 const OURS = ["imported", "pulled"];
@@ -137,6 +138,7 @@ function Row({ model, resident, here }: { model: LocalModel; resident: Resident 
           {model.projector ? <Badge>{t("models.sees")}</Badge> : null}
           {model.certificate ? <Certified certificate={model.certificate} /> : null}
           {resident?.pinned ? <Badge tone="good">{t("models.pinned")}</Badge> : null}
+          <ToolScore id={model.id} score={model.evaluations?.tools} />
         </h3>
         <p className="text-sm text-soft">{facts.join(" · ")}</p>
         {model.doubtful_projectors.length > 0 ? (

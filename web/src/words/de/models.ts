@@ -1,7 +1,9 @@
 import type { Area } from "../area";
 import type { models as english } from "../en/models";
+import { evaluation } from "./evaluation";
 
 export const models: Area<typeof english> = {
+  ...evaluation,
   "models.about":
     "Sprachmodelle auf diesem Gerät, und woher weitere kommen. Ohne deinen Auftrag wird nichts geholt oder geladen.",
   "models.places": "Wo Modelle sind",

@@ -1,4 +1,7 @@
+import { evaluation } from "./evaluation";
+
 export const models = {
+  ...evaluation,
   "models.about":
     "Language models on this machine, and where to get more. Nothing is fetched or loaded unless you say so.",
   "models.places": "Where models are",

@@ -1,0 +1,10 @@
+export const evaluation = {
+  "evaluation.tools": "tools {share}",
+  "evaluation.title": "How {id} calls tools",
+  "evaluation.about":
+    "{passed} of {of} tries passed; with other tries of the same kind it would be {low} to {high}. Below is what did not.",
+  "evaluation.failed": "Tries that did not pass",
+  "evaluation.none": "Every try passed.",
+  "evaluation.asked": "Asked",
+  "evaluation.answered": "Answered",
+};
