@@ -10,7 +10,6 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
 
-import anyio
 import anyio.to_thread
 from anyio.abc import TaskGroup
 
@@ -272,7 +271,14 @@ def _jobs(settings: Settings, parts: _Parts, pool: Pool, url: str) -> tuple[Trai
             pool=pool,
             judged_at="" if is_credential_needed(settings) or parts.certificate or parts.own_word else url,
         ),
-        Exports(home, store, worker=worker(exports.WORK), engine=engine, base_of=trainable),
+        Exports(
+            home,
+            store,
+            worker=worker(exports.WORK),
+            engine=engine,
+            installed=lambda: [one.binary for one in Builds(home).all()],
+            base_of=trainable,
+        ),
         Tries(home, store, worker=worker(tries.WORK), base_of=trainable, catalog=parts.shelf.catalog),
     )
 

@@ -82,6 +82,8 @@ NAMED: dict[str, list[str]] = {
     "export run BASE": ["export", "run", "--base={}", "pocket-v0"],
     "export run NAME": ["export", "run", "--name={}", "pocket-v0"],
     "export run TYPES": ["export", "run", "--type={}", "pocket-v0"],
+    "export run IMPORTANCE": ["export", "run", "--type=Q6_K", "--importance={}", "pocket-v0"],
+    "export run SPLIT": ["export", "run", "--split-max-size={}", "pocket-v0"],
     "export show EXPORT_ID": ["export", "show", "--", "{}"],
     "export verify EXPORT_ID": ["export", "verify", "--", "{}"],
     "export cancel EXPORT_ID": ["export", "cancel", "--", "{}"],

@@ -7,6 +7,7 @@ import os
 import shutil
 import signal
 import subprocess
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -51,6 +52,20 @@ def rests(job: Json) -> bool:
     return job["state"] not in ("queued", "running", "stopping")
 
 
+async def asked_in_three_dialects(http: httpx.AsyncClient, model: str) -> list[httpx.Response]:
+    question = [{"role": "user", "content": "hello"}]
+    said = [
+        await http.post(path, json={"model": model, **body})
+        for path, body in {
+            "/v1/chat/completions": {"messages": question, "max_tokens": 8, "temperature": 0},
+            "/v1/messages": {"messages": question, "max_tokens": 8},
+            "/v1/responses": {"input": "hello", "max_output_tokens": 16},
+        }.items()
+    ]
+    assert [one.status_code for one in said] == [200] * 3, [one.text for one in said]
+    return said
+
+
 async def test_an_adapter_becomes_files_that_pass_and_answer_in_three_dialects(
     opened: Opened, home: Path, adapter: Path
 ) -> None:
@@ -71,16 +86,7 @@ async def test_an_adapter_becomes_files_that_pass_and_answer_in_three_dialects(
         assert certificate["figures"]["merge"]["weights"]["share"] == pytest.approx(1, abs=0.01)
         for kind in TYPES:
             shutil.copy(figures["artifacts"][kind]["path"], home / "models")
-            model, question = f"small-{kind}", [{"role": "user", "content": "hello"}]
-            said = [
-                await http.post(path, json={"model": model, **body})
-                for path, body in {
-                    "/v1/chat/completions": {"messages": question, "max_tokens": 8},
-                    "/v1/messages": {"messages": question, "max_tokens": 8},
-                    "/v1/responses": {"input": "hello", "max_output_tokens": 16},
-                }.items()
-            ]
-            assert [one.status_code for one in said] == [200] * 3, [one.text for one in said]
+            await asked_in_three_dialects(http, f"small-{kind}")
     assert (home / "jobs" / job_id / "merged" / "chat_template.jinja").is_file()
 
 
@@ -88,12 +94,8 @@ def test_killed_at_every_step_it_goes_on_behind_the_last_that_is_whole(tmp_path:
     whole = order(tmp_path / "whole", POCKET, adapter, TYPES, certifies=False)
     assert worked(whole)[-1]["kind"] == "done"
     job = order(tmp_path / "killed", POCKET, adapter, TYPES, certifies=False)
-    steps = ["merge", "convert F16", "quantise Q8_0", "quantise Q6_K"]
-    for step in steps:
-        with subprocess.Popen(words(job), cwd=job.root, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as worker:
-            while not any(event.get("doing") == step for event in job.events()[0]) and worker.poll() is None:
-                time.sleep(0.02)
-            os.kill(worker.pid, signal.SIGKILL)
+    steps = ["merge", "convert F16", "quantise Q8_0", "quantise Q6_K", "describe"]
+    killed_at(job, steps)
     told = worked(job)
     assert told[-1]["kind"] == "done", told[-1]
     assert left(job) == left(whole)
@@ -102,6 +104,15 @@ def test_killed_at_every_step_it_goes_on_behind_the_last_that_is_whole(tmp_path:
     before = {path: path.stat().st_mtime_ns for path in (job.root / "files").iterdir()}
     assert worked(job)[-1]["kind"] == "done"
     assert {path: path.stat().st_mtime_ns for path in (job.root / "files").iterdir()} == before
+
+
+def killed_at(job: JobFolder, steps: list[str]) -> None:
+    """Kill its worker once at each step, begun anew each time."""
+    for step in steps:
+        with subprocess.Popen(words(job), cwd=job.root, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as worker:
+            while not any(event.get("doing") == step for event in job.events()[0]) and worker.poll() is None:
+                time.sleep(0.02)
+            os.kill(worker.pid, signal.SIGKILL)
 
 
 def left(job: JobFolder) -> dict[str, bytes]:
@@ -114,6 +125,39 @@ def left(job: JobFolder) -> dict[str, bytes]:
     }
 
 
+async def test_two_at_once_take_turns_and_neither_file_takes_the_others_name(opened: Opened, home: Path) -> None:
+    async with opened() as http:
+        asked = {"source": "pocket-v0", "name": "twin", "certifies": False}
+        first, second = [
+            (await http.post(EXPORTS, json={**asked, "types": [kind]})).json()["id"] for kind in ("F16", "BF16")
+        ]
+        await until(http, first, lambda job: job["figures"].get("step") == 1)
+        assert (await until(http, second, lambda job: True))["state"] == "queued"
+        jobs = [await until(http, one, rests) for one in (first, second)]
+        assert [job["state"] for job in jobs] == ["done", "done"]
+        assert jobs[1]["started_s"] >= jobs[0]["ended_s"]
+    for job, kind in zip(jobs, ("F16", "BF16"), strict=True):
+        files = home / "jobs" / job["id"] / "files"
+        assert sorted(path.name for path in files.iterdir()) == [f"twin-{kind}.Modelfile", f"twin-{kind}.gguf"]
+    paths = [Path(job["figures"]["artifacts"][kind]["path"]) for job, kind in zip(jobs, ("F16", "BF16"), strict=True)]
+    assert_no_name_is_taken_twice(home, paths)
+
+
+def assert_no_name_is_taken_twice(home: Path, paths: list[Path]) -> None:
+    environ = {**os.environ, "PADDOCK_HOME": str(home), "PADDOCK_SCAN_OTHERS": "0"}
+    done = [
+        subprocess.run(
+            [sys.executable, "-m", "paddock", "models", "import", str(path), "--name", "twin"],
+            env=environ, capture_output=True, text=True, timeout=HANG_GUARD_S, check=False,
+        )
+        for path in paths
+    ]  # fmt: skip
+    assert done[0].returncode == 0, done[0].stderr
+    assert done[1].returncode != 0
+    assert "twin" in done[1].stderr
+    assert (home / "models" / "twin.gguf").read_bytes() == paths[0].read_bytes()
+
+
 def test_cancelled_it_stops_and_what_is_whole_stays(tmp_path: Path) -> None:
     job = order(tmp_path / "job", POCKET, None, ["F16", "Q8_0"])
     with subprocess.Popen(words(job), cwd=job.root, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as worker:
@@ -123,7 +167,9 @@ def test_cancelled_it_stops_and_what_is_whole_stays(tmp_path: Path) -> None:
         job.ask("cancel")
         assert worker.wait(HANG_GUARD_S) == 0
     assert job.events()[0][-1]["kind"] == "cancelled"
-    assert sorted(path.name for path in (job.root / "files").iterdir()) == ["x-F16.gguf", "x-Q8_0.gguf"]
+    assert sorted(path.name for path in (job.root / "files").iterdir()) == [
+        "x-F16.Modelfile", "x-F16.gguf", "x-Q8_0.Modelfile", "x-Q8_0.gguf",
+    ]  # fmt: skip
 
 
 def test_what_an_export_is_made_of_may_not_change_under_it(tmp_path: Path) -> None:

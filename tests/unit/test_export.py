@@ -11,7 +11,7 @@ from paddock.errors import FieldInvalid
 from paddock.export.certificate import LINKS, PLAIN, QUANTISED, judged
 from paddock.export.endings import figures_of
 from paddock.export.prompts import CALLS, CHATS, over_the_wire
-from paddock.export.spec import TYPES, as_table, name_of, spec_of
+from paddock.export.spec import TRAINED, TYPES, as_table, name_of, spec_of
 
 NEAR = {"positions": 340, "kl_mean": 1e-6, "kl_most": 1e-5, "scores_mean": 1e-4, "scores_most": 1e-3, "same_first": 340}
 
@@ -28,7 +28,8 @@ def figures(**changes: Any) -> dict[str, Any]:
         },
         "conversion": {"type": "F16", "distributions": NEAR, "greedy_apart": []},
         "quantisation": {
-            "weights": {"tensors": 9, "wrong": [], "error_most": 0.005, "worst": "a", "metadata": []},
+            "weights": {"tensors": 9, "wrong": [], "error_most": 0.005, "worst": "a", "metadata": [],
+                        "kinds": {"Q8_0": 7, "F32": 2}, "narrow": 0},
             "distributions": NEAR,
         },
     }  # fmt: skip
@@ -97,7 +98,15 @@ def test_composed_characters_are_told_and_no_fault() -> None:
 
 
 def test_every_type_has_its_bounds() -> None:
-    assert set(TYPES) == set(PLAIN) | set(QUANTISED)
+    # What was trained alone is compared as its base is, and copied files are as they were.
+    assert set(TYPES) - set(TRAINED) == set(PLAIN) | set(QUANTISED)
+
+
+def test_it_is_told_in_which_types_a_file_is_and_why() -> None:
+    says = judged("Q8_0", figures(quantisation__weights__narrow=3))["links"]["quantisation"]["says"]
+    assert "9 tensors in Q8_0 (2 F32, 7 Q8_0; 3 have rows that no blocks of 256" in says
+    says = judged("LORA", {**figures(), "merge": None, "quantisation": None})["links"]["conversion"]["says"]
+    assert says.startswith("The adapter over its base (F16): kl")
 
 
 def test_prompts_are_many_and_calls_are_sent_as_text() -> None:

@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Callable
+from io import BytesIO
 from pathlib import Path
 from typing import Any
+from zipfile import ZipFile
 
 import anyio
 import pytest
@@ -167,6 +169,13 @@ async def test_an_adapter_is_exported_with_the_base_that_it_names(tmp_path: Path
         ({"types": ["Q9"]}, "types", "There are: F32, F16"),
         ({"types": []}, "types", "such as F16"),
         ({"types": ["Q4_K_M"]}, "types", "llama-quantize"),
+        ({"types": ["IQ2_XS"]}, "importance", "IQ2_XS is not made without"),
+        ({"importance": "llama-keeper"}, "importance", "says nothing to F16, Q8_0"),
+        ({"types": ["Q6_K"], "importance": "llama-keeper"}, "importance", "llama-imatrix"),
+        ({"types": ["LORA"]}, "types", "is a whole model"),
+        ({"types": ["ADAPTER"]}, "types", "is a whole model"),
+        ({"split_bytes": 999_999}, "split_bytes", "at least 1000000"),
+        ({"split_bytes": -1}, "split_bytes", "at least 1000000"),
         ({"typs": ["F16"]}, "typs", ""),
     ],
 )
@@ -179,6 +188,17 @@ async def test_what_cannot_be_exported_is_refused_by_its_field(
         assert (answer.status_code, error["param"]) == (422, param), error
         assert words in error["message"]
         assert (await rig.http.get(EXPORTS)).json()["data"] == []
+
+
+async def test_a_base_in_few_bits_is_refused_with_what_to_name_instead(tmp_path: Path) -> None:
+    folder = model(tmp_path, DONE)
+    said = {"quantization_config": {"quant_method": "bitsandbytes", "load_in_4bit": True}}
+    (Path(folder) / "config.json").write_text(json.dumps(said))
+    async with scripted_studio(tmp_path, warm=False, worker_program=WORKER) as rig:
+        error = (await rig.http.post(EXPORTS, json={"source": folder})).json()["error"]
+        assert error["param"] == "base"
+        assert "quantised already ('bitsandbytes')" in error["message"]
+        assert "in 16 bits" in error["message"]
 
 
 async def test_a_training_that_made_nothing_is_refused(tmp_path: Path) -> None:
@@ -205,5 +225,64 @@ def test_what_quantises_lies_beside_the_engine_or_in_its_library(tmp_path: Path)
     server.touch()
     words = [sys.executable, "-m", "paddock.engine.installed", str(server)]
     assert "library" in quantiser_of(words)
+    other = tmp_path / "other"
+    other.mkdir()
+    for name in ("llama-server", "llama-quantize", "llama-imatrix"):
+        (other / name).touch()
+    there = {"program": str(other / "llama-quantize"), "importance": str(other / "llama-imatrix")}
+    assert quantiser_of(words, [other / "llama-server"]) == there
+    # The engine in use comes first.
     beside.touch()
-    assert quantiser_of(words) == {"program": str(beside)}
+    assert quantiser_of(words, [other / "llama-server"]) == {"program": str(beside)}
+
+
+async def test_an_export_leaves_as_one_archive_of_its_own_files(tmp_path: Path) -> None:
+    async with scripted_studio(tmp_path, warm=False, worker_program=WORKER) as rig:
+        job_id = await begun(rig, model(tmp_path, DONE), name="x")
+        await until(rig, job_id, lambda job: job["state"] == "done")
+        none = await rig.http.get(f"{EXPORTS}/{job_id}/zip")
+        assert (none.status_code, none.json()["error"]["message"]) == (409, "This export made no file.")
+        files = tmp_path / "home" / "jobs" / job_id / "files"
+        (files / "x-adapter").mkdir(parents=True)
+        large = bytes(range(256)) * 12_000
+        (files / "x-F16.gguf").write_bytes(large)
+        (files / "x-adapter" / "adapter_config.json").write_text("{}")
+        (files / ".x-Q8_0.draft.gguf").write_text("half")
+        (files / ".x.draft").mkdir()
+        (files / ".x.draft" / "half").write_text("half")
+        (tmp_path / "secret").write_text("secret")
+        (files / "linked").symlink_to(tmp_path / "secret")
+        (files / "folder").symlink_to(tmp_path)
+        answer = await rig.http.get(f"{EXPORTS}/{job_id}/zip")
+        assert answer.headers["content-type"] == "application/zip"
+        assert answer.headers["content-disposition"] == 'attachment; filename="x.zip"'
+        with ZipFile(BytesIO(answer.content)) as archive:
+            assert archive.testzip() is None
+            assert archive.namelist() == ["x-F16.gguf", "x-adapter/adapter_config.json"]
+            assert archive.read("x-F16.gguf") == large
+
+
+def held() -> list[str]:
+    """The files that this process, which serves, holds open."""
+    return [str(one.resolve()) for one in Path("/proc/self/fd").iterdir()]
+
+
+async def test_an_archive_is_given_at_rest_and_to_one_who_leaves_no_more_than_he_takes(tmp_path: Path) -> None:
+    async with scripted_studio(tmp_path, warm=False, worker_program=WORKER) as rig:
+        job_id = await begun(rig, model(tmp_path, WAITING))
+        await until(rig, job_id, lambda job: job["figures"].get("step") == 1)
+        assert (await rig.http.get(f"{EXPORTS}/{job_id}/zip")).status_code == 409
+        await rig.http.post(f"{EXPORTS}/{job_id}/cancel")
+        await until(rig, job_id, lambda job: job["state"] == "cancelled")
+        files = tmp_path / "home" / "jobs" / job_id / "files"
+        files.mkdir()
+        with (files / "x-F16.gguf").open("wb") as file:
+            file.truncate(2**33)
+        async with rig.http.stream("GET", f"{EXPORTS}/{job_id}/zip") as answer:
+            assert (await anext(answer.aiter_bytes())).startswith(b"PK")
+        # Nothing holds the file any more, and the next one is answered.
+        with anyio.fail_after(HANG_GUARD_S):
+            while str(files / "x-F16.gguf") in held():
+                await anyio.sleep(0.05)
+        assert (await rig.http.get(f"{EXPORTS}/{job_id}")).status_code == 200
+        assert (await rig.http.get(f"{EXPORTS}/job_nowhere/zip")).status_code == 404

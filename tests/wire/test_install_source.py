@@ -28,6 +28,7 @@ case "$1" in
     if [ -n "$HANGS" ]; then sleep 1000 & echo $! > "$FOLDER/compiler"; wait; fi
     if [ -n "$FAILS" ]; then echo "a.cpp:1: error: expected ';'"; echo "gmake: *** [all] Error 2"; exit 2; fi
     mkdir -p "$2/bin"; cp "$FOLDER"/made/build/bin/* "$2/bin/"; cp "$2/bin/llama-server" "$2/bin/llama-quantize"
+    cp "$2/bin/llama-server" "$2/bin/llama-imatrix"
     echo "[100%] Built target llama-server" ;;
 esac
 """
@@ -101,11 +102,11 @@ def test_a_build_is_made_tried_and_kept_with_its_programs_alone(tmp_path: Path, 
     made = make(tmp_path, tools, "GGML_NATIVE=OFF")
     assert made["name"] == "p-1-source"
     assert made["percent"] == [10, 100]
-    assert made["files"] == ["build.json", "flags.json", "llama-quantize", "llama-server"]
+    assert made["files"] == ["build.json", "flags.json", "llama-imatrix", "llama-quantize", "llama-server"]
     configured, compiled = (tools / "journal").read_text("utf-8").splitlines()
     assert "-DGGML_NATIVE=OFF" in configured
     assert "-DBUILD_SHARED_LIBS=OFF" in configured
-    assert compiled.endswith("--config Release --parallel 3 --target llama-server llama-quantize")
+    assert compiled.endswith("--config Release --parallel 3 --target llama-server llama-quantize llama-imatrix")
 
 
 def test_the_same_sources_are_not_made_twice_but_other_definitions_are(tmp_path: Path, tools: Path) -> None:

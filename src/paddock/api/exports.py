@@ -19,6 +19,7 @@ from paddock.api.edge import Edge
 from paddock.api.jobs import told_job
 from paddock.api.numbered import after, frames
 from paddock.api.schemas import check
+from paddock.api.zipped import Zipped
 from paddock.models.certificates import beside
 from paddock.serving.runs import Replay
 from paddock.store.jobs import Job, State
@@ -35,6 +36,8 @@ class ExportRequest(Asked):
     name: str = ""
     types: list[str] | None = None
     certifies: bool = True
+    importance: str = ""
+    split_bytes: int = 0
 
 
 class ExportFault(Told):
@@ -143,6 +146,7 @@ OPERATIONS: Mapping[str, Operation] = {
     "GET /api/exports/{id}": Operation(says="One export.", answer=Export),
     "DELETE /api/exports/{id}": Operation(says="Remove an export with what it made.", answer=ExportRemoved),
     "GET /api/exports/{id}/events": Operation(says="What its worker tells, until it is at rest.", kind=EVENTS),
+    "GET /api/exports/{id}/zip": Operation(says="The files that it made, in one archive.", kind="application/zip"),
     "POST /api/exports/{id}/cancel": Operation(says="Stop as soon as it can.", answer=Export),
     "POST /api/exports/{id}/verify": Operation(says="Compare its files anew, as they are.", answer=Export),
     "POST /api/exports/{id}/resume": Operation(says="Go on from the last step that is whole.", answer=Export),
@@ -189,6 +193,10 @@ def routes(edge: Edge) -> list[Route]:
         job = await exports.find(request.path_params["id"])
         return Replay(frames(exports.events(job.id, after(request))), keepalive_s=edge.settings.keepalive_s)
 
+    async def zipped(request: Request) -> ASGIApp:
+        job, files = await exports.files(request.path_params["id"])
+        return Zipped(files, job.name)
+
     async def change(request: Request) -> Response:
         deeds = {"cancel": exports.cancel, "resume": exports.resume, "verify": exports.verify}
         return JSONResponse(_told(await deeds[request.url.path.rpartition("/")[2]](request.path_params["id"])))
@@ -200,6 +208,7 @@ def routes(edge: Edge) -> list[Route]:
         Route("/api/exports/{id}", one, methods=["GET"]),
         Route("/api/exports/{id}", remove, methods=["DELETE"]),
         Route("/api/exports/{id}/events", events, methods=["GET"]),
+        Route("/api/exports/{id}/zip", zipped, methods=["GET"]),
         Route("/api/exports/{id}/cancel", change, methods=["POST"]),
         Route("/api/exports/{id}/resume", change, methods=["POST"]),
         Route("/api/exports/{id}/verify", change, methods=["POST"]),

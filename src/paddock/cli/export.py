@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import re
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -14,6 +15,7 @@ from paddock.errors import size
 
 app = typer.Typer(help="Export models as GGUF that is proved: run, list, show, verify, cancel, resume, remove.")
 _PATH = "/api/exports"
+_SIZE = re.compile(r"(\d{1,9})([MG])B?")
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Id = Annotated[str, typer.Argument(metavar="ID", help="An id from `paddock export list`; its beginning is enough.")]
 Url = Annotated[str | None, typer.Option("--url", help="The paddock to ask; the one of the settings if none.")]
@@ -40,12 +42,19 @@ def run(
     certifies: Annotated[
         bool, typer.Option("--certificate/--no-certificate", help="Compare each file with what it was made of.")
     ] = True,
+    importance: Annotated[
+        str, typer.Option("--importance", metavar="ROWS", help="Rows by which it is measured which weights matter.")
+    ] = "",
+    split: Annotated[
+        str, typer.Option("--split-max-size", metavar="SIZE", help="Split files that are larger, such as 2G or 500M.")
+    ] = "",
     detach: Annotated[bool, typer.Option("--detach", help="Do not wait for its end.")] = False,
     url: Url = None,
 ) -> None:
     """Begin an export, and watch it to its end. Ctrl+C leaves it running; `paddock export cancel` stops it."""
     asked: dict[str, object] = {
         "source": _placed(source), "base": _placed(base), "name": name, "types": types, "certifies": certifies,
+        "importance": _placed(importance), "split_bytes": _bytes_of(split),
     }  # fmt: skip
     with contextlib.ExitStack() as stack:
         # Where none runs, one is started for as long as this command watches.
@@ -123,9 +132,17 @@ def remove(
 
 
 def _placed(text: str) -> str:
-    """A folder by its whole path: the server may have been started in another."""
+    """A folder or file by its whole path: the server may have been started in another folder."""
     path = Path(text).expanduser()
-    return str(path.absolute()) if text and path.is_dir() else text
+    return str(path.absolute()) if text and path.exists() else text
+
+
+def _bytes_of(text: str) -> int:
+    """Raises BadParameter."""
+    found = _SIZE.fullmatch(text.strip().upper())
+    if text and found is None:
+        raise typer.BadParameter(f"{text!r} is no size. Write a number with M or G, such as 2G or 500M.")
+    return int(found[1]) * {"M": 10**6, "G": 10**9}[found[2]] if found else 0
 
 
 def _needed(figures: dict[str, Any]) -> str:

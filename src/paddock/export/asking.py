@@ -45,6 +45,7 @@ def main(folder: Path) -> int:
         slots=1,
         batch_tokens=_BATCH_TOKENS,
         ubatch_tokens=_BATCH_TOKENS,
+        lora_paths=tuple(task["additions"]),
     )
     with (folder / "distributions.f32").open("wb") as file:
         try:

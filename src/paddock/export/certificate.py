@@ -14,6 +14,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from paddock.export.spec import LORA
+
 Verdict = Literal["pass", "warn", "fail", "none"]
 LINKS = ("template", "tokenizer", "merge", "conversion", "quantisation")
 METHOD = (
@@ -40,17 +42,37 @@ PLAIN = {
     "F16": Bounds(kl=(0.0005, 0.005), scores=(0.005, 0.02)),
     "BF16": Bounds(kl=(0.005, 0.03), scores=(0.02, 0.06)),
 }
+
+
+def _bounds(kl: float, kl_warned: float, scores: float, scores_warned: float, tensor: float) -> tuple[Bounds, float]:
+    return Bounds(kl=(kl, kl_warned), scores=(scores, scores_warned)), tensor
+
+
 # By type: for distributions, and the most that a single tensor may differ by its own size.
 QUANTISED: dict[str, tuple[Bounds, float]] = {
-    "Q8_0": (Bounds(kl=(0.005, 0.03), scores=(0.05, 0.12)), 0.02),
-    "Q6_K": (Bounds(kl=(0.02, 0.08), scores=(0.08, 0.2)), 0.05),
-    "Q5_K_M": (Bounds(kl=(0.05, 0.2), scores=(0.1, 0.25)), 0.1),
-    "Q5_K_S": (Bounds(kl=(0.05, 0.2), scores=(0.1, 0.25)), 0.1),
-    "Q4_K_M": (Bounds(kl=(0.1, 0.4), scores=(0.15, 0.35)), 0.2),
-    "Q4_K_S": (Bounds(kl=(0.1, 0.4), scores=(0.15, 0.35)), 0.2),
-    "Q3_K_M": (Bounds(kl=(0.3, 0.8), scores=(0.25, 0.5)), 0.35),
-    "Q3_K_S": (Bounds(kl=(0.3, 0.8), scores=(0.25, 0.5)), 0.35),
-    "Q2_K": (Bounds(kl=(0.6, 1.5), scores=(0.4, 0.8)), 0.6),
+    "Q8_0": _bounds(0.005, 0.03, 0.05, 0.12, 0.02),
+    "Q6_K": _bounds(0.02, 0.08, 0.08, 0.2, 0.05),
+    "Q5_K_M": _bounds(0.05, 0.2, 0.1, 0.25, 0.1),
+    "Q5_K_S": _bounds(0.05, 0.2, 0.1, 0.25, 0.1),
+    "Q4_K_M": _bounds(0.1, 0.4, 0.15, 0.35, 0.2),
+    "Q4_K_S": _bounds(0.1, 0.4, 0.15, 0.35, 0.2),
+    "IQ4_NL": _bounds(0.1, 0.4, 0.15, 0.35, 0.2),
+    "IQ4_XS": _bounds(0.1, 0.4, 0.15, 0.35, 0.2),
+    "Q3_K_L": _bounds(0.3, 0.8, 0.25, 0.5, 0.35),
+    "Q3_K_M": _bounds(0.3, 0.8, 0.25, 0.5, 0.35),
+    "Q3_K_S": _bounds(0.3, 0.8, 0.25, 0.5, 0.35),
+    "IQ3_M": _bounds(0.3, 0.8, 0.25, 0.5, 0.35),
+    "IQ3_S": _bounds(0.3, 0.8, 0.25, 0.5, 0.35),
+    "IQ3_XS": _bounds(0.3, 0.8, 0.25, 0.5, 0.35),
+    "IQ3_XXS": _bounds(0.3, 0.8, 0.25, 0.5, 0.35),
+    "Q2_K": _bounds(0.6, 1.5, 0.4, 0.8, 0.6),
+    "Q2_K_S": _bounds(0.6, 1.5, 0.4, 0.8, 0.6),
+    "IQ2_M": _bounds(0.6, 1.5, 0.4, 0.8, 0.6),
+    "IQ2_S": _bounds(0.6, 1.5, 0.4, 0.8, 0.6),
+    "IQ2_XS": _bounds(0.6, 1.5, 0.4, 0.8, 0.6),
+    "IQ2_XXS": _bounds(0.6, 1.5, 0.4, 0.8, 0.6),
+    "IQ1_M": _bounds(0.6, 1.5, 0.4, 0.8, 0.6),
+    "IQ1_S": _bounds(0.6, 1.5, 0.4, 0.8, 0.6),
 }
 
 
@@ -150,7 +172,8 @@ def _conversion(kind: str, told: Mapping[str, Any] | None) -> Judgement:
         return Judgement(verdict="none", says="It was not compared.")
     between = told["type"]
     of = "" if between == kind else f" ({between}, of which this file was made)"
-    found = _within(told["distributions"], PLAIN[between], f"The weights as GGUF{of}")
+    what = f"The adapter over its base ({between})" if kind == LORA else f"The weights as GGUF{of}"
+    found = _within(told["distributions"], PLAIN[between], what)
     if found.verdict == "pass" and told["greedy_apart"]:
         return Judgement(
             verdict="warn",
@@ -177,7 +200,11 @@ def _quantisation(kind: str, told: Mapping[str, Any] | None) -> Judgement:
         return Judgement(
             verdict="fail", says=f"The file says otherwise than what it was made of: {', '.join(weights['metadata'])}."
         )
-    return _within(told["distributions"], bounds, f"{weights['tensors']} tensors in {kind}")
+    mix = ", ".join(f"{count} {name}" for name, count in sorted(weights["kinds"].items()))
+    narrow = ""
+    if weights["narrow"]:
+        narrow = f"; {weights['narrow']} have rows that no blocks of 256 numbers make up, and are in other types for it"
+    return _within(told["distributions"], bounds, f"{weights['tensors']} tensors in {kind} ({mix}{narrow})")
 
 
 def _within(apart: Mapping[str, Any], bounds: Bounds, what: str) -> Judgement:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from paddock.errors import FieldInvalid, size
 from paddock.export.adapting import changed_by
-from paddock.export.spec import TYPES, ExportSpec
+from paddock.export.spec import ADAPTER, LORA, TYPES, UNMEASURED, ExportSpec
 from paddock.models.weights import Weights, weights_of
 
 _BITS = 8
@@ -67,7 +67,7 @@ class Prospect:
 def sizes_of(base: Path) -> dict[str, int] | None:
     """Bytes of a file of a model by its type; None for weights of an unknown form. Blocking."""
     weights = weights_of(base)
-    return {kind: round(weights.parameters * bits / _BITS) for kind, bits in TYPES.items()} if weights else None
+    return {kind: round(weights.parameters * TYPES[kind] / _BITS) for kind in UNMEASURED} if weights else None
 
 
 def estimated(spec: ExportSpec, base: Path, adapter: Path | None) -> Estimate | None:
@@ -75,17 +75,20 @@ def estimated(spec: ExportSpec, base: Path, adapter: Path | None) -> Estimate | 
     weights = weights_of(base)
     if weights is None:
         return None
-    made = {*spec.types, spec.plain}
-    disk = round(weights.parameters * sum(TYPES[one] for one in made) / _BITS)
+    made = [*{*spec.types, *([spec.plain] if spec.whole else [])}]
+    # The base of an adapter is compared as a file, and one that is split lies there twice for a while.
+    made += [spec.plain] if LORA in spec.types and spec.certifies else []
+    twice = [max(TYPES[one] for one in made)] if spec.split_bytes else []
+    disk = round(weights.parameters * sum([*(TYPES[one] for one in made), *twice]) / _BITS)
     changed = changed_by(adapter, base) if adapter else frozenset[str]()
     whole = weights.parameters * _FLOAT_BYTES
     merging = merged = 0
-    if adapter:
+    if adapter and spec.whole:
         merged = weights.parameters * _MERGED_BYTES
         held = whole if changed is None else _OF_MATRIX * _FLOAT_BYTES * _largest(weights, changed)
         merging = held + _adapter_bytes(adapter) + _LIBRARIES_BYTES
     comparing = 0
-    if spec.certifies:
+    if spec.certifies and {*spec.types} != {ADAPTER}:
         rows = _POSITIONS * (len(made) + _SOURCES) * weights.said("vocab_size", 0) * _FLOAT_BYTES
         copies = _WHOLE_COPIES if changed is None else 1
         by_engine = max(weights.parameters * TYPES[one] / _BITS for one in made)

@@ -11,17 +11,19 @@ import json
 import os
 import shutil
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import anyio.to_thread
 
+from paddock.data.files import first_rows
+from paddock.data.rows import row_of
 from paddock.errors import Conflict, ExportFileUnknown, FieldInvalid, JobUnknown, NoTrainingStack, shown
 from paddock.export.endings import ADVICE, concluded, figures_of
 from paddock.export.estimate import Estimate, Prospect, estimated, refuse_too_large, sizes_of
-from paddock.export.spec import MIXED, PLAIN, TYPES, ExportSpec, as_table, name_of, spec_of
+from paddock.export.spec import MIXED, PLAIN, QUANTISED, TRAINED, UNMEASURED, ExportSpec, as_table, name_of, spec_of
 from paddock.hardware import read_memory
 from paddock.jobs.ended import Error
 from paddock.jobs.folder import JobFolder
@@ -59,14 +61,23 @@ class Exports(JobQueue):
         store: where they are written down.
         worker: the words that start a worker, before its folder; None where there is no training stack.
         engine: the words that start an engine, before its flags.
+        installed: the servers of the engines that are installed, in use or not.
         base_of: the folder of a base model by its name or path. Raises FieldInvalid.
     """
 
     def __init__(
-        self, home: Home, store: JobStore, *, worker: Words, engine: Sequence[str], base_of: Callable[[str], Path]
+        self,
+        home: Home,
+        store: JobStore,
+        *,
+        worker: Words,
+        engine: Sequence[str],
+        installed: Callable[[], Sequence[Path]],
+        base_of: Callable[[str], Path],
     ) -> None:
         super().__init__(home.jobs, store, _KIND, worker)
         self._engine = engine
+        self._installed = installed
         self._base_of = base_of
 
     async def start(self, given: dict[str, Any]) -> Job:
@@ -98,10 +109,10 @@ class Exports(JobQueue):
         )
 
     def kinds(self) -> dict[str, bool]:
-        """Every type of file, and whether it can be made here. Blocks."""
-        quantiser = quantiser_of(self._engine)
+        """Every type of a whole file that needs nothing else said, and whether it can be made here. Blocks."""
+        quantiser = self._quantiser()
         can_mix, can_quantise = "program" in quantiser, bool(quantiser)
-        return {kind: kind in PLAIN or (can_mix if kind in MIXED else can_quantise) for kind in TYPES}
+        return {kind: kind in PLAIN or (can_mix if kind in MIXED else can_quantise) for kind in UNMEASURED}
 
     async def file(self, job_id: str, name: str) -> Path:
         """A file that an export made, by its name. Raises JobUnknown, ExportFileUnknown or StoreUnusable."""
@@ -133,6 +144,21 @@ class Exports(JobQueue):
         await anyio.to_thread.run_sync(self.folder(job_id).forget_wish)
         return await self._set(job_id, state="queued", ended_s=None, figures={**job.figures, _VERIFYING: True})
 
+    async def files(self, job_id: str) -> tuple[Job, dict[str, Path]]:
+        """An export at rest, and the files that it made, by where they lie in its folder of files.
+
+        Nothing else: no link is followed, nothing half written is among them. Raises JobUnknown or Conflict.
+        """
+        job = await self.find(job_id)
+        if job.state in ("queued", "running", "stopping"):
+            raise Conflict(
+                f"This export is {job.state}: its files are given once it is at rest.", current={"state": job.state}
+            )
+        found = await anyio.to_thread.run_sync(_files_in, self.folder(job_id).root / "files")
+        if not found:
+            raise Conflict("This export made no file.", current={"state": job.state})
+        return job, found
+
     async def _carried_out(self, job: Job, folder: JobFolder) -> tuple[State, Error | None]:
         if job.state == "queued":
             spec = spec_of(job.spec)
@@ -142,7 +168,7 @@ class Exports(JobQueue):
                 "source": source.as_table(),
                 "engine": list(self._engine),
                 "python": [sys.executable, "-P"],
-                "quantiser": quantiser_of(self._engine),
+                "quantiser": await anyio.to_thread.run_sync(self._quantiser),
                 _VERIFYING: bool(job.figures.get(_VERIFYING)),
             }
             await self._begin_worker(job, folder, order)
@@ -205,20 +231,41 @@ class Exports(JobQueue):
             raise FieldInvalid(f"{settings} does not say what it was trained on. Say base.", param="base")
         return Source(base=self._base_of(base), adapter=folder.resolve())
 
+    def _quantiser(self) -> dict[str, str]:
+        return quantiser_of(self._engine, self._installed())
+
+    def _refuse_tools(self, spec: ExportSpec, quantiser: Mapping[str, str]) -> None:
+        """Raises FieldInvalid where what quantises cannot do what is asked for."""
+        mixed = [one for one in spec.types if one in MIXED]
+        if mixed and "program" not in quantiser:
+            raise FieldInvalid(
+                f"{mixed[0]} mixes types as llama.cpp's own llama-quantize does, and no installed engine has one "
+                "beside it. `paddock engine install` fetches a build that may, `--from-source` makes one that does; "
+                "Q8_0 and Q6_K are made without.",
+                param="types",
+            )
+        if spec.importance and "importance" not in quantiser:
+            raise FieldInvalid(
+                "What is important is measured by llama.cpp's own llama-imatrix, and no installed engine has one "
+                "beside it. `paddock engine install --from-source` makes one.",
+                param="importance",
+            )
+        if not quantiser and any(one in QUANTISED for one in spec.types):
+            raise FieldInvalid("There is nothing here that quantises. Export F16, F32 or BF16.", param="types")
+
     def _refuse(self, spec: ExportSpec, source: Source) -> Estimate | None:
         """What it will need. Raises FieldInvalid or NoTrainingStack where it would not begin."""
         if not self.has_stack():
             raise NoTrainingStack
-        mixed = [one for one in spec.types if one in MIXED]
-        quantiser = quantiser_of(self._engine)
-        if mixed and "program" not in quantiser:
+        self._refuse_tools(spec, self._quantiser())
+        if source.adapter is None and (lacking := next((one for one in spec.types if one in TRAINED), None)):
             raise FieldInvalid(
-                f"{mixed[0]} mixes types as llama.cpp's own llama-quantize does, and the active engine has none beside "
-                "it. `paddock engine install` fetches a build that may; Q8_0 and Q6_K are made without.",
+                f"{lacking} is what was trained without its base, and {shown(spec.source)} is a whole model.",
                 param="types",
             )
-        if not quantiser and any(one not in PLAIN for one in spec.types):
-            raise FieldInvalid("There is nothing here that quantises. Export F16, F32 or BF16.", param="types")
+        _refuse_few_bits(source.base)
+        if spec.importance:
+            first_rows(spec.importance, 1, row_of)
         if needed := estimated(spec, source.base, source.adapter):
             memory_bytes = read_memory().usable_bytes
             refuse_too_large(needed, spec, memory_bytes=memory_bytes, disk_bytes=self._free_bytes())
@@ -229,14 +276,42 @@ class Exports(JobQueue):
         return shutil.disk_usage(self._folder).free
 
 
-def quantiser_of(engine: Sequence[str]) -> dict[str, str]:
-    """What quantises: the program beside an installed engine, else the library of the embedded one; {} for none."""
-    for word in engine:
-        server = Path(word)
+def quantiser_of(engine: Sequence[str], installed: Sequence[Path] = ()) -> dict[str, str]:
+    """What quantises: the program beside the engine, or beside one that is installed; else the embedded one's library.
+
+    `importance` is the program that measures what is important, where one lies beside as well. {}: there is nothing.
+    """
+    for server in (*map(Path, engine), *installed):
         beside = server.with_name(server.name.replace("llama-server", "llama-quantize"))
         if server.name.startswith("llama-server") and beside.is_file():
-            return {"program": str(beside)}
+            measures = server.with_name(server.name.replace("llama-server", "llama-imatrix"))
+            return {"program": str(beside), **({"importance": str(measures)} if measures.is_file() else {})}
     found = importlib.util.find_spec("xllamacpp")
     places = list(found.submodule_search_locations or ()) if found else []
     library = next((str(one) for place in places for one in sorted(Path(place).glob("xllamacpp*.so"))), None)
     return {"library": library} if library else {}
+
+
+def _refuse_few_bits(base: Path) -> None:
+    """Raises FieldInvalid where the weights are in fewer bits than 16 already."""
+    try:
+        said: Any = json.loads((base / "config.json").read_text("utf-8"))
+    except (OSError, ValueError):
+        return
+    if kind := isinstance(said, dict) and cast("dict[str, Any]", said).get("quantization_config"):
+        method = shown(str(cast("dict[str, Any]", kind).get("quant_method") if isinstance(kind, dict) else kind))
+        raise FieldInvalid(
+            f"The weights in {base} are quantised already ({method}), by libraries that need a card. Name "
+            "the folder of the same model in 16 bits as base.",
+            param="base",
+        )
+
+
+def _files_in(root: Path) -> dict[str, Path]:
+    found: dict[str, Path] = {}
+    for place, folders, names in os.walk(root):
+        folders[:] = sorted(one for one in folders if not one.startswith("."))
+        for path in (Path(place) / one for one in sorted(names)):
+            if not path.name.startswith(".") and path.is_file() and not path.is_symlink():
+                found[path.relative_to(root).as_posix()] = path
+    return found

@@ -13,11 +13,26 @@ from paddock.errors import FieldInvalid, shown
 PLAIN = {"F32": 32.0, "F16": 16.0, "BF16": 16.0}
 # Those that the engine's library alone makes: every matrix in the same type.
 UNIFORM = {"Q8_0": 8.5, "Q6_K": 6.5625}
-# Those for which llama.cpp's own program mixes types, matrix by matrix.
-MIXED = {"Q5_K_M": 5.7, "Q5_K_S": 5.55, "Q4_K_M": 4.9, "Q4_K_S": 4.65, "Q3_K_M": 4.0, "Q3_K_S": 3.6, "Q2_K": 3.3}
-TYPES = {**PLAIN, **UNIFORM, **MIXED}
+# Those for which llama.cpp's own program mixes types, matrix by matrix. Bits are about those of a model of 8 billion.
+MIXED = {
+    "Q5_K_M": 5.7, "Q5_K_S": 5.55, "Q4_K_M": 4.9, "Q4_K_S": 4.65, "IQ4_NL": 4.65, "IQ4_XS": 4.4, "Q3_K_L": 4.3,
+    "Q3_K_M": 4.0, "Q3_K_S": 3.6, "IQ3_M": 3.75, "IQ3_S": 3.65, "IQ3_XS": 3.5, "IQ3_XXS": 3.25, "Q2_K": 3.3,
+    "Q2_K_S": 3.1, "IQ2_M": 2.95, "IQ2_S": 2.75, "IQ2_XS": 2.6, "IQ2_XXS": 2.4, "IQ1_M": 2.15, "IQ1_S": 2.0,
+}  # fmt: skip
+# Those that llama.cpp refuses to make without a matrix of what is important.
+NEEDS_IMPORTANCE = ("IQ3_XXS", "Q2_K_S", "IQ2_M", "IQ2_S", "IQ2_XS", "IQ2_XXS", "IQ1_M", "IQ1_S")
+QUANTISED = {**UNIFORM, **MIXED}
+# Those of a whole model that are made without it.
+UNMEASURED = tuple(one for one in (*PLAIN, *QUANTISED) if one not in NEEDS_IMPORTANCE)
+# What was trained alone, without its base: as its files are, and as GGUF.
+ADAPTER, LORA = "ADAPTER", "LORA"
+TRAINED = (ADAPTER, LORA)
+# Bits a weight of the whole model takes in a file of a type.
+TYPES = {**PLAIN, **QUANTISED, ADAPTER: 0.0, LORA: 0.0}
 # What stands between the weights and the types asked for, where no plain type is among these.
 BETWEEN = "F16"
+# A file that is smaller is not worth splitting.
+_SPLIT_LEAST_BYTES = 10**6
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,79}")
 
 
@@ -31,6 +46,8 @@ class ExportSpec:
         name: what the files are called, before their type.
         types: the types of files, in the order in which they are made.
         certifies: whether each file is compared with what it was made of.
+        importance: rows by which it is measured which weights are important, a file or an example; "" for none.
+        split_bytes: about the most that a file may have; larger ones are split. 0: none is.
     """
 
     source: str
@@ -38,6 +55,13 @@ class ExportSpec:
     name: str
     types: tuple[str, ...] = ("F16", "Q8_0")
     certifies: bool = True
+    importance: str = ""
+    split_bytes: int = 0
+
+    @property
+    def whole(self) -> tuple[str, ...]:
+        """The types of files that hold the whole model."""
+        return tuple(one for one in self.types if one not in TRAINED)
 
     @property
     def plain(self) -> str:
@@ -50,7 +74,7 @@ def spec_of(given: Mapping[str, Any]) -> ExportSpec:
     known = [one.name for one in fields(ExportSpec)]
     if unknown := next((name for name in given if name not in known), None):
         raise FieldInvalid(f"There is no {shown(unknown)} in an export. There are: {', '.join(known)}.", param=unknown)
-    for name in ("source", "base", "name"):
+    for name in ("source", "base", "name", "importance"):
         if not isinstance(given.get(name, ""), str):
             raise FieldInvalid(f"{name} is no text.", param=name)
     source, name = given.get("source", ""), given.get("name", "")
@@ -64,9 +88,17 @@ def spec_of(given: Mapping[str, Any]) -> ExportSpec:
     certifies = given.get("certifies", True)
     if not isinstance(certifies, bool):
         raise FieldInvalid("certifies is true or false.", param="certifies")
-    return ExportSpec(
-        source=source, base=given.get("base", ""), name=name, types=_types(given.get("types")), certifies=certifies
+    spec = ExportSpec(
+        source=source,
+        base=given.get("base", ""),
+        name=name,
+        types=_types(given.get("types")),
+        certifies=certifies,
+        importance=given.get("importance", ""),
+        split_bytes=_split_bytes(given.get("split_bytes", 0)),
     )
+    _refuse_importance(spec)
+    return spec
 
 
 def as_table(spec: ExportSpec) -> dict[str, Any]:
@@ -96,3 +128,28 @@ def _types(given: Any) -> tuple[str, ...]:
         if name not in found:
             found.append(name)
     return tuple(found)
+
+
+def _split_bytes(given: Any) -> int:
+    if isinstance(given, bool) or not isinstance(given, int) or (given and given < _SPLIT_LEAST_BYTES):
+        raise FieldInvalid(
+            f"split_bytes is {shown(str(given))}: 0, which splits nothing, or at least {_SPLIT_LEAST_BYTES}.",
+            param="split_bytes",
+        )
+    return given
+
+
+def _refuse_importance(spec: ExportSpec) -> None:
+    """Raises FieldInvalid where it is lacking, or of no use."""
+    needing = next((one for one in spec.types if one in NEEDS_IMPORTANCE), None)
+    if needing and not spec.importance:
+        raise FieldInvalid(
+            f"{needing} is not made without measuring which weights are important. Say importance: a file of rows as a "
+            "training takes it, such as those that it learned from.",
+            param="importance",
+        )
+    if spec.importance and not any(one in MIXED or one == "Q6_K" for one in spec.types):
+        raise FieldInvalid(
+            f"importance says nothing to {', '.join(spec.types)}: it is for {', '.join(('Q6_K', *MIXED))}.",
+            param="importance",
+        )

@@ -29,7 +29,7 @@ from paddock.models.hub_choice import HubFile
 from paddock.models.transfer import matches_digest
 from paddock.paths import Home, take_place
 
-PROGRAMS = ("llama-server", "llama-quantize")
+PROGRAMS = ("llama-server", "llama-quantize", "llama-imatrix")
 _ENDING = ".exe" if os.name == "nt" else ""
 _COMPILERS = ("c++", "g++", "clang++", "cl")
 # Measured: the unpacked sources take 0.18 GB and what the compiler writes 0.10 GB; more with further definitions.

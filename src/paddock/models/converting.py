@@ -7,6 +7,7 @@ import math
 import shutil
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Literal
@@ -35,6 +36,18 @@ def convert(
     """
     draft = target.with_name(f".{target.stem}.draft.gguf")
     draft.unlink(missing_ok=True)
+    with tempfile.TemporaryDirectory(prefix=".gguf-", suffix=".draft", dir=target.parent) as folder:
+        _convert(kind, as_engines_scale(source, Path(folder)) if kind == "adapter" else source, draft, more, run)
+    draft.replace(target)
+
+
+def _convert(
+    kind: str,
+    source: Path,
+    draft: Path,
+    more: tuple[str, ...],
+    run: Callable[[list[str]], subprocess.CompletedProcess[str]],
+) -> None:
     words = [sys.executable, "-I", conversion.__file__, kind, str(source), str(draft), *more]
     done = run(words)
     sys.stdout.write(done.stdout + done.stderr)
@@ -42,7 +55,6 @@ def convert(
         draft.unlink(missing_ok=True)
         last = next((line for line in reversed(done.stderr.splitlines()) if line.strip()), "it said nothing")
         raise PaddockError(f"{source.name} could not be written as GGUF: {last.strip()} (output.log holds more)")
-    draft.replace(target)
 
 
 def as_engines_scale(kept: Path, folder: Path) -> Path:

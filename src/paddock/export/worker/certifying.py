@@ -16,7 +16,7 @@ import numpy as np
 from paddock.errors import PaddockError
 from paddock.export import certificate
 from paddock.export.prompts import CHATS, TEXTS, over_the_wire
-from paddock.export.spec import PLAIN
+from paddock.export.spec import LORA, PLAIN
 from paddock.export.worker import comparing
 from paddock.export.worker.joining import joints_of
 from paddock.export.worker.measuring import apart, joined_weights, merged_weights, quantised_weights
@@ -30,12 +30,16 @@ from paddock.paths import write_whole
 
 @dataclass(frozen=True, kw_only=True)
 class Chain:
-    """What is compared: the source, the merged model (None where nothing was merged), the files by their types."""
+    """What is compared: the source, the merged model (None where nothing was merged), the files by their types.
+
+    `beside` are the base and what was trained on it, as files of their own (None where they are not compared).
+    """
 
     source: Source
     merged: Path | None
     plain: str
     files: Mapping[str, Path]
+    beside: tuple[Path, Path] | None = None
 
     @property
     def whole(self) -> Path:
@@ -60,14 +64,18 @@ def certify(chain: Chain, wanted: Sequence[str], means: Means) -> dict[str, Path
     shutil.rmtree(means.folder, ignore_errors=True)
     means.folder.mkdir(parents=True)
     means.say("the source answers")
-    told, spoken, merge = _source(chain, means)
+    told, own, spoken, merge = _source(chain, means)
     answers: dict[str, Any] = {}
     heard: dict[str, Any] = {}
     for kind, file in chain.files.items():
         means.say(f"the engine answers with {kind}")
         answers[kind], heard[kind] = _engine(told, file, spoken.shape[1], means.folder / kind, means)
     written: dict[str, Path] = {}
+    if chain.beside:
+        written[LORA] = _beside(chain.beside, chain.plain, told, own, means)
     for kind in wanted:
+        if kind == LORA:
+            continue
         means.say(f"{kind} is compared")
         file = chain.files[kind]
         between = kind if kind in PLAIN else chain.plain
@@ -90,13 +98,27 @@ def certify(chain: Chain, wanted: Sequence[str], means: Means) -> dict[str, Path
     return written
 
 
-def _source(chain: Chain, means: Means) -> tuple[Said, Any, dict[str, Any] | None]:
-    """What the source says, what the merged model says at the same positions, and how far the two are apart."""
+def _beside(files: tuple[Path, Path], plain: str, told: Said, own: Any, means: Means) -> Path:
+    """The certificate of what was trained, as a file that an engine lays over its base."""
+    base, addition = files
+    means.say(f"the engine answers with {LORA} over its base")
+    answers, heard = _engine(told, base, own.shape[1], means.folder / LORA, means, addition=addition)
+    agreed = comparing.greedy(told, own, answers)
+    figures = {
+        "template": comparing.template(told, answers),
+        "tokenizer": comparing.tokenizer(told, answers, base),
+        "conversion": {"type": plain, "distributions": apart(own, heard), "greedy_apart": agreed["apart"]},
+    }
+    return _write(addition, LORA, figures, told, agreed)
+
+
+def _source(chain: Chain, means: Means) -> tuple[Said, Any, Any, dict[str, Any] | None]:
+    """What the source says, its distributions, the merged model's at the same positions, and how far they are apart."""
     model = chain.source.model()
     told = said(model, chain.source.tokenizer(), means.is_wished)
     own = distributions(model, told, means.is_wished)
     if chain.merged is None:
-        return told, own, None
+        return told, own, own, None
     means.say("what was merged is compared")
     joints = joints_of(chain.source)
     weights: dict[str, Any] = {}
@@ -110,16 +132,19 @@ def _source(chain: Chain, means: Means) -> tuple[Said, Any, dict[str, Any] | Non
     if joints is not None:
         weights = joined_weights(chain.source.base, joints, chain.merged)
     spoken = distributions(loaded(chain.merged), told, means.is_wished)
-    return told, spoken, {"weights": weights, "distributions": apart(own, spoken)}
+    return told, own, spoken, {"weights": weights, "distributions": apart(own, spoken)}
 
 
-def _engine(told: Said, file: Path, vocabulary: int, folder: Path, means: Means) -> tuple[dict[str, Any], Any]:
-    """What an engine says with a file: answers, and distributions of (positions, vocabulary)."""
+def _engine(
+    told: Said, file: Path, vocabulary: int, folder: Path, means: Means, *, addition: Path | None = None
+) -> tuple[dict[str, Any], Any]:
+    """What an engine says with a file, and an addition over it: answers, distributions of (positions, vocabulary)."""
     folder.mkdir()
     chats = [over_the_wire(CHATS[one.chat][1]) for one in told.prompts if one.chat is not None]
     places = {one.chat: number for number, one in enumerate(told.prompts)}
     task = {
         "model": str(file),
+        "additions": [str(addition)] if addition else [],
         "engine": list(means.engine),
         "context_tokens": told.context_tokens,
         "vocabulary": vocabulary,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -12,8 +13,10 @@ import torch
 from safetensors import safe_open
 
 from paddock.export.worker.joining import Joints, are_same, places
+from paddock.export.worker.pieces import Opened
 
-_OWN_OF_TYPE = ("general.file_type", "general.quantization_version")
+_OWN_OF_TYPE = ("general.file_type", "general.quantization_version", "quantize.imatrix.")
+_BLOCK = 256
 _NAMED = 5
 
 
@@ -123,8 +126,7 @@ class _Tally:
 
 def quantised_weights(plain: Path, file: Path) -> dict[str, Any]:
     """The weights of a file beside those that it was made of, and the metadata in which they differ."""
-    one: Any = gguf.GGUFReader(plain)
-    two: Any = gguf.GGUFReader(file)
+    one, two = Opened(plain), Opened(file)
     theirs = {tensor.name: tensor for tensor in two.tensors}
     errors: dict[str, float] = {}
     wrong = [tensor.name for tensor in two.tensors if tensor.name not in {mine.name for mine in one.tensors}]
@@ -138,8 +140,9 @@ def quantised_weights(plain: Path, file: Path) -> dict[str, Any]:
         size = float(np.linalg.norm(mine))
         distance = float(np.linalg.norm(mine - made))
         errors[tensor.name] = distance / size if size else (0.0 if distance == 0 else float("inf"))
-    keys = {key for key in {*one.fields, *two.fields} if not key.startswith("GGUF.") and key not in _OWN_OF_TYPE}
-    differing = [key for key in sorted(keys) if _value(one, key) != _value(two, key)]
+    keys = {key for key in {*one.fields, *two.fields} if not key.startswith(_OWN_OF_TYPE)}
+    differing = [key for key in sorted(keys) if one.value(key) != two.value(key)]
+    narrow = [tensor for tensor in two.tensors if _is_too_narrow(tensor)]
     worst = max(errors, key=lambda name: errors[name], default="")
     return {
         "tensors": len(errors),
@@ -147,17 +150,20 @@ def quantised_weights(plain: Path, file: Path) -> dict[str, Any]:
         "error_most": errors.get(worst, 0.0),
         "worst": worst,
         "metadata": differing[:_NAMED],
+        "kinds": dict(Counter(gguf.GGMLQuantizationType(tensor.tensor_type).name for tensor in two.tensors)),
+        "narrow": len(narrow),
     }
 
 
 def metadata(file: Path, *keys: str) -> dict[str, Any]:
     """What a file says of itself under these keys; None where it says nothing."""
-    reader: Any = gguf.GGUFReader(file)
-    return {key: _value(reader, key) for key in keys}
+    opened = Opened(file)
+    return {key: opened.value(key) for key in keys}
 
 
-def _value(reader: Any, key: str) -> Any:
-    return reader.fields[key].contents() if key in reader.fields else None
+def _is_too_narrow(tensor: Any) -> bool:
+    """Whether it is a matrix whose rows do not come in blocks of 256 numbers, as most types of few bits need."""
+    return len(tensor.shape) > 1 and tensor.name.endswith(".weight") and int(tensor.shape[0]) % _BLOCK != 0
 
 
 def _is_tied(name: str, expected: Any, found: set[str]) -> bool:

@@ -41,6 +41,19 @@ def merge(source: Source, target: Path) -> None:
     draft.rename(target)
 
 
+def copy_adapter(source: Source, target: Path) -> None:
+    """Write what was trained, without its base, into a folder as it is, whole or not at all. Raises OSError."""
+    draft = target.with_name(f".{target.name}.draft")
+    shutil.rmtree(draft, ignore_errors=True)
+    draft.mkdir()
+    for path in sorted(source.needed_adapter.iterdir()):
+        # What only a training goes on with is of no use, and holds code.
+        if path.is_file() and path.name != "training_args.bin":
+            shutil.copyfile(path, draft / path.name)
+    shutil.rmtree(target, ignore_errors=True)
+    draft.rename(target)
+
+
 def refuse_beyond_f16(folder: Path) -> None:
     """Raises PaddockError where a weight is a number that F16 does not hold."""
     for file in sorted(folder.glob("*.safetensors")):

@@ -17,29 +17,53 @@ import gguf
 import numpy as np
 
 from paddock.errors import PaddockError
+from paddock.export.worker.pieces import Opened, begin
 from paddock.export.worker.programs import must
 
 _FALLBACK = gguf.GGMLQuantizationType.Q8_0
 _FILE_TYPES = {"Q8_0": gguf.LlamaFileType.MOSTLY_Q8_0, "Q6_K": gguf.LlamaFileType.MOSTLY_Q6_K}
 _VERSION = "general.quantization_version"
-_OWN = ("general.architecture", "general.file_type", _VERSION)
+_OWN = ("general.file_type", _VERSION)
 # Small tables that the engine computes with as they are.
 _AS_THEY_ARE = ("_norm", "ffn_gate_inp", "ssm_conv1d", "shortconv.conv", "time_mix_", "rope_", "position_embd")
 # Rows are quantised in pieces of about so many numbers.
 _PIECE = 2**24
+# The engine reads what is important in stretches of so many tokens, each to its end.
+_WEIGHED_TOKENS = 512
 Run = Callable[[list[str]], subprocess.CompletedProcess[str]]
 
 
-def quantise(plain: Path, target: Path, kind: str, *, by: Mapping[str, str], run: Run) -> None:
-    """Write `plain` in another type, whole or not at all. Raises PaddockError, OSError, or what `run` raises."""
+def quantise(
+    plain: Path, target: Path, kind: str, *, by: Mapping[str, str], run: Run, importance: Path | None = None
+) -> None:
+    """Write `plain` in another type, whole or not at all. Raises PaddockError, OSError, or what `run` raises.
+
+    `importance` is what `weigh` wrote.
+    """
     draft = target.with_name(f".{target.stem}.draft.gguf")
     draft.unlink(missing_ok=True)
     if program := by.get("program"):
-        must(run([program, str(plain), str(draft), kind]), f"llama-quantize could not write {kind}")
+        more = ["--imatrix", str(importance)] if importance else []
+        must(run([program, *more, str(plain), str(draft), kind]), f"llama-quantize could not write {kind}")
     elif library := by.get("library"):
         _write(plain, draft, kind, _Quantiser(library))
     else:
         raise PaddockError(f"There is nothing here that writes {kind}.")
+    draft.replace(target)
+
+
+def weigh(plain: Path, text: Path, target: Path, *, by: Mapping[str, str], run: Run) -> None:
+    """Write which weights are important when a model reads a text, whole or not at all. Raises as `quantise`.
+
+    By llama.cpp's own `llama-imatrix`. Special tokens in the text are read as such.
+    """
+    if not (program := by.get("importance")):
+        raise PaddockError("There is no llama-imatrix here. `paddock engine install --from-source` makes one.")
+    draft = target.with_name(f".{target.stem}.draft.gguf")
+    words = [program, "-m", str(plain), "-f", str(text), "-o", str(draft), "--parse-special", "--no-ppl"]
+    must(run([*words, "-c", str(_WEIGHED_TOKENS)]), "llama-imatrix could not measure what is important")
+    if not draft.is_file():
+        raise PaddockError(f"llama-imatrix measured nothing: the rows have fewer than {_WEIGHED_TOKENS} tokens.")
     draft.replace(target)
 
 
@@ -79,18 +103,12 @@ class _Quantiser:
 
 
 def _write(plain: Path, draft: Path, kind: str, quantiser: _Quantiser) -> None:
-    reader: Any = gguf.GGUFReader(plain)
+    opened = Opened(plain)
     wanted = gguf.GGMLQuantizationType[kind]
-    writer: Any = gguf.GGUFWriter(draft, reader.fields["general.architecture"].contents())
-    for key, field in reader.fields.items():
-        if key.startswith("GGUF.") or key in _OWN:
-            continue
-        first = field.types[0]
-        more = {"sub_type": field.types[-1]} if first == gguf.GGUFValueType.ARRAY else {}
-        writer.add_key_value(key, field.contents(), first, **more)
+    writer = opened.begun(draft, without=_OWN)
     writer.add_file_type(int(_FILE_TYPES[kind]))
     writer.add_quantization_version(gguf.GGML_QUANT_VERSION)
-    chosen = [(tensor, _kind_of(tensor, wanted)) for tensor in reader.tensors]
+    chosen = [(tensor, _kind_of(tensor, wanted)) for tensor in opened.tensors]
     for tensor, to in chosen:
         shape = tuple(int(one) for one in reversed(tensor.shape))
         if to is None:
@@ -100,9 +118,7 @@ def _write(plain: Path, draft: Path, kind: str, quantiser: _Quantiser) -> None:
             block, block_bytes = gguf.GGML_QUANT_SIZES[to]
             rows = (*shape[:-1], shape[-1] // block * block_bytes)
             writer.add_tensor_info(tensor.name, rows, np.dtype(np.uint8), int(np.prod(rows)), to)
-    writer.write_header_to_file()
-    writer.write_kv_data_to_file()
-    writer.write_ti_data_to_file()
+    begin(writer)
     for tensor, to in chosen:
         writer.write_tensor_data(tensor.data if to is None else _quantised(tensor, to, quantiser))
     writer.close()

@@ -37,6 +37,13 @@ class Source:
         return [self.base, *([self.adapter] if self.adapter else [])]
 
     @property
+    def needed_adapter(self) -> Path:
+        """The folder of what was trained. Raises PaddockError where there is none."""
+        if self.adapter is None:
+            raise PaddockError(f"{self.base} is a whole model, and has no adapter.")
+        return self.adapter
+
+    @property
     def words(self) -> Path:
         """The folder whose tokenizer is meant: what was trained with, else the base's."""
         own = self.adapter and (self.adapter / "tokenizer_config.json").is_file()

@@ -41,8 +41,7 @@ def _made(job: JobFolder, report: Report) -> str:
     target = Path(order["target"])
     with tempfile.TemporaryDirectory(prefix=".try-", suffix=".draft", dir=target.parent) as folder:
         if order["form"] == "adapter":
-            scaled = converting.as_engines_scale(checkpoint, Path(folder))
-            _convert(job, "adapter", scaled, target, "--base", str(base))
+            _convert(job, "adapter", checkpoint, target, "--base", str(base))
         elif order["form"] == "merged":
             from paddock.export.worker.merging import merge
             from paddock.export.worker.source import Source
