@@ -155,6 +155,7 @@ PAGES = (
     "backup.md",
     "cli.md",
     "engines.md",
+    "evaluation.md",
     "export.md",
     "install.md",
     "keys.md",

@@ -122,7 +122,13 @@ def test_weights_of_another_form_are_not_reckoned(tmp_path: Path) -> None:
     ids=["disk", "merge", "merge by matrices", "compare"],
 )
 def test_what_does_not_fit_is_refused_with_its_figures(found: dict[str, Any], param: str, words: str) -> None:
-    none: dict[str, Any] = {"disk_bytes": 0, "merging_bytes": 0, "comparing_bytes": 0, "is_streamed": False}
+    none: dict[str, Any] = {
+        "disk_bytes": 0,
+        "merged_bytes": 0,
+        "merging_bytes": 0,
+        "comparing_bytes": 0,
+        "is_streamed": False,
+    }
     refuse_too_large(Estimate(**none), spec(), memory_bytes=4 * GB, disk_bytes=8 * GB)
     with pytest.raises(FieldInvalid) as raised:
         refuse_too_large(Estimate(**{**none, **found}), spec(), memory_bytes=4 * GB, disk_bytes=8 * GB)
