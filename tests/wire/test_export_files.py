@@ -77,7 +77,10 @@ async def test_what_it_will_take_is_told_before_and_nothing_is_begun(rig: Rig, t
     assert told.merged_bytes == 0
     # The bundled file is of this type, and holds a header too.
     assert 0.8 < told.sizes["Q8_0"] / BUNDLED["pocket-v0"].stat().st_size < 1.1
-    assert told.sizes["F32"] == 2 * told.sizes["F16"] == told.memory_bytes
+    assert told.sizes["F32"] == 2 * told.sizes["F16"]
+    # The model in 32 bits, and the libraries that hold it.
+    assert told.memory_bytes
+    assert told.sizes["F32"] + 2**28 < told.memory_bytes < told.sizes["F32"] + 2**30
     unknown = await rig.http.post(f"{EXPORTS}/estimate", json={"source": model(tmp_path, [])})
     assert ExportEstimate.model_validate(unknown.json()).sizes is None
     refused = await rig.http.post(f"{EXPORTS}/estimate", json={"source": "/nowhere"})
