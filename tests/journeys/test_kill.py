@@ -85,9 +85,13 @@ async def test_every_client_gets_one_error_frame_and_the_next_request_succeeds(t
         rounds = ALL if full else SLICE
         for _ in range(rounds):
             times_s += await one_round()
-        await anyio.sleep(2.5)
+        # On a busy machine connections and threads that rest are put down late; what leaked stays.
+        with anyio.move_on_after(HANG_GUARD_S):
+            while any(now > then for now, then in zip(count()[:-1], before[:-1], strict=True)):
+                await anyio.sleep(0.1)
         after = await standing_still(count)
-        assert all(now <= then for now, then in zip(after[:-1], before[:-1], strict=True)), (before, after)
+        left = sorted(leaks.open_files())
+        assert all(now <= then for now, then in zip(after[:-1], before[:-1], strict=True)), (before, after, left)
         # The pool has as many threads as were ever wanted at once; what leaks leaks in every round.
         assert after[-1] - before[-1] < rounds, (before, after)
         told("from the kill to the end of the stream", times_s)
