@@ -8,6 +8,7 @@ import stat
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 from gguf import GGUFReader
 
@@ -62,11 +63,19 @@ async def test_what_was_trained_leaves_alone_and_is_served_over_its_base(
         for name in ("adapter_config.json", "adapter_model.safetensors", "tokenizer.json"):
             assert (kept / name).read_bytes() == (adapter / name).read_bytes()
         shutil.copy(made["LORA"]["path"], home / "models")
-        alone, together = [
-            [one.json() for one in await asked_in_three_dialects(http, model)]
-            for model in ("pocket-v0", "pocket-v0+small-LORA")
+        await asked_in_three_dialects(http, "pocket-v0+small-LORA")
+        hardly, bare, over = [
+            await likelihoods(http, f"pocket-v0{model}") for model in ("+small-LORA:0", "", "+small-LORA")
         ]
-    assert alone[0]["choices"][0]["message"]["content"] != together[0]["choices"][0]["message"]["content"]
+    assert hardly == pytest.approx(bare, abs=1e-3)
+    assert over != pytest.approx(bare, abs=1e-2)
+
+
+async def likelihoods(http: httpx.AsyncClient, model: str) -> list[float]:
+    """Logarithms of how likely the tokens of an answer are."""
+    question = {"messages": [{"role": "user", "content": "hello"}], "max_tokens": 4, "temperature": 0, "logprobs": True}
+    answer = await http.post("/v1/chat/completions", json={"model": model, **question})
+    return [float(one["logprob"]) for one in answer.json()["choices"][0]["logprobs"]["content"]]
 
 
 def test_an_adapter_that_weighs_twice_as_much_as_it_did_is_caught(tmp_path: Path, adapter: Path) -> None:
