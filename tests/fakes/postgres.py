@@ -55,7 +55,7 @@ class Server:
                 [str(programs() / "postgres"), *words, "-c", "fsync=off"],
                 cwd=self.folder, stdout=output, stderr=output, user=self._user or None,
             )  # fmt: skip
-        _await(self._process, self.port, log)
+        _await(self._process, self.folder / "data", log)
 
     def stop(self) -> None:
         """Cut every connection, and end."""
@@ -102,11 +102,14 @@ def _run(user: str, *words: object, cwd: Path) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-def _await(server: subprocess.Popen[bytes], port: int, log: Path) -> None:
+def _await(server: subprocess.Popen[bytes], data: Path, log: Path) -> None:
+    """Until it answers: it listens before it does, and says so in its own file."""
     ends_s = time.monotonic() + _START_TIMEOUT_S
     while time.monotonic() < ends_s:
         assert server.poll() is None, log.read_text("utf-8", "replace")
-        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1):
-            return
+        with contextlib.suppress(OSError):
+            said = (data / "postmaster.pid").read_text("ascii").split()
+            if said and (said[0], said[-1]) == (str(server.pid), "ready"):
+                return
         time.sleep(0.05)
     raise TimeoutError(log.read_text("utf-8", "replace"))
