@@ -201,6 +201,8 @@ def test_killed_at_every_step_they_are_made_all_the_same(
     told = worked(job)
     assert told[-1]["kind"] == "done", told[-1]
     assert weights(job) == weights(whole)
+    # Nor do they tell where they were made.
+    assert [name for name, data in weights(whole).items() if str(tmp_path).encode() in data] == []
     assert [path.name for path in job.root.rglob(".*.draft*")] == []
 
 

@@ -14,6 +14,7 @@ from typing import Any, Literal
 
 from paddock.errors import PaddockError
 from paddock.models import conversion
+from paddock.paths import draft_of
 
 _TIMEOUT_S = 6 * 3600.0
 
@@ -34,8 +35,7 @@ def convert(
 
     What the converter prints is printed. Raises PaddockError with its reason, and what `run` raises.
     """
-    draft = target.with_name(f".{target.stem}.draft.gguf")
-    draft.unlink(missing_ok=True)
+    draft = draft_of(target, ".draft.gguf")
     with tempfile.TemporaryDirectory(prefix=".gguf-", suffix=".draft", dir=target.parent) as folder:
         _convert(kind, as_engines_scale(source, Path(folder)) if kind == "adapter" else source, draft, more, run)
     draft.replace(target)

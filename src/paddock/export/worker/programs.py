@@ -6,7 +6,9 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from pathlib import Path
 
+from paddock.engine.child import die_with_parent
 from paddock.errors import PaddockError
 from paddock.jobs.folder import JobFolder
 
@@ -19,11 +21,27 @@ class Wished(PaddockError):
 
 
 def runner(job: JobFolder) -> Callable[[list[str]], subprocess.CompletedProcess[str]]:
-    """Runs a program to its end, and ends it with a wish. What it runs raises Wished or OSError."""
+    """Runs a program to its end, and ends it with a wish. What it runs raises Wished or OSError.
+
+    It runs in the job's folder, and is told files there by their names within it: some write into what they make where
+    that was made of, which is nobody else's to know. Where the worker is killed, it is too, on Linux.
+    """
+
+    def within(word: str) -> str:
+        path = Path(word)
+        return str(path.relative_to(job.root)) if path.is_relative_to(job.root) else word
 
     def run(words: list[str]) -> subprocess.CompletedProcess[str]:
         with subprocess.Popen(
-            words, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, errors="replace"
+            [words[0], *map(within, words[1:])],
+            cwd=job.root,
+            # Set between fork and exec, where nothing is loaded any more.
+            preexec_fn=die_with_parent if sys.platform == "linux" else None,  # noqa: PLW1509
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            errors="replace",
         ) as program:
             while True:
                 try:

@@ -19,6 +19,7 @@ import numpy as np
 from paddock.errors import PaddockError
 from paddock.export.worker.pieces import Opened, begin
 from paddock.export.worker.programs import must
+from paddock.paths import draft_of
 
 _FALLBACK = gguf.GGMLQuantizationType.Q8_0
 _FILE_TYPES = {"Q8_0": gguf.LlamaFileType.MOSTLY_Q8_0, "Q6_K": gguf.LlamaFileType.MOSTLY_Q6_K}
@@ -40,8 +41,7 @@ def quantise(
 
     `importance` is what `weigh` wrote.
     """
-    draft = target.with_name(f".{target.stem}.draft.gguf")
-    draft.unlink(missing_ok=True)
+    draft = draft_of(target, ".draft.gguf")
     if program := by.get("program"):
         more = ["--imatrix", str(importance)] if importance else []
         must(run([program, *more, str(plain), str(draft), kind]), f"llama-quantize could not write {kind}")
@@ -59,7 +59,7 @@ def weigh(plain: Path, text: Path, target: Path, *, by: Mapping[str, str], run: 
     """
     if not (program := by.get("importance")):
         raise PaddockError("There is no llama-imatrix here. `paddock engine install --from-source` makes one.")
-    draft = target.with_name(f".{target.stem}.draft.gguf")
+    draft = draft_of(target, ".draft.gguf")
     words = [program, "-m", str(plain), "-f", str(text), "-o", str(draft), "--parse-special", "--no-ppl"]
     must(run([*words, "-c", str(_WEIGHED_TOKENS)]), "llama-imatrix could not measure what is important")
     if not draft.is_file():
