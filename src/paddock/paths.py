@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
+import re
 import secrets
 import stat
 import sys
@@ -20,6 +21,8 @@ from paddock.errors import HomeUnusable
 
 # A full disk, a spent share of one, a file that may not be longer.
 NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+# How libraries tell of a full disk, beside the number; the last is NumPy's.
+_FULL = re.compile(r"no space left|enospc|filewrite|\d+ requested and \d+ written", re.IGNORECASE)
 # A name may have 255 bytes; a draft's is longer than that of what it becomes.
 _NAME_MOST_BYTES = 180
 
@@ -217,6 +220,11 @@ def take_place(draft: Path, target: Path) -> None:
             if os.name != "nt" or time.monotonic() > deadline:
                 raise
             time.sleep(_PATIENCE_STEP_S)
+
+
+def says_disk_is_full(text: str) -> bool:
+    """Whether that is what a library, or a program, means by it."""
+    return _FULL.search(text) is not None
 
 
 def draft_of(path: Path, end: str = ".draft") -> Path:

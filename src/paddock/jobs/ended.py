@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from paddock.jobs.folder import JobFolder
-from paddock.paths import NO_ROOM
+from paddock.paths import NO_ROOM, says_disk_is_full
 from paddock.store.jobs import State
 
 
@@ -28,8 +28,6 @@ TOLD: dict[str, State] = {"done": "done", "stopped": "stopped", "cancelled": "ca
 DISK_FULL = errno.ENOSPC
 _LINES = 3
 _TAIL_BYTES = 8192
-# How libraries tell of a full disk, beside the number.
-_FULL = ("no space left", "enospc", "filewrite")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -88,7 +86,7 @@ def tell_failure(report: Voice, kind: str, words: str) -> int:
 
 def is_disk_full(error: BaseException) -> bool:
     """Whether that is what a library means."""
-    return getattr(error, "errno", 0) in NO_ROOM or any(word in str(error).lower() for word in _FULL)
+    return getattr(error, "errno", 0) in NO_ROOM or says_disk_is_full(str(error))
 
 
 def is_memory_short(error: BaseException) -> bool:

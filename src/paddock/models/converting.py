@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import math
+import os
 import shutil
 import subprocess
 import sys
@@ -14,7 +16,7 @@ from typing import Any, Literal
 
 from paddock.errors import PaddockError
 from paddock.models import conversion
-from paddock.paths import draft_of
+from paddock.paths import draft_of, says_disk_is_full
 
 _TIMEOUT_S = 6 * 3600.0
 
@@ -33,7 +35,8 @@ def convert(
 ) -> None:
     """Have a folder written as GGUF, whole or not at all, by llama.cpp's converter and the Python that runs this.
 
-    What the converter prints is printed. Raises PaddockError with its reason, and what `run` raises.
+    What the converter prints is printed. Raises PaddockError with its reason, OSError where the disk is
+    full, and what `run` raises.
     """
     draft = draft_of(target, ".draft.gguf")
     with tempfile.TemporaryDirectory(prefix=".gguf-", suffix=".draft", dir=target.parent) as folder:
@@ -53,8 +56,15 @@ def _convert(
     sys.stdout.write(done.stdout + done.stderr)
     if done.returncode or not draft.is_file():
         draft.unlink(missing_ok=True)
+        refuse_full(done)
         last = next((line for line in reversed(done.stderr.splitlines()) if line.strip()), "it said nothing")
         raise PaddockError(f"{source.name} could not be written as GGUF: {last.strip()} (output.log holds more)")
+
+
+def refuse_full(done: subprocess.CompletedProcess[str]) -> None:
+    """Raises OSError where a program failed because the disk is full, which it can only say in words."""
+    if says_disk_is_full(done.stdout + done.stderr):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
 
 def as_engines_scale(kept: Path, folder: Path) -> Path:

@@ -11,6 +11,7 @@ from pathlib import Path
 from paddock.engine.child import die_with_parent
 from paddock.errors import PaddockError
 from paddock.jobs.folder import JobFolder
+from paddock.models.converting import refuse_full
 
 _LOOK_EVERY_S = 0.2
 _LINES = 3
@@ -56,9 +57,10 @@ def runner(job: JobFolder) -> Callable[[list[str]], subprocess.CompletedProcess[
 
 
 def must(done: subprocess.CompletedProcess[str], what: str) -> None:
-    """Print what a program printed. Raises PaddockError where it failed, with its last words."""
+    """Print what a program printed. Raises PaddockError where it failed, with its last words, or OSError."""
     sys.stdout.write(done.stdout + done.stderr)
     if done.returncode:
+        refuse_full(done)
         lines = [line.strip() for line in (done.stderr or done.stdout).splitlines() if line.strip()]
         words = " / ".join(lines[-_LINES:]) or f"it ended with {done.returncode} and said nothing"
         raise PaddockError(f"{what}: {words} (output.log holds more)")
