@@ -110,6 +110,14 @@ def test_a_bad_set_is_an_error_that_names_the_line(home: Path, tmp_path: Path) -
     assert run(home, "run", "pocket-v0").returncode == 2
 
 
+def test_what_no_paddock_would_go_on_with_is_not_begun(home: Path) -> None:
+    before = run(home, "list", "--json").stdout
+    ran = run(home, "pocket", "--detach")
+    assert (ran.returncode, ran.stdout) == (1, "")
+    assert "No paddock runs that would go on with it" in ran.stderr
+    assert run(home, "list", "--json").stdout == before
+
+
 def test_the_score_of_tools_is_told_by_case_and_kept_with_its_failing_tries(home: Path) -> None:
     ran = run(home, "tools", "--answer-tokens", "24")
     assert ran.returncode == 0, ran.stderr

@@ -148,6 +148,7 @@ def resume(evaluation_id: Id, detach: Detach = False, url: Url = None, as_json: 
     """Go on with what was not tried yet."""
     with _asked(url) as address:
         found = jobs.found(address, _PATH, evaluation_id, "evaluation")
+        _refuse_to_leave(address, detach=detach)
         job = connection.asked(address, f"{_PATH}/{found['id']}/resume", method="POST")
         _watch(address, job, detach=detach, as_json=as_json)
 
@@ -167,17 +168,24 @@ def _asked(url: str | None) -> contextlib.AbstractContextManager[Address]:
 
 def _run(model: str | None, asked: dict[str, object], url: str | None, *, detach: bool, as_json: bool) -> None:
     with paddocks.reached(load({"model": model}), model=model, url=url) as address:
+        _refuse_to_leave(address, detach=detach)
         if model and not Path(model).is_file():
             asked["model"] = model
         job = connection.asked(address, _PATH, method="POST", body=asked)
         _watch(address, job, detach=detach, as_json=as_json)
 
 
+def _refuse_to_leave(address: Address, *, detach: bool) -> None:
+    """Raises BadRequest where a paddock that ends with this command was to go on with an evaluation."""
+    if detach and address.own_word:
+        raise BadRequest(
+            "No paddock runs that would go on with it. Start one by `paddock serve`, or leave --detach out."
+        )
+
+
 def _watch(address: Address, job: dict[str, Any], *, detach: bool, as_json: bool) -> None:
     printing.say(f"{job['id']}: {job['name']} with {job['spec']['model']}, {job['state']}.")
     if detach:
-        if address.own_word:
-            raise BadRequest("No paddock runs that would go on with it. Start one by `paddock serve`, or wait for it.")
         print(job["id"])
         return
     found = _watched(address, job, is_quiet=as_json)

@@ -28,13 +28,13 @@ from paddock.evaluation.trying import Trier, told
 from paddock.jobs.ended import Advice
 from paddock.jobs.folder import JobFolder
 from paddock.jobs.queue import JobQueue, Kind, NotBegun
-from paddock.ownership import Ownership
 from paddock.paths import Home, write_whole
 from paddock.store.db import Database
 from paddock.store.jobs import Job, JobStore, State
 from paddock.store.scores import Score, ScoreStore
 
 _LOOK_EVERY_S = 0.2
+_LOOKED_WITHIN_S = 1.0
 _SCORED = ("tools", "pocket")
 
 
@@ -158,18 +158,15 @@ class Evaluations(JobQueue):
 
     async def _refuse_elsewhere(self) -> None:
         """Raises Conflict where another paddock of this data home carries its evaluations out: it asks itself."""
-        if self._ownership.is_held:
-            return
-        lock = Ownership(self._folder / _KIND.lock)
-        try:
-            is_free = await anyio.to_thread.run_sync(lock.take)
-        except OSError:
-            return
-        lock.release()
-        if not is_free:
+        if not self._looked.is_set():
+            # This one has begun a moment ago, or has had none yet.
+            self._notify()
+            with anyio.move_on_after(_LOOKED_WITHIN_S):
+                await self._looked.wait()
+        if self._is_elsewhere:
             raise Conflict(
                 "Another paddock of this data home carries its evaluations out. Ask that one, by its address, or wait.",
-                current={"pid": lock.holder().get("pid")},
+                current={"pid": self._ownership.holder().get("pid")},
             )
 
     async def _unfinished(self, spec: EvaluationSpec) -> Job | None:

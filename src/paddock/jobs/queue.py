@@ -72,18 +72,22 @@ class JobQueue:
         self._changed = anyio.Event()
         self._woken = anyio.Event()
         self._watching = anyio.CancelScope()
+        # Whether another paddock of the data home was seen to watch them.
+        self._is_elsewhere = False
+        self._looked = anyio.Event()
         # Held while one is begun or ended, so that none begins that was ended a moment ago.
         self._turning = anyio.Lock()
 
     async def carry_on(self) -> None:
-        """Watch what runs and begin what waits, for as long as paddock serves; another paddock's are left alone."""
+        """Watch what runs and begin what waits, for as long as paddock serves and no other paddock does."""
         with self._watching:
+            # Looked at before the folder: what comes meanwhile is not missed.
+            woken = self._woken
             if not await anyio.to_thread.run_sync(lambda: any(self._folder.glob("job_*"))):
                 # Nobody has had one here: no database is made, or waited for, to learn that.
-                await self._woken.wait()
+                await woken.wait()
             try:
-                if not await anyio.to_thread.run_sync(self._ownership.take):
-                    return
+                await self._until_ours()
             except OSError as error:
                 _log.warning("jobs of the kind %s are not watched: %s", self._kind.name, error)
                 return
@@ -218,6 +222,15 @@ class JobQueue:
             await anyio.sleep(_LOOK_EVERY_S)
         last = await self._store.events(job.id, after=int(job.figures.get("events", 0)) - 1)
         return last[-1] if last else None
+
+    async def _until_ours(self) -> None:
+        """Wait until no other paddock of the data home watches them. Raises OSError."""
+        while True:
+            self._is_elsewhere = not await anyio.to_thread.run_sync(self._ownership.take)
+            self._looked.set()
+            if not self._is_elsewhere:
+                return
+            await anyio.sleep(_AGAIN_S)
 
     async def _go_on(self) -> None:
         async with anyio.create_task_group() as tasks:
