@@ -48,6 +48,10 @@ def _figures_of(before: Mapping[str, Any], told: Sequence[Mapping[str, Any]]) ->
             figures["passed"] = figures.get("passed", 0) + bool(event["passed"])
         elif event["kind"] == "done":
             figures["report"] = event["report"]
+            # What was told between the last look and a stop counts as well.
+            total = event["report"].get("total") or {}
+            for name, of_all in (("tried", "of"), ("passed", "passed")):
+                figures[name] = max(figures.get(name, 0), int(total.get(of_all) or 0))
     return figures
 
 
