@@ -48,10 +48,6 @@ def _figures_of(before: Mapping[str, Any], told: Sequence[Mapping[str, Any]]) ->
             figures["passed"] = figures.get("passed", 0) + bool(event["passed"])
         elif event["kind"] == "done":
             figures["report"] = event["report"]
-            # What was told between the last look and a stop counts as well.
-            total = event["report"].get("total") or {}
-            for name, of_all in (("tried", "of"), ("passed", "passed")):
-                figures[name] = max(figures.get(name, 0), int(total.get(of_all) or 0))
     return figures
 
 
@@ -125,12 +121,7 @@ class Evaluations(JobQueue):
     async def results(self, job_id: str) -> list[Result]:
         """What became of each try so far, in order. Raises JobUnknown or StoreUnusable."""
         await self.find(job_id)
-        found: list[Result] = []
-        after = 0
-        while events := await self._store.events(job_id, after=after):
-            after = events[-1]["number"]
-            found += [one for one in events if one["kind"] == "result"]
-        return found
+        return [one for one in await self._all_told(job_id) if one["kind"] == "result"]
 
     async def against(self, before: str, after: str) -> dict[str, Any]:
         """Two of the same tries, side by side. Raises JobUnknown, Conflict or StoreUnusable."""
@@ -159,6 +150,12 @@ class Evaluations(JobQueue):
         """Remove one with its results. Raises JobUnknown, Conflict or StoreUnusable."""
         await super().remove(job_id)
         self._newest = None
+
+    async def _all_told(self, job_id: str) -> list[dict[str, Any]]:
+        found: list[dict[str, Any]] = []
+        while events := await self._store.events(job_id, after=found[-1]["number"] if found else 0):
+            found += events
+        return found
 
     async def _refuse_elsewhere(self) -> None:
         """Raises Conflict where another paddock of this data home carries its evaluations out: it asks itself."""
@@ -193,7 +190,10 @@ class Evaluations(JobQueue):
                 "message": f"The file, template or engine of '{spec.model}' is another one than that which answered "
                 "until now, and results of two are not mixed. Begin anew.",
             }
-        job = await self._set(job.id, figures={**job.figures, "subject": subject.as_table(), "of": len(items)})
+        # What was killed or cancelled may have kept a result that its figures do not tell.
+        told_before = await self._all_told(job.id)
+        figures = {"subject": subject.as_table(), "of": len(items), "tried": 0, "passed": 0}
+        job = await self._set(job.id, figures=_figures_of(figures, told_before))
         ended: State = "cancelled"
         fault: PaddockError | None = None
         async with anyio.create_task_group() as tasks:

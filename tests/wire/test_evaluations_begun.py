@@ -16,6 +16,7 @@ from paddock.evaluation.subject import Subject
 from paddock.ownership import Ownership
 from paddock.paths import Home
 from paddock.store.db import Database
+from paddock.store.jobs import JobStore
 
 pytestmark = pytest.mark.anyio
 HANG_GUARD_S = 60.0
@@ -84,6 +85,42 @@ async def test_one_that_is_queued_while_its_paddock_looks_for_jobs_is_carried_ou
                     await anyio.sleep(0.02)
             await done(evaluations, found[0])
             evaluations.close()
+    finally:
+        await database.close()
+
+
+async def test_a_result_that_was_kept_a_moment_before_the_end_is_counted_and_not_tried_again(tmp_path: Path) -> None:
+    home = Home(root=tmp_path)
+    home.ensure()
+    database = Database("", home)
+    evaluations = Evaluations.of(home, database, subject)
+    asked: list[bytes] = []
+
+    async def noted(path: str, body: bytes) -> tuple[int, bytes]:
+        asked.append(body)
+        return await send(path, body)
+
+    evaluations.send = noted
+    try:
+        rows = [{**ROW, "name": "one"}, {**ROW, "name": "two"}]
+        job = await evaluations.start({"suite": "set", "model": "m"}, rows)
+        kept: dict[str, Any] = {
+            "number": 1,
+            "kind": "result",
+            "case": "contains",
+            "name": "one",
+            "passed": True,
+            "marks": {},
+        }
+        await JobStore(database).keep(job.id, [{**kept, "figures": {}, "said": "hi"}])
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(evaluations.carry_on)
+            await done(evaluations, job.id)
+            evaluations.close()
+        found = await evaluations.find(job.id)
+        assert (found.figures["tried"], found.figures["passed"], len(asked)) == (2, 2, 1)
+        assert [one["name"] for one in await evaluations.results(job.id)] == ["one", "two"]
+        assert found.figures["report"]["total"]["of"] == 2
     finally:
         await database.close()
 
