@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import gguf
+import numpy as np
 
 
 def quantise(words: list[str]) -> None:
@@ -26,7 +27,7 @@ def quantise(words: list[str]) -> None:
             writer.add_key_value(key, field.contents(), first, **more)
     writer.add_file_type(int(gguf.LlamaFileType[f"MOSTLY_{kind}"]))
     if importance:
-        assert Path(importance).read_text("utf-8")
+        assert gguf.GGUFReader(importance).tensors
         writer.add_string("quantize.imatrix.file", importance)
     small = gguf.GGMLQuantizationType.Q8_0
     for one in reader.tensors:
@@ -40,10 +41,17 @@ def quantise(words: list[str]) -> None:
 
 
 def measure(words: list[str]) -> None:
-    """`-m MODEL -f TEXT -o TARGET ...`: the target holds the text."""
+    """`-m MODEL -f TEXT -o TARGET ...`: every column is as important as the others."""
     said = dict(zip(words[::2], words[1::2], strict=False))
-    text = Path(said["-f"]).read_text("utf-8")
-    Path(said["-o"]).write_text(text, "utf-8")
+    assert Path(said["-f"]).read_text("utf-8")
+    writer: Any = gguf.GGUFWriter(said["-o"], "imatrix")
+    for one in gguf.GGUFReader(said["-m"]).tensors:
+        if len(one.shape) > 1 and one.name.endswith(".weight"):
+            writer.add_tensor(f"{one.name}.in_sum2", np.ones((1, int(one.shape[0])), np.float32))
+    writer.write_header_to_file()
+    writer.write_kv_data_to_file()
+    writer.write_tensors_to_file()
+    writer.close()
 
 
 if __name__ == "__main__":

@@ -29,7 +29,7 @@ def figures(**changes: Any) -> dict[str, Any]:
         "conversion": {"type": "F16", "distributions": NEAR, "greedy_apart": []},
         "quantisation": {
             "weights": {"tensors": 9, "wrong": [], "error_most": 0.005, "worst": "a", "metadata": [],
-                        "kinds": {"Q8_0": 7, "F32": 2}, "narrow": 0},
+                        "kinds": {"Q8_0": 7, "F32": 2}, "narrow": 0, "is_weighed": False},
             "distributions": NEAR,
         },
     }  # fmt: skip
@@ -63,6 +63,12 @@ FAULTS: list[tuple[dict[str, Any], str, str, str]] = [
     ({"conversion__greedy_apart": ["'chat 2' from token 3 on"]}, "conversion", "warn", "'chat 2'"),
     ({"quantisation__weights__error_most": 0.03}, "quantisation", "fail", "a differs by 0.0300"),
     ({"quantisation__weights__error_most": math.nan}, "quantisation", "fail", "a differs by nan"),
+    (
+        {"quantisation__weights__error_most": 0.03, "quantisation__weights__is_weighed": True},
+        "quantisation",
+        "fail",
+        "of its size, by what is important; Q8_0",
+    ),
     ({"quantisation__weights__metadata": ["x.rope"]}, "quantisation", "fail", "x.rope"),
     ({"quantisation__weights__wrong": ["lost"]}, "quantisation", "fail", "lost"),
     ({"quantisation__distributions": {**NEAR, "kl_mean": 0.02}}, "quantisation", "warn", "kl 0.02"),

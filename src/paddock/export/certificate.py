@@ -52,27 +52,27 @@ def _bounds(kl: float, kl_warned: float, scores: float, scores_warned: float, te
 QUANTISED: dict[str, tuple[Bounds, float]] = {
     "Q8_0": _bounds(0.005, 0.03, 0.05, 0.12, 0.02),
     "Q6_K": _bounds(0.02, 0.08, 0.08, 0.2, 0.05),
-    "Q5_K_M": _bounds(0.05, 0.2, 0.1, 0.25, 0.1),
-    "Q5_K_S": _bounds(0.05, 0.2, 0.1, 0.25, 0.1),
-    "Q4_K_M": _bounds(0.1, 0.4, 0.15, 0.35, 0.2),
-    "Q4_K_S": _bounds(0.1, 0.4, 0.15, 0.35, 0.2),
-    "IQ4_NL": _bounds(0.1, 0.4, 0.15, 0.35, 0.2),
-    "IQ4_XS": _bounds(0.1, 0.4, 0.15, 0.35, 0.2),
-    "Q3_K_L": _bounds(0.3, 0.8, 0.25, 0.5, 0.35),
-    "Q3_K_M": _bounds(0.3, 0.8, 0.25, 0.5, 0.35),
-    "Q3_K_S": _bounds(0.3, 0.8, 0.25, 0.5, 0.35),
-    "IQ3_M": _bounds(0.3, 0.8, 0.25, 0.5, 0.35),
-    "IQ3_S": _bounds(0.3, 0.8, 0.25, 0.5, 0.35),
-    "IQ3_XS": _bounds(0.3, 0.8, 0.25, 0.5, 0.35),
-    "IQ3_XXS": _bounds(0.3, 0.8, 0.25, 0.5, 0.35),
-    "Q2_K": _bounds(0.6, 1.5, 0.4, 0.8, 0.6),
-    "Q2_K_S": _bounds(0.6, 1.5, 0.4, 0.8, 0.6),
-    "IQ2_M": _bounds(0.6, 1.5, 0.4, 0.8, 0.6),
-    "IQ2_S": _bounds(0.6, 1.5, 0.4, 0.8, 0.6),
-    "IQ2_XS": _bounds(0.6, 1.5, 0.4, 0.8, 0.6),
-    "IQ2_XXS": _bounds(0.6, 1.5, 0.4, 0.8, 0.6),
-    "IQ1_M": _bounds(0.6, 1.5, 0.4, 0.8, 0.6),
-    "IQ1_S": _bounds(0.6, 1.5, 0.4, 0.8, 0.6),
+    "Q5_K_M": _bounds(0.02, 0.08, 0.1, 0.2, 0.07),
+    "Q5_K_S": _bounds(0.02, 0.08, 0.1, 0.2, 0.07),
+    "Q4_K_M": _bounds(0.04, 0.15, 0.15, 0.3, 0.12),
+    "Q4_K_S": _bounds(0.04, 0.15, 0.15, 0.3, 0.12),
+    "IQ4_NL": _bounds(0.08, 0.25, 0.2, 0.35, 0.12),
+    "IQ4_XS": _bounds(0.08, 0.25, 0.2, 0.35, 0.12),
+    "Q3_K_L": _bounds(0.08, 0.3, 0.22, 0.4, 0.22),
+    "Q3_K_M": _bounds(0.08, 0.3, 0.22, 0.4, 0.22),
+    "Q3_K_S": _bounds(0.15, 0.5, 0.3, 0.5, 0.22),
+    "IQ3_M": _bounds(0.15, 0.5, 0.3, 0.5, 0.25),
+    "IQ3_S": _bounds(0.2, 0.6, 0.3, 0.5, 0.35),
+    "IQ3_XS": _bounds(0.2, 0.6, 0.3, 0.5, 0.35),
+    "IQ3_XXS": _bounds(0.2, 0.6, 0.3, 0.5, 0.35),
+    "Q2_K": _bounds(0.3, 1.0, 0.35, 0.6, 0.45),
+    "Q2_K_S": _bounds(0.3, 1.0, 0.35, 0.6, 0.45),
+    "IQ2_M": _bounds(0.4, 1.5, 0.4, 0.7, 0.7),
+    "IQ2_S": _bounds(0.4, 1.5, 0.4, 0.7, 0.7),
+    "IQ2_XS": _bounds(0.4, 1.5, 0.4, 0.7, 0.7),
+    "IQ2_XXS": _bounds(0.4, 1.5, 0.4, 0.7, 0.9),
+    "IQ1_M": _bounds(0.4, 2.0, 0.4, 0.8, 0.9),
+    "IQ1_S": _bounds(0.4, 2.0, 0.4, 0.8, 0.9),
 }
 
 
@@ -191,10 +191,12 @@ def _quantisation(kind: str, told: Mapping[str, Any] | None) -> Judgement:
         return Judgement(
             verdict="fail", says=f"Tensors are lacking, or in another shape: {', '.join(weights['wrong'])}."
         )
+    weighed = ", by what is important" if weights["is_weighed"] else ""
     if not weights["error_most"] <= most:
         return Judgement(
             verdict="fail",
-            says=f"{weights['worst']} differs by {weights['error_most']:.4f} of its size; {kind} loses up to {most}.",
+            says=f"{weights['worst']} differs by {weights['error_most']:.4f} of its size{weighed}; {kind} loses up to "
+            f"{most}.",
         )
     if weights["metadata"]:
         return Judgement(

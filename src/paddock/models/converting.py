@@ -6,6 +6,7 @@ import errno
 import json
 import math
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -18,6 +19,8 @@ from paddock.errors import PaddockError
 from paddock.models import conversion
 from paddock.paths import draft_of, says_disk_is_full
 
+# As Python ends a traceback.
+_ERROR = re.compile(r"[A-Za-z_.]*(Error|Exception)\b")
 _TIMEOUT_S = 6 * 3600.0
 
 
@@ -57,8 +60,15 @@ def _convert(
     if done.returncode or not draft.is_file():
         draft.unlink(missing_ok=True)
         refuse_full(done)
-        last = next((line for line in reversed(done.stderr.splitlines()) if line.strip()), "it said nothing")
-        raise PaddockError(f"{source.name} could not be written as GGUF: {last.strip()} (output.log holds more)")
+        raise PaddockError(
+            f"{source.name} could not be written as GGUF: {_telling(done.stderr)} (output.log holds more)"
+        )
+
+
+def _telling(said: str) -> str:
+    """The last line that names an error, else the last one: how far it was may be told behind it."""
+    lines = [line.strip() for line in said.splitlines() if line.strip()]
+    return next((line for line in reversed(lines) if _ERROR.match(line)), lines[-1] if lines else "it said nothing")
 
 
 def refuse_full(done: subprocess.CompletedProcess[str]) -> None:

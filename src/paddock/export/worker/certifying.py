@@ -32,7 +32,8 @@ from paddock.paths import write_whole
 class Chain:
     """What is compared: the source, the merged model (None where nothing was merged), the files by their types.
 
-    `beside` are the base and what was trained on it, as files of their own (None where they are not compared).
+    `beside` are the base and what was trained on it, as files of their own (None where they are not compared);
+    `importance` is what was measured before anything was quantised (None where it was not).
     """
 
     source: Source
@@ -40,6 +41,7 @@ class Chain:
     plain: str
     files: Mapping[str, Path]
     beside: tuple[Path, Path] | None = None
+    importance: Path | None = None
 
     @property
     def whole(self) -> Path:
@@ -91,7 +93,7 @@ def certify(chain: Chain, wanted: Sequence[str], means: Means) -> dict[str, Path
             },
         }
         if kind not in PLAIN:
-            weights = quantised_weights(chain.files[chain.plain], file)
+            weights = quantised_weights(chain.files[chain.plain], file, chain.importance)
             figures["quantisation"] = {"distributions": apart(heard[chain.plain], heard[kind]), "weights": weights}
         written[kind] = _write(file, kind, figures, told, comparing.greedy(told, spoken, answers[kind]))
     shutil.rmtree(means.folder, ignore_errors=True)

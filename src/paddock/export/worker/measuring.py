@@ -124,9 +124,13 @@ class _Tally:
         }
 
 
-def quantised_weights(plain: Path, file: Path) -> dict[str, Any]:
-    """The weights of a file beside those that it was made of, and the metadata in which they differ."""
+def quantised_weights(plain: Path, file: Path, importance: Path | None = None) -> dict[str, Any]:
+    """The weights of a file beside those that it was made of, and the metadata in which they differ.
+
+    Where it was measured what is important, each column counts by that: the others may well become something else.
+    """
     one, two = Opened(plain), Opened(file)
+    important = {tensor.name: tensor.data for tensor in Opened(importance).tensors} if importance else {}
     theirs = {tensor.name: tensor for tensor in two.tensors}
     errors: dict[str, float] = {}
     wrong = [tensor.name for tensor in two.tensors if tensor.name not in {mine.name for mine in one.tensors}]
@@ -135,11 +139,7 @@ def quantised_weights(plain: Path, file: Path) -> dict[str, Any]:
         if other is None or list(other.shape) != list(tensor.shape):
             wrong.append(tensor.name)
             continue
-        mine = gguf.quants.dequantize(tensor.data, tensor.tensor_type).astype(np.float32).ravel()
-        made = gguf.quants.dequantize(other.data, other.tensor_type).astype(np.float32).ravel()
-        size = float(np.linalg.norm(mine))
-        distance = float(np.linalg.norm(mine - made))
-        errors[tensor.name] = distance / size if size else (0.0 if distance == 0 else float("inf"))
+        errors[tensor.name] = _error(tensor, other, important.get(f"{tensor.name}.in_sum2"))
     keys = {key for key in {*one.fields, *two.fields} if not key.startswith(_OWN_OF_TYPE)}
     differing = [key for key in sorted(keys) if one.value(key) != two.value(key)]
     narrow = [tensor for tensor in two.tensors if _is_too_narrow(tensor)]
@@ -152,7 +152,20 @@ def quantised_weights(plain: Path, file: Path) -> dict[str, Any]:
         "metadata": differing[:_NAMED],
         "kinds": dict(Counter(gguf.GGMLQuantizationType(tensor.tensor_type).name for tensor in two.tensors)),
         "narrow": len(narrow),
+        "is_weighed": bool(important),
     }
+
+
+def _error(tensor: Any, other: Any, important: Any) -> float:
+    """The distance of two tensors by the size of the first; `important` weighs their columns, of each expert apart."""
+    mine = gguf.quants.dequantize(tensor.data, tensor.tensor_type).astype(np.float32)
+    made = gguf.quants.dequantize(other.data, other.tensor_type).astype(np.float32)
+    if important is not None:
+        columns = mine.shape[-1]
+        weights = np.sqrt(np.asarray(important, np.float64)).reshape(-1, 1, columns)
+        mine, made = (one.reshape(len(weights), -1, columns) * weights for one in (mine, made))
+    size, distance = float(np.linalg.norm(mine)), float(np.linalg.norm(mine - made))
+    return distance / size if size else (0.0 if distance == 0 else float("inf"))
 
 
 def metadata(file: Path, *keys: str) -> dict[str, Any]:

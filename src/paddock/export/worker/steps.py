@@ -135,6 +135,7 @@ class Work:
             plain=self._spec.plain,
             files={one: self._file(one) for one in kinds},
             beside=(self._target("convert", _BASE), self._file(LORA)) if LORA in self._spec.types else None,
+            importance=self._importance if self._spec.importance else None,
         )
         means = Means(
             python=self._order["python"],
