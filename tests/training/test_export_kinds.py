@@ -8,6 +8,7 @@ import stat
 from pathlib import Path
 from typing import Any
 
+import anyio.to_thread
 import httpx
 import pytest
 from gguf import GGUFReader
@@ -131,21 +132,21 @@ def names(job: JobFolder) -> list[str]:
     return sorted(path.name for path in (job.root / "files").iterdir())
 
 
-def test_types_that_mix_are_made_by_llama_quantize_with_what_is_important(
-    tmp_path: Path, quantiser: dict[str, str]
+async def test_types_that_mix_are_made_by_llama_quantize_with_what_is_important(
+    tmp_path: Path, opened: Opened, home: Path, adapter: Path, quantiser: dict[str, str]
 ) -> None:
-    job = order(tmp_path / "job", POCKET, None, MIXED, quantiser=quantiser)
+    job = order(tmp_path / "job", POCKET, adapter, MIXED, quantiser=quantiser)
     said = job.order()
     said["spec"]["importance"] = "llama-keeper"
     job.write_order(said)
-    told = worked(job)
+    told = await anyio.to_thread.run_sync(worked, job)
     assert told[-1]["kind"] == "done", told[-1]
     assert told[0]["quantiser"] == quantiser["program"]
     for kind in MIXED:
         made = certificate(job, kind)
         assert made["links"]["quantisation"]["verdict"] in ("pass", "warn"), made["links"]
         assert {name: one["verdict"] for name, one in made["links"].items()} == {
-            **ALONE, "quantisation": made["links"]["quantisation"]["verdict"],
+            **ALONE, "merge": "pass", "quantisation": made["links"]["quantisation"]["verdict"],
         }  # fmt: skip
         file: Any = GGUFReader(job.root / "files" / f"x-{kind}.gguf")
         assert file.fields["quantize.imatrix.file"].contents().endswith("importance.gguf")
@@ -154,6 +155,10 @@ def test_types_that_mix_are_made_by_llama_quantize_with_what_is_important(
         assert certificate(job, "Q4_K_M")["verdict"] == "pass"
     assert (job.root / "between" / "importance.gguf").is_file()
     assert not (job.root / "between" / "importance.txt").exists()
+    async with opened() as http:
+        for kind in MIXED:
+            shutil.copy(job.root / "files" / f"x-{kind}.gguf", home / "models")
+            await asked_in_three_dialects(http, f"x-{kind}")
 
 
 def test_ollama_is_told_of_each_file(tmp_path: Path) -> None:
