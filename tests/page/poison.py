@@ -37,7 +37,6 @@ KEPT = frozenset(
         "state",
         "kind",
         "of",
-        "source",
         "outcome",
         "format",
         "fits",
@@ -68,6 +67,7 @@ KEPT = frozenset(
 KEPT_AT = frozenset(
     [
         "/api/training/options.data[].name",
+        "/api/settings.settings[].source",
         "/api/hub/search.data[].repo",
         "/api/exports.types[].name",
         "/api/exports/ID.figures.artifacts.F16.path",

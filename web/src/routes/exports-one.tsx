@@ -38,13 +38,13 @@ function One({ job }: { job: Export }) {
   const isWhole = run?.isWhole ?? false;
   // biome-ignore lint/correctness/useExhaustiveDependencies: its end is told by its events first
   useEffect(() => {
-    void queries.invalidateQueries({ queryKey: oneExport(job.id).queryKey });
+    if (isWhole) void queries.invalidateQueries({ queryKey: oneExport(job.id).queryKey });
   }, [isWhole]);
   return (
     <Page
       title={job.name}
       about={t("export.begun", { source: String(job.spec.source), moment: a.moment(job.created_s) })}
-      actions={<Deeds job={job} onRemoved={() => void navigate({ to: "/exports" })} />}
+      actions={<Deeds job={job} onRemoved={() => navigate({ to: "/exports" })} />}
     >
       <div className="flex flex-wrap items-center gap-2">
         <StateBadge job={job} />

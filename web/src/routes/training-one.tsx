@@ -37,13 +37,13 @@ function One({ job }: { job: Training }) {
   const isWhole = run?.isWhole ?? false;
   // biome-ignore lint/correctness/useExhaustiveDependencies: its end is told by its events first
   useEffect(() => {
-    void queries.invalidateQueries({ queryKey: training(job.id).queryKey });
+    if (isWhole) void queries.invalidateQueries({ queryKey: training(job.id).queryKey });
   }, [isWhole]);
   return (
     <Page
       title={job.name}
       about={t("train.begun", { base: String(job.spec.base), moment: a.moment(job.created_s) })}
-      actions={<Deeds job={job} onRemoved={() => void navigate({ to: "/training" })} />}
+      actions={<Deeds job={job} onRemoved={() => navigate({ to: "/training" })} />}
     >
       <div className="flex flex-wrap items-center gap-2">
         <StateBadge job={job} />

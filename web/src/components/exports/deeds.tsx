@@ -16,7 +16,7 @@ const WORDS: Record<Deed, [Key, Key]> = {
 };
 
 /** What can be done with an export as it is. */
-export function Deeds({ job, onRemoved }: { job: Export; onRemoved?: () => void }) {
+export function Deeds({ job, onRemoved }: { job: Export; onRemoved?: () => Promise<void> }) {
   const t = useWords();
   const queries = useQueryClient();
   const [isRemoving, setRemoving] = useState(false);
@@ -56,7 +56,7 @@ export function Deeds({ job, onRemoved }: { job: Export; onRemoved?: () => void 
 interface RemovingProps {
   job: Export;
   onClose: () => void;
-  onRemoved: (() => void) | undefined;
+  onRemoved: (() => Promise<void>) | undefined;
 }
 
 function Removing({ job, onClose, onRemoved }: RemovingProps) {
@@ -65,13 +65,14 @@ function Removing({ job, onClose, onRemoved }: RemovingProps) {
   const { tell } = useNotices();
   const remove = useMutation({
     mutationFn: () => removeExport(job.id),
-    onSuccess: () => {
+    onSuccess: async () => {
       tell({ kind: "done", text: t("train.removed", { name: job.name }) });
       onClose();
-      onRemoved?.();
+      // Forgotten while it is still shown, it would be asked for once more.
+      await onRemoved?.();
       forgetExport(job.id);
       queries.removeQueries({ queryKey: [...exports.queryKey, job.id] });
-      return queries.invalidateQueries({ queryKey: exports.queryKey, exact: true });
+      await queries.invalidateQueries({ queryKey: exports.queryKey, exact: true });
     },
   });
   return (

@@ -37,7 +37,7 @@ export function StateBadge({ job }: { job: Pick<Training, "state"> }) {
 }
 
 /** What can be done with a training as it is. */
-export function Deeds({ job, onRemoved }: { job: Training; onRemoved?: () => void }) {
+export function Deeds({ job, onRemoved }: { job: Training; onRemoved?: () => Promise<void> }) {
   const t = useWords();
   const queries = useQueryClient();
   const [isRemoving, setRemoving] = useState(false);
@@ -95,7 +95,7 @@ export function Deeds({ job, onRemoved }: { job: Training; onRemoved?: () => voi
 interface RemovingProps {
   job: Training;
   onClose: () => void;
-  onRemoved: (() => void) | undefined;
+  onRemoved: (() => Promise<void>) | undefined;
 }
 
 function Removing({ job, onClose, onRemoved }: RemovingProps) {
@@ -104,13 +104,14 @@ function Removing({ job, onClose, onRemoved }: RemovingProps) {
   const { tell } = useNotices();
   const remove = useMutation({
     mutationFn: () => removeTraining(job.id),
-    onSuccess: () => {
+    onSuccess: async () => {
       tell({ kind: "done", text: t("train.removed", { name: job.name }) });
       onClose();
-      onRemoved?.();
+      // Forgotten while it is still shown, it would be asked for once more.
+      await onRemoved?.();
       forgetTraining(job.id);
       queries.removeQueries({ queryKey: [...trainings.queryKey, job.id] });
-      return queries.invalidateQueries({ queryKey: trainings.queryKey, exact: true });
+      await queries.invalidateQueries({ queryKey: trainings.queryKey, exact: true });
     },
   });
   return (
