@@ -6,6 +6,7 @@ The figures that docs/training-methods.md shows are those that this prints with 
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -114,3 +115,26 @@ def test_no_token_of_an_image_is_learnt_or_cut_into(tmp_path: Path, form: str) -
     assert 0 < found["loss_of_words"] < 20
     assert "pixel_values" not in found["of_words"]
     assert "it has 0 images, and the template writes 1 places for images" in found["spoken"]
+
+
+WITHOUT_PILLOW = """
+import sys
+sys.modules["PIL"] = None
+from pathlib import Path
+from paddock.errors import FieldInvalid
+from paddock.training.worker.seeing import Seeing
+try:
+    Seeing().reader(Path(sys.argv[1]))
+except FieldInvalid as refused:
+    print(refused.param, refused.message)
+"""
+
+
+def test_a_stack_that_lacks_pillow_says_so(tmp_path: Path) -> None:
+    command = [str(next(STACK.glob("env-*/bin/python"))), "-c", WITHOUT_PILLOW, str(tmp_path)]
+    environment = {**os.environ, "PYTHONPATH": str(SOURCES)}
+    done = subprocess.run(
+        command, check=False, capture_output=True, text=True, env=environment, timeout=HANG_GUARD_S, cwd=tmp_path
+    )
+    assert done.stdout.startswith("data Rows hold images, and this training stack lacks Pillow."), done.stderr
+    assert "`paddock setup python-stack`" in done.stdout

@@ -209,6 +209,19 @@ async def test_a_training_that_made_nothing_is_refused(tmp_path: Path) -> None:
         assert "made nothing yet" in answer.json()["error"]["message"]
 
 
+async def test_a_training_that_learnt_from_images_is_refused_with_where_it_lies(tmp_path: Path) -> None:
+    async with scripted_studio(tmp_path, warm=False, worker_program=WORKER) as rig:
+        training = await training_begun(rig, tmp_path, TRAINED)
+        made = tmp_path / "home" / "jobs" / training / "model"
+        made.mkdir()
+        (made / "config.json").write_text("{}")
+        (made / "preprocessor_config.json").write_text("{}")
+        answer = await rig.http.post(EXPORTS, json={"source": training})
+        assert (answer.status_code, answer.json()["error"]["param"]) == (422, "source")
+        assert "learnt from images" in answer.json()["error"]["message"]
+        assert str(made) in answer.json()["error"]["message"]
+
+
 async def test_without_a_training_stack_it_is_said_what_to_do(tmp_path: Path) -> None:
     async with scripted_studio(tmp_path, warm=False) as rig:
         answer = await rig.http.post(EXPORTS, json={"source": "pocket-v0"})
