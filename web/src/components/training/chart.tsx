@@ -6,6 +6,8 @@ import { useWords } from "@/words";
 
 const HEIGHT_PX = 260;
 const ROWS_MOST = 100;
+// Between two marks of the axis below there are whole steps: there is no step 1.2.
+const WHOLE_STEPS = [...Array(9).keys()].flatMap((power) => [1, 2, 5].map((times) => times * 10 ** power));
 /** The colours that lines take, as the style sheet names them, each with its dashes: colour alone tells too little. */
 const TONES = {
   faint: { color: "--soft", dash: [] },
@@ -163,7 +165,10 @@ function plotIn(
     height: HEIGHT_PX,
     legend: { show: false },
     scales: { x: { time: false } },
-    axes: [axis, { ...axis, size: 72, values: (_, ticks) => ticks.map(format) }],
+    axes: [
+      { ...axis, incrs: WHOLE_STEPS },
+      { ...axis, size: 72, values: (_, ticks) => ticks.map(format) },
+    ],
     cursor: { y: false },
     hooks: { setCursor: [({ cursor }) => onRow(cursor.idx ?? null)] },
     series: [
