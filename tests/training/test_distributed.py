@@ -158,8 +158,11 @@ async def test_whichever_is_killed_all_end_and_going_on_changes_nothing(
         job = await until(http, job_id, rests)
         assert job["state"] == "done", job["error"]
         found = await curve(http, job_id)
-        beginnings = [event["step"] for event in await events(http, job_id) if event["kind"] == "begins"]
-    assert beginnings == [0, 4]
+        told = await events(http, job_id)
+    (_, again) = [number for number, event in enumerate(told) if event["kind"] == "begins"]
+    # It may have come further than was seen before it was killed, but it goes on where it last saved.
+    assert told[again]["step"] == [event["step"] for event in told[:again] if event["kind"] == "checkpoint"][-1]
+    assert told[again]["step"] in (4, 8)
     assert sorted(found) == sorted(unbroken)
     assert max(abs(found[step][0] - unbroken[step][0]) for step in unbroken) <= SAME
     assert {step: tokens for step, (_, tokens) in found.items()} == {s: tokens for s, (_, tokens) in unbroken.items()}
