@@ -115,3 +115,30 @@ def test_a_link_names_an_address_that_others_can_open(
     assert host not in {"", "0.0.0.0"}
     monkeypatch.setenv("PADDOCK_HOST", "::1")
     assert paddock("users", "link", "anna").out.startswith("http://[::1]:8642/welcome#")
+
+
+def test_a_link_leads_to_the_paddock_that_serves_wherever_it_was_told_to(
+    paddock: Callable[..., Run], tmp_path: Path
+) -> None:
+    assert paddock("users", "add", "anna", "--link").status == 0
+    (tmp_path / "serving.lock").write_text(json.dumps({"pid": os.getpid(), "url": "http://127.0.0.1:8952"}))
+    assert paddock("users", "link", "anna").out.startswith("http://127.0.0.1:8952/welcome#pdl-")
+    # Of one that is gone nothing is to be had there.
+    (tmp_path / "serving.lock").write_text(json.dumps({"pid": 2**30, "url": "http://127.0.0.1:8952"}))
+    assert paddock("users", "link", "anna").out.startswith("http://127.0.0.1:8642/welcome#pdl-")
+
+
+def test_a_bound_that_binds_nothing_makes_no_key(paddock: Callable[..., Run]) -> None:
+    for words in (("--models", ""), ("--models", " , "), ("--paths", ""), ("--user", "")):
+        told = paddock("keys", "create", *words)
+        assert (told.status, f"{words[0]} is empty" in told.err) == (1, True), told
+    for words in (("--models", "a*"), ("--tokens-per-day", "5")):
+        told = paddock("keys", "create", "--may", "ask,train", *words)
+        assert (told.status, "A key that may train" in told.err) == (1, True), told
+    assert "needs the right 'ask' too" in paddock("keys", "create", "--may", "train").err
+    assert json.loads(paddock("keys", "list", "--json").out) == []
+
+
+def test_a_name_is_one_line_wherever_it_is_listed(paddock: Callable[..., Run]) -> None:
+    paddock("keys", "create", "--name", "a\nkey_forged  …abcd  valid")
+    assert len(paddock("keys", "list").out.splitlines()) == 1

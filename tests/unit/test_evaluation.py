@@ -8,10 +8,12 @@ from typing import Any
 
 import pytest
 
-from paddock.errors import FieldInvalid
+from paddock.errors import FieldInvalid, PaddockError
 from paddock.evaluation import intervals, report, tool_cases
+from paddock.evaluation.asking import Asker
 from paddock.evaluation.items import Item
 from paddock.evaluation.judging import is_same, judged
+from paddock.evaluation.positions import log_likelihoods
 from paddock.evaluation.sets import items_of, pocket_items, rows_in
 from paddock.evaluation.spec import digest_of, spec_of
 from paddock.protocol.schema_checking import unusable
@@ -270,3 +272,18 @@ def test_two_are_compared_on_the_tries_that_both_have() -> None:
     text = report.compared(texts, better)["text"]
     assert text["difference"] == pytest.approx(-2 / math.log(2) / 8)
     assert text["difference_low"] == text["difference_high"] == pytest.approx(text["difference"])
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("logprob", [None, "NaN"])
+async def test_a_model_whose_weights_are_no_numbers_is_told_as_that(logprob: object) -> None:
+    told: dict[str, object] = {"id": 7, "token": "a", "logprob": logprob}
+
+    async def send(_path: str, _body: bytes) -> tuple[int, bytes]:
+        return 200, json.dumps({"choices": [{"logprobs": {"content": [told]}}]}).encode()
+
+    asker = Asker(send=send, model="nan")
+    with pytest.raises(PaddockError, match="no numbers"):
+        await log_likelihoods(asker, [1, 7], 1)
+    told["logprob"] = -0.5
+    assert await log_likelihoods(asker, [1, 7], 1) == [-0.5]

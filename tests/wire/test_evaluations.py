@@ -11,6 +11,7 @@ import anyio
 import pytest
 
 from paddock.api.evaluations import Evaluation, EvaluationList, EvaluationResults, EvaluationsCompared
+from paddock.evaluation.trying import Trier
 from tests.fakes.scripted_shapes import Answer
 from tests.wire.rig import CHAT, HANG_GUARD_S, Rig, body_of, plain, refusal, scripted_studio
 
@@ -231,3 +232,35 @@ async def test_a_second_paddock_of_the_data_home_says_who_evaluates(tmp_path: Pa
             answer = await second.http.post(EVALUATIONS, json={"suite": "tools"})
             assert answer.status_code == 409
             assert "Another paddock of this data home" in answer.json()["error"]["message"]
+
+
+async def test_a_fault_of_paddock_ends_the_job_alone_also_after_a_restart(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def broken(*_: object) -> None:
+        raise TypeError("nobody foresaw\nthis")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Trier, "tried", broken)
+        async with scripted_studio(tmp_path) as rig:
+            first = await begun(rig)
+            found = await ended(rig, first)
+            assert (found["state"], found["error"]["kind"]) == ("failed", "system")
+            assert "(TypeError: nobody foresaw this)" in found["error"]["message"]
+            # The server is as well as before.
+            assert (await rig.http.post(CHAT, json={"messages": [{"role": "user", "content": "Hello"}]})).is_success
+    async with scripted_studio(tmp_path) as rig:
+        assert (await rig.http.post(f"{EVALUATIONS}/{first}/resume")).status_code == 200
+        assert (await ended(rig, first))["state"] == "done"
+
+
+async def test_one_that_is_begun_cancelled_and_removed_at_once_again_and_again_harms_nobody(tmp_path: Path) -> None:
+    async with scripted_studio(tmp_path) as rig:
+        for number in range(40):
+            job_id = await begun(rig, name=f"mine {number}", anew=True)
+            await anyio.sleep(number % 8 * 0.003)
+            await rig.http.post(f"{EVALUATIONS}/{job_id}/cancel")
+            with anyio.fail_after(HANG_GUARD_S):
+                while (await rig.http.delete(f"{EVALUATIONS}/{job_id}")).status_code == 409:
+                    await anyio.sleep(0.005)
+        assert (await ended(rig, await begun(rig, anew=True)))["state"] == "done"

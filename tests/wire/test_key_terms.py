@@ -69,6 +69,47 @@ async def test_a_right_opens_what_it_says(tmp_path: Path, right: Right, method: 
         assert (refused.status_code, refused.json()["error"]["code"]) == (403, "not_permitted")
 
 
+@pytest.mark.parametrize(
+    "terms",
+    [{"models": ("pocket-*",)}, {"requests_per_day": 9}, {"tokens_per_day": 9}, {"rights": frozenset(("train",))}],
+    ids=["models", "requests", "tokens", "does not ask"],
+)
+async def test_a_key_of_bounds_trains_exports_and_evaluates_nothing(tmp_path: Path, terms: dict[str, Any]) -> None:
+    given: dict[str, Any] = {"rights": frozenset(("ask", "train", "download")), **terms}
+    async with keyed(tmp_path, **given) as rig:
+        for method, path, body in (
+            ("GET", "/api/training", None),
+            ("POST", "/api/training", {"spec": {"data": "llama-keeper"}}),
+            ("POST", "/api/exports", {"source": "pocket-v0"}),
+            ("GET", "/api/exports/job_1/files/pocket-v0-F16.gguf", None),
+            ("POST", "/api/training/job_1/checkpoints/1/try", {"model": "pocket-v0"}),
+            ("POST", "/api/evaluations", {"suite": "tools"}),
+            ("GET", "/api/evaluations", None),
+            ("DELETE", "/api/evaluations/job_1", None),
+        ):
+            refused = await rig.http.request(method, path, json=body)
+            assert (refused.status_code, refused.json()["error"]["code"]) == (403, "not_permitted"), path
+            assert "train" in refused.json()["error"]["message"]
+    (tmp_path / "open").mkdir()
+    async with keyed(tmp_path / "open", rights=frozenset(("ask", "train"))) as rig:
+        assert (await rig.http.get("/api/evaluations")).status_code == 200
+
+
+async def test_a_key_whose_terms_contradict_one_another_is_not_made(tmp_path: Path) -> None:
+    async with scripted_studio(tmp_path, warm=False) as rig:
+        for asked, param in (
+            ({"may": ["ask", "train"], "models": ["a*"]}, "may"),
+            ({"may": ["ask", "train"], "tokens_per_day": 5}, "may"),
+            ({"may": ["train"]}, "may"),
+            ({"models": [" "]}, "models"),
+            ({"paths": ["/v1/*", " "]}, "paths"),
+        ):
+            refused = await rig.http.post("/api/keys", json=asked)
+            assert (refused.status_code, refused.json()["error"]["param"]) == (422, param), refused.text
+        assert (await rig.http.get("/api/keys")).json()["data"] == []
+        assert (await rig.http.post("/api/keys", json={"may": ["ask", "train"]})).status_code == 201
+
+
 async def test_a_key_lets_nobody_else_in_whatever_it_may(tmp_path: Path) -> None:
     async with keyed(tmp_path, rights=ALL) as rig:
         for method, path, body in (

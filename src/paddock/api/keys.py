@@ -19,7 +19,7 @@ from paddock.caller import Caller, Right, current
 from paddock.clock import stamp_s
 from paddock.errors import KeyUnknown, NotPermitted, shown
 from paddock.store.key_uses import Used
-from paddock.store.keys import Key, Terms
+from paddock.store.keys import Key, Terms, checked
 
 _DAY_S = 86400
 # A key is shown once: nothing on the way may keep it.
@@ -117,13 +117,15 @@ async def _created(edge: Edge, request: Request) -> Response:
         raise NotPermitted(f"The right '{beyond[0]}'", how(caller, beyond[0]))
     if wanted.record and not caller.may("inspect"):
         raise NotPermitted("A key whose requests are recorded", how(caller, "inspect"))
-    terms = Terms(
-        rights=frozenset(wanted.may),
-        models=tuple(wanted.models),
-        paths=tuple(wanted.paths),
-        requests_per_minute=wanted.requests_per_minute,
-        requests_per_day=wanted.requests_per_day,
-        tokens_per_day=wanted.tokens_per_day,
+    terms = checked(
+        Terms(
+            rights=frozenset(wanted.may),
+            models=tuple(wanted.models),
+            paths=tuple(wanted.paths),
+            requests_per_minute=wanted.requests_per_minute,
+            requests_per_day=wanted.requests_per_day,
+            tokens_per_day=wanted.tokens_per_day,
+        )
     )
     expires_s = stamp_s() + wanted.expires_days * _DAY_S if wanted.expires_days else None
     key, text = await edge.database.aside(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from fnmatch import fnmatchcase
 from functools import wraps
+from typing import cast
 
 from starlette.requests import Request
 from starlette.routing import Route
@@ -12,6 +13,7 @@ from starlette.routing import Route
 from paddock.caller import VISITOR, Caller, Right, current
 from paddock.errors import NotPermitted
 from paddock.serving.admission import Admission
+from paddock.store.keys import Key
 
 Endpoint = Callable[[Request], Awaitable[object]]
 # The first line that a route matches holds; None is open to whoever is let in. `docs/keys.md` shows it.
@@ -92,8 +94,12 @@ def guarded(route: Route, admission: Admission) -> Route:
 
     @wraps(endpoint)
     async def permitted(request: Request) -> object:
-        permit(current(), rights[request.method], request.scope["path"])
-        if asks and (key := request.scope.get("paddock.key")) is not None:
+        right, key = rights[request.method], cast("Key | None", request.scope.get("paddock.key"))
+        permit(current(), right, request.scope["path"])
+        if key is not None and right == "train" and key.terms.why_no_training:
+            # A key that was made before that was looked at.
+            raise NotPermitted(request.scope["path"][:100], key.terms.why_no_training)
+        if asks and key is not None:
             await admission.enter(key)
         return await endpoint(request)
 

@@ -26,7 +26,7 @@ def alias(
     settings.home.ensure()
     model_id = model if _is_elsewhere(settings, model) else Catalog.of(settings).find(model).id
     Aliases(settings.home).set(pattern, model_id)
-    print(f"{printing.clean(pattern)} is answered by {printing.clean(model_id)}.")
+    print(f"{printing.line(pattern)} is answered by {printing.line(model_id)}.")
 
 
 def aliases(as_json: Json = False) -> None:
@@ -38,7 +38,7 @@ def aliases(as_json: Json = False) -> None:
         printing.data(found)
         return
     for pattern, model in sorted(found.items()):
-        print(f"{printing.clean(pattern)}  {model}")
+        print(f"{printing.line(pattern)}  {model}")
     if not found:
         print("There are no aliases. `paddock models alias PATTERN MODEL` sets one.")
 
@@ -48,7 +48,7 @@ def unalias(pattern: Pattern) -> None:
     from paddock.models.aliases import Aliases
 
     Aliases(load().home).remove(pattern)
-    print(f"{printing.clean(pattern)} stands for nothing now.")
+    print(f"{printing.line(pattern)} stands for nothing now.")
 
 
 def _is_elsewhere(settings: Settings, model: str) -> bool:

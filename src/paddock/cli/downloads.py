@@ -75,7 +75,7 @@ def _changed(url: str | None, download: str, change: str) -> None:
     # The newest of a model's downloads is meant.
     by_name = {one["model"]: one["id"] for one in listed}
     after = _asked(url, "POST", f"/api/downloads/{by_name.get(download, download)}/{change}")
-    print(f"{printing.clean(after['model'])} is {after['state']}.")
+    print(f"{printing.line(after['model'])} is {after['state']}.")
 
 
 def _asked(url: str | None, method: str, path: str) -> dict[str, Any]:

@@ -186,7 +186,7 @@ def remove(
     with builds.alone():
         for name in names:
             builds.remove(name)
-            print(f"{printing.clean(name)} is removed.")
+            print(f"{printing.line(name)} is removed.")
 
 
 @app.command("probe")

@@ -27,7 +27,7 @@ class Progress:
         """One more was tried."""
         if self.is_quiet:
             return
-        line = f"{tried} of {self.of}: {printing.clean(event['case'])}"
+        line = f"{tried} of {self.of}: {printing.line(event['case'])}"
         if sys.stderr.isatty():
             print(f"\r\x1b[K{line[:100]}", end="\n" if tried == self.of else "", file=sys.stderr, flush=True)
         elif tried % _EVERY == 0 or tried == self.of:
@@ -45,11 +45,11 @@ def shown(job: Json) -> tuple[str, str, str]:
 
 def print_head(job: Json) -> None:
     """What was asked, and what stood behind it."""
-    print(f"{job['id']}  {printing.clean(job['name'])}  {job['state']}")
-    print(f"model: {printing.clean(job['spec']['model'])}")
+    print(f"{job['id']}  {printing.line(job['name'])}  {job['state']}")
+    print(f"model: {printing.line(job['spec']['model'])}")
     if subject := job["figures"].get("subject"):
         print(f"file: {subject['file_digest']}  template: {subject['template_digest'] or 'none'}")
-        print(f"engine: {printing.clean(subject['engine'])}")
+        print(f"engine: {printing.line(subject['engine'])}")
     if job["error"]:
         print(printing.clean(job["error"]["message"]))
 
@@ -83,20 +83,20 @@ def print_failed(failed: Sequence[Json], most: int) -> None:
         told[one["case"]] = told.get(one["case"], 0) + 1
         if told[one["case"]] > most:
             continue
-        print(f"\n{printing.clean(one['case'])}: {printing.clean(one['name'])}")
+        print(f"\n{printing.line(one['case'])}: {printing.line(one['name'])}")
         for body in one["asked"]:
             print(f"  asked: {_cut(_asked(body))}")
         print(f"  answer: {_cut(one['said'])}")
         print(f"  {_cut(one['why'])}")
     for case, count in told.items():
         if count > most:
-            print(f"\n{printing.clean(case)}: {count - most} more")
+            print(f"\n{printing.line(case)}: {count - most} more")
 
 
 def print_compared(one: Json, two: Json, found: Json) -> None:
     """Two evaluations side by side."""
-    print(f"before: {one['id']} {printing.clean(one['spec']['model'])}")
-    print(f"after:  {two['id']} {printing.clean(two['spec']['model'])}")
+    print(f"before: {one['id']} {printing.line(one['spec']['model'])}")
+    print(f"after:  {two['id']} {printing.line(two['spec']['model'])}")
     rows = [(case["case"], *_cells(case)) for case in found["cases"]]
     if found["total"]:
         rows.append(("in all", *_cells(found["total"])))

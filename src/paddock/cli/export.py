@@ -60,7 +60,7 @@ def run(
         # Where none runs, one is started for as long as this command watches.
         address = stack.enter_context(paddocks.reached(load(), model=None, url=url))
         job = connection.asked(address, _PATH, method="POST", body=asked)
-        printing.say(f"{job['id']}: {printing.clean(job['name'])}, {job['state']}.{_needed(job['figures'])}")
+        printing.say(f"{job['id']}: {printing.line(job['name'])}, {job['state']}.{_needed(job['figures'])}")
         if detach:
             print(job["id"])
             return
@@ -91,8 +91,8 @@ def show(export_id: Id, url: Url = None, as_json: Json = False) -> None:
     if as_json:
         printing.data(found)
         return
-    print(f"{found['id']}  {printing.clean(found['name'])}  {found['state']}")
-    print(f"source: {printing.clean(found['spec']['source'])}")
+    print(f"{found['id']}  {printing.line(found['name'])}  {found['state']}")
+    print(f"source: {printing.line(found['spec']['source'])}")
     _print_made(found)
     if found["error"]:
         print(printing.clean(found["error"]["message"]))
@@ -159,7 +159,7 @@ def _line(event: dict[str, Any]) -> str:
     if kind == "progress":
         return f"  {event['progress']}"
     if kind == "artifact":
-        return f"  {printing.clean(event['path'])}  {size(event['size_bytes'])}"
+        return f"  {printing.line(event['path'])}  {size(event['size_bytes'])}"
     if kind == "certificate":
         return "\n".join(
             [f"{event['name']}: {event['verdict']}", *(f"  {printing.clean(one)}" for one in event["faults"])]
@@ -170,10 +170,10 @@ def _line(event: dict[str, Any]) -> str:
 def _print_made(found: dict[str, Any]) -> None:
     figures = found["figures"]
     for name, made in figures.get("artifacts", {}).items():
-        print(f"{name}: {printing.clean(made['path'])}  {size(made['size_bytes'])}")
+        print(f"{name}: {printing.line(made['path'])}  {size(made['size_bytes'])}")
     for name, made in figures.get("certificates", {}).items():
         links = ", ".join(f"{link} {verdict}" for link, verdict in made["links"].items())
-        print(f"{name}: {made['verdict']} ({links})  {printing.clean(made['path'])}")
+        print(f"{name}: {made['verdict']} ({links})  {printing.line(made['path'])}")
 
 
 def _has_failed(found: dict[str, Any]) -> bool:

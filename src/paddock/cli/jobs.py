@@ -61,7 +61,7 @@ def remove(url: str | None, path: str, job: str, kind: str, made: str, *, is_agr
     """Remove a job with what it made, once that is agreed to."""
     address = paddock(url)
     one = found(address, path, job, kind)
-    what = f"{one['id']} {printing.clean(one['name'])}, {made}"
+    what = f"{one['id']} {printing.line(one['name'])}, {made}"
     if not is_agreed and not printing.agrees(f"Remove {what}? Type y to do it."):
         raise typer.Exit(1)
     connection.asked(address, f"{path}/{one['id']}", method="DELETE")

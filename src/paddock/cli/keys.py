@@ -37,30 +37,40 @@ def create(
     ] = None,
     record: Annotated[bool, typer.Option("--record", help="Record every request made with it.")] = False,
     may: Annotated[str, typer.Option("--may", help=f"What it may do, between commas: {', '.join(RIGHTS)}.")] = "ask",
-    models: Annotated[str, typer.Option("--models", help="The models it may use, between commas; * is anything.")] = "",
-    paths: Annotated[str, typer.Option("--paths", help="The paths it may call, between commas; * is anything.")] = "",
+    models: Annotated[
+        str | None, typer.Option("--models", help="The models it may use, between commas; * is anything.")
+    ] = None,
+    paths: Annotated[
+        str | None, typer.Option("--paths", help="The paths it may call, between commas; * is anything.")
+    ] = None,
     requests_per_minute: Annotated[int, typer.Option(min=0, max=10**6, help="At most; 0 is no limit.")] = 0,
     requests_per_day: Annotated[int, typer.Option(min=0, max=10**9, help="At most; 0 is no limit.")] = 0,
     tokens_per_day: Annotated[int, typer.Option(min=0, max=10**9, help="At most; 0 is no limit.")] = 0,
-    user: Annotated[str, typer.Option("--user", help="The account whose it is; it never may more than that.")] = "",
+    user: Annotated[
+        str | None, typer.Option("--user", help="The account whose it is; it never may more than that.")
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Make a key and show it, once."""
     if expires_days is not None and math.isnan(expires_days):
         raise BadRequest("--expires-days: 'nan' is no number of days. Leave it out for a key without an end.")
-    from paddock.store.keys import Terms
+    from paddock.store.keys import Terms, checked
 
-    terms = Terms(
-        rights=_rights(may),
-        models=_parts(models),
-        paths=_parts(paths),
-        requests_per_minute=requests_per_minute,
-        requests_per_day=requests_per_day,
-        tokens_per_day=tokens_per_day,
+    terms = checked(
+        Terms(
+            rights=_rights(may),
+            models=_bound("--models", models),
+            paths=_bound("--paths", paths),
+            requests_per_minute=requests_per_minute,
+            requests_per_day=requests_per_day,
+            tokens_per_day=tokens_per_day,
+        )
     )
+    if user is not None and not user.strip():
+        raise BadRequest("--user is empty. Leave it out for a key of the machine itself.")
     access = opened()
     expires_s = stamp_s() + expires_days * _DAY_S if expires_days else None
-    account_id = access.accounts.find(user).account_id if user else None
+    account_id = access.accounts.find(user).account_id if user is not None else None
     key, text = access.keys.create(name, expires_s=expires_s, is_recorded=record, terms=terms, account_id=account_id)
     access.audit.note("key made", who=WHO, about=f"{key.key_id} {name} ({may})")
     if as_json:
@@ -81,7 +91,7 @@ def list_(as_json: Json = False) -> None:
         used = f"last used {entry['last_used']}" if entry["last_used"] else "never used"
         may = ",".join(entry["may"])
         print(
-            f"{entry['id']}  …{entry['ends_with']}  {entry['state']:<8}  {used}  {may}  {printing.clean(entry['name'])}"
+            f"{entry['id']}  …{entry['ends_with']}  {entry['state']:<8}  {used}  {may}  {printing.line(entry['name'])}"
         )
     if not found:
         print("There are no keys. `paddock keys create` makes one.")
@@ -104,6 +114,16 @@ def _rights(text: str) -> frozenset[Right]:
     if not words:
         raise BadRequest(f"--may is empty: such a key lets nobody do anything. Rights: {', '.join(RIGHTS)}.")
     return cast("frozenset[Right]", frozenset(words))
+
+
+def _bound(option: str, text: str | None) -> tuple[str, ...]:
+    """What a key is bound to, and nothing where the option was left out. Raises BadRequest."""
+    parts = _parts(text or "")
+    if text is not None and not parts:
+        raise BadRequest(
+            f"{option} is empty, and would bind the key to nothing. Leave it out for a key without a bound."
+        )
+    return parts
 
 
 def _parts(text: str) -> tuple[str, ...]:

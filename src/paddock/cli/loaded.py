@@ -34,7 +34,7 @@ def loaded(
         right=("MEMORY", "CONTEXT", "LIVE", "WAITING", "IDLE"),
     )
     for model_id, count in found["waiting"].items():
-        print(f"{count} waiting for {printing.clean(model_id)}")
+        print(f"{count} waiting for {printing.line(model_id)}")
     if not found["models"]:
         print("Nothing is loaded. The first request for a model loads it.")
 
@@ -52,7 +52,7 @@ def unload(
     if as_json:
         printing.data(done)
     else:
-        print(f"{printing.clean(done['id'])} is not loaded any more.")
+        print(f"{printing.line(done['id'])} is not loaded any more.")
 
 
 def holder(settings: Settings) -> Address | None:

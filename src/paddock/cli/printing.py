@@ -21,6 +21,11 @@ def clean(text: str) -> str:
     return _CONTROL.sub("", text)
 
 
+def line(text: str) -> str:
+    """The same on one line, so that a name cannot look like a line of paddock's own."""
+    return " ".join(clean(text).split())
+
+
 def data(value: object) -> None:
     """Print `value` as JSON on stdout. Escaped to ASCII, so that no locale can spoil it."""
     print(json.dumps(value, indent=2))
@@ -42,7 +47,7 @@ def table(headings: Sequence[str], rows: Iterable[Sequence[str]], *, right: Sequ
 
     `right` are the headings of columns that hold figures.
     """
-    cells = [[clean(cell) for cell in row] for row in rows]
+    cells = [[line(cell) for cell in row] for row in rows]
     if not sys.stdout.isatty():
         widths = [max(map(len, column)) for column in zip(headings, *cells, strict=True)]
         for row in [headings, *cells]:

@@ -40,7 +40,7 @@ def list_(
         printing.data(found)
         return
     for record in found:
-        asked = f"{record['method']} {printing.clean(record['path'])}"
+        asked = f"{record['method']} {printing.line(record['path'])}"
         print(f"{record['id']}  {record['status']}  {record['times_ms'].get('end', 0):8.0f} ms  {asked}")
     if not found:
         print("Nothing is recorded. `paddock serve --record`, or the header `x-paddock-record: 1`, records requests.")

@@ -53,7 +53,7 @@ def run(
         # Where none runs, one is started for as long as this command watches.
         address = stack.enter_context(paddocks.reached(settings, model=None, url=url))
         job = connection.asked(address, "/api/training", method="POST", body=asked)
-        printing.say(f"{job['id']}: {printing.clean(job['name'])}, {job['state']}.")
+        printing.say(f"{job['id']}: {printing.line(job['name'])}, {job['state']}.")
         if detach:
             print(job["id"])
             return
@@ -98,7 +98,7 @@ def compare(
     told = [("state", *(one["state"] for one in found))]
     told += [(name, *(printing.clean(str(one["spec"].get(name, ""))) for one in found)) for name in names]
     told += [(name, *(str(one["figures"].get(name, "")) for one in found)) for name in figures]
-    printing.table(("", *(f"{printing.clean(one['name'])} {one['id']}" for one in found)), told)
+    printing.table(("", *(f"{printing.line(one['name'])} {one['id']}" for one in found)), told)
 
 
 @app.command("list")
@@ -122,10 +122,10 @@ def show(job: Id, url: Url = None, as_json: Json = False) -> None:
     if as_json:
         printing.data(found)
         return
-    print(f"{found['id']}  {printing.clean(found['name'])}  {found['state']}")
+    print(f"{found['id']}  {printing.line(found['name'])}  {found['state']}")
     print(printing.clean(found["yaml"]).rstrip())
     for name, value in found["figures"].items():
-        print(f"{name}: {value}")
+        print(printing.line(f"{name}: {value}"))
     if found["error"]:
         print(printing.clean(found["error"]["message"]))
 
@@ -196,7 +196,7 @@ def _watch(address: Address, job_id: str) -> None:
     words = f"`paddock train watch {job_id}` shows it, `paddock train stop {job_id}` stops it."
     found = jobs.watched(address, _PATH, job_id, _line, words)
     for name, path in found["figures"].get("artifacts", {}).items():
-        print(f"{name}: {path}")
+        print(printing.line(f"{name}: {path}"))
     if found["state"] == "failed":
         raise typer.Exit(1)
 

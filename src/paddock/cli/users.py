@@ -5,6 +5,7 @@ from __future__ import annotations
 import getpass
 import sys
 from typing import TYPE_CHECKING, Annotated, Any
+from urllib.parse import urlsplit
 
 import typer
 
@@ -14,6 +15,7 @@ from paddock.cli.access import WHO, opened
 from paddock.cli.keys import day
 from paddock.config import load
 from paddock.errors import BadRequest
+from paddock.ownership import Ownership
 
 if TYPE_CHECKING:
     from paddock.store.access import Access
@@ -127,16 +129,28 @@ def audit(
         return
     for one in found:
         print(
-            f"{day(one.at_s)}  {printing.clean(one.who)}  {one.address or '-'}  {one.deed}  {printing.clean(one.about)}"
+            f"{day(one.at_s)}  {printing.line(one.who)}  {one.address or '-'}  {one.deed}  {printing.line(one.about)}"
         )
 
 
 def _print_link(access: Access, account: Account) -> None:
+    print(f"{_reached()}/welcome#{access.accounts.link(account.name)}")
+    printing.say("The link is good for an hour, and once. Whoever opens it chooses the password.")
+
+
+def _reached() -> str:
+    """Where the page is: of the paddock that serves this home, whatever it was told when it was started."""
+    import psutil
+
+    from paddock.api.credentials import is_loopback
     from paddock.listening import reached_at
 
     settings = load()
-    print(f"{reached_at(settings, settings.port)}/welcome#{access.accounts.link(account.name)}")
-    printing.say("The link is good for an hour, and once. Whoever opens it chooses the password.")
+    serving = Ownership(settings.home.serving).holder()
+    url, pid = serving.get("url"), serving.get("pid")
+    if not isinstance(url, str) or not isinstance(pid, int) or not psutil.pid_exists(pid):
+        return reached_at(settings, settings.port)
+    return url if is_loopback(settings.host) else reached_at(settings, urlsplit(url).port or settings.port)
 
 
 def _asked_twice(name: str) -> str:

@@ -9,10 +9,10 @@ Refuses to judge a model by the figures.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from paddock.errors import EngineUnreachable
+from paddock.errors import EngineUnreachable, PaddockError
 from paddock.evaluation.asking import Asker
 from paddock.protocol.shape import as_object, objects_in
 
@@ -47,8 +47,19 @@ async def log_likelihoods(asker: Asker, tokens: Sequence[int], first: int) -> li
         if told is None or told.get("id") != token:
             letter = letter or (await tokens_of(asker, "a", begins=False))[-1]
             told = await _among_all(asker, prompt, token, letter)
-        found.append(max(LEAST, float(told["logprob"])))
+        found.append(_logarithm(told))
     return found
+
+
+def _logarithm(told: Mapping[str, Any]) -> float:
+    """Raises PaddockError."""
+    logprob = told.get("logprob")
+    if not isinstance(logprob, int | float):
+        raise PaddockError(
+            "The model's probabilities are no numbers (NaN), as those of a training that diverged are: its weights are "
+            "broken. Take an earlier checkpoint, or another file."
+        )
+    return max(LEAST, float(logprob))
 
 
 async def _among_all(asker: Asker, prompt: list[int], token: int, letter: int) -> dict[str, Any]:

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 
 from paddock.jobs.folder import JobFolder
 from paddock.paths import NO_ROOM, says_disk_is_full
@@ -73,6 +73,17 @@ def not_begun(fault: Exception, advice: Advice) -> Error:
     if is_disk_full(fault):
         return {"kind": "disk", "message": advice.disk}
     return {"kind": "system", "message": str(fault)}
+
+
+def broken(fault: Exception) -> Error:
+    """Why a job failed by what nobody foresaw."""
+    while isinstance(fault, ExceptionGroup):
+        fault = cast("ExceptionGroup[Exception]", fault).exceptions[0]
+    words = " ".join(f"{type(fault).__name__}: {fault}".split())[:300]
+    return {
+        "kind": "system",
+        "message": f"A fault of paddock itself ended it ({words}). The server's log tells where; please report it.",
+    }
 
 
 def tell_failure(report: Voice, kind: str, words: str) -> int:

@@ -24,7 +24,7 @@ import anyio.to_thread
 from anyio.abc import TaskGroup
 
 from paddock.errors import Conflict, JobUnknown, NoTrainingStack, PaddockError, StoreUnusable
-from paddock.jobs.ended import DISK_FULL, Advice, not_begun
+from paddock.jobs.ended import DISK_FULL, Advice, broken, not_begun
 from paddock.jobs.folder import JobFolder
 from paddock.ownership import Ownership
 from paddock.store.jobs import Job, JobStore, State
@@ -243,6 +243,9 @@ class JobQueue:
                     if job is not None:
                         await self._carry_out(job)
                         continue
+                except JobUnknown:
+                    # Removed since they were listed.
+                    continue
                 except StoreUnusable as error:
                     _log.warning("jobs of the kind %s wait: %s", self._kind.name, error.message)
                     await anyio.sleep(_AGAIN_S)
@@ -259,7 +262,11 @@ class JobQueue:
             return
         except (OSError, PaddockError) as fault:
             state, error = "failed", not_begun(fault, self._kind.advice)
-        await self._set(job.id, state=state, error=error, ended_s=time.time())
+        except Exception as fault:  # one job is not the end of the others, nor of the server
+            _log.exception("%s %s ends by a fault of paddock itself", self._kind.name, job.id)
+            state, error = "failed", broken(fault)
+        with contextlib.suppress(JobUnknown):  # somebody removed it meanwhile
+            await self._set(job.id, state=state, error=error, ended_s=time.time())
         _log.info("%s %s: %s", self._kind.name, job.id, state)
 
     async def _end(self, job_id: str, meant: State) -> Job:

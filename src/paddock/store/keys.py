@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from paddock.caller import ALL, MACHINE, OF_KEY, OF_ROLE, Caller, Right, Role
 from paddock.clock import AHEAD_MOST_S, lived_s, stamp_s
-from paddock.errors import Conflict, KeyUnknown, shown
+from paddock.errors import Conflict, FieldInvalid, KeyUnknown, shown
 from paddock.paths import Home
 from paddock.store.db import Database
 from paddock.store.digests import Digests, new_word
@@ -50,6 +50,28 @@ class Terms:
     def is_limited(self) -> bool:
         """Whether anything about it must be counted."""
         return bool(self.requests_per_minute or self.requests_per_day or self.tokens_per_day)
+
+    @property
+    def why_no_training(self) -> str:
+        """Why a key of these terms may not use the right to train; empty where it may."""
+        if "ask" not in self.rights:
+            return "The right 'train' needs the right 'ask' too: evaluations, and judges of trainings, ask models."
+        if self.models or self.is_limited:
+            return (
+                "A key that may train is bound to no models and has no limits: trainings, exports and evaluations take "
+                "any base, and ask models hundreds of times."
+            )
+        return ""
+
+
+def checked(terms: Terms) -> Terms:
+    """The terms of a new key. Raises FieldInvalid where they contradict one another, or bind it to nothing."""
+    for name, patterns in (("models", terms.models), ("paths", terms.paths)):
+        if any(not pattern.strip() for pattern in patterns):
+            raise FieldInvalid(f"{name} holds an empty pattern, which is like no name.", param=name)
+    if "train" in terms.rights and terms.why_no_training:
+        raise FieldInvalid(terms.why_no_training, param="may")
+    return terms
 
 
 @dataclass(frozen=True, kw_only=True)

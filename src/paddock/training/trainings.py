@@ -17,7 +17,7 @@ import anyio.to_thread
 from anyio.abc import TaskGroup
 
 from paddock.engine.pool import Pool
-from paddock.errors import NoTrainingStack
+from paddock.errors import JobUnknown, NoTrainingStack
 from paddock.jobs.ended import Error
 from paddock.jobs.folder import JobFolder, Report
 from paddock.jobs.queue import JobQueue, Kind, NotBegun, Words
@@ -130,11 +130,16 @@ class Trainings(JobQueue):
                 await self._set(then.id, figures={**then.figures, PUT_DOWN: both})
 
     async def _carried_out(self, job: Job, folder: JobFolder) -> tuple[State, Error | None]:
+        # What is said of its room since it was listed is in it now; or somebody ended it.
+        job = await self._store.find(job.id)
+        if not job.is_live:
+            raise NotBegun
         try:
-            return await self._with_room(await self._store.find(job.id), folder)
+            return await self._with_room(job, folder)
         finally:
             self._room.take_back()
-            await self._comes_back(job.id)
+            with contextlib.suppress(JobUnknown):
+                await self._comes_back(job.id)
 
     async def _with_room(self, job: Job, folder: JobFolder) -> tuple[State, Error | None]:
         """How it ended. Raises NotBegun where somebody ended it while it waited for memory."""
