@@ -1,4 +1,4 @@
-"""Owns how a process is told from every other that this host ever ran, and whether it still runs."""
+"""Owns how a process is told from every other that this host ever ran, whether it still runs, what one is handed on."""
 
 from __future__ import annotations
 
@@ -11,6 +11,15 @@ if TYPE_CHECKING:
     import psutil
 
 _NAME = re.compile(r"(?P<pid>\d+)-(?P<begun>\d+)")
+
+
+# What opens the database, a hub or a paddock: programs that compute need none of it, and show their environment.
+SECRETS = ("PADDOCK_DATABASE_URL", "PADDOCK_API_KEY", "HF_TOKEN", "HUGGING_FACE_HUB_TOKEN")
+
+
+def environment() -> dict[str, str]:
+    """This process's own environment without its secrets, for a program that needs none."""
+    return {name: value for name, value in os.environ.items() if name not in SECRETS}
 
 
 def this() -> str:

@@ -11,10 +11,12 @@ from typing import Any
 from zipfile import ZipFile
 
 import anyio
+import psutil
 import pytest
 
 from paddock.api.exports import Export, ExportList
 from paddock.export.exports import quantiser_of
+from paddock.process import SECRETS
 from tests.wire.rig import HANG_GUARD_S, Rig, scripted_studio
 from tests.wire.test_training import DONE as TRAINED
 from tests.wire.test_training import begun as training_begun
@@ -127,6 +129,21 @@ async def test_a_worker_outlives_its_server_and_the_next_one_watches_it_on(tmp_p
     async with scripted_studio(tmp_path, warm=False, worker_program=WORKER) as rig:
         await until(rig, job_id, lambda job: job["state"] == "done")
         assert [event["number"] for event in await told(rig, job_id)] == list(range(1, len(DONE) + 1))
+
+
+async def test_no_worker_is_lent_a_secret(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in SECRETS[1:]:
+        monkeypatch.setenv(name, "hush")
+    monkeypatch.setenv("PADDOCK_BESIDE", "lent")
+    async with scripted_studio(tmp_path, warm=False, worker_program=WORKER) as rig:
+        job_id = await begun(rig, model(tmp_path, WAITING))
+        await until(rig, job_id, lambda job: job["figures"].get("step") == 1)
+        lock = json.loads((tmp_path / "home" / "jobs" / job_id / "worker.lock").read_text())
+        lent = psutil.Process(lock["pid"]).environ()
+        await rig.http.post(f"{EXPORTS}/{job_id}/cancel")
+        await until(rig, job_id, lambda job: job["state"] == "cancelled")
+    assert lent["PADDOCK_BESIDE"] == "lent"
+    assert not {*SECRETS} & {*lent}
 
 
 async def test_one_that_is_done_can_be_verified_and_no_other(tmp_path: Path) -> None:

@@ -19,6 +19,7 @@ from sqlalchemy.engine import make_url
 from paddock.engine.known_flags import environment_of
 from paddock.errors import StoreBusy, StoreUnusable
 from paddock.paths import Home
+from paddock.process import SECRETS
 from paddock.recorder.secrets import text_without_secrets
 from paddock.store import copying
 from paddock.store.address import file_of, parsed
@@ -105,14 +106,15 @@ def test_whoever_types_is_told_the_address_without_the_password(tmp_path: Path, 
     assert HOST in caught.value.message or "://" not in ADDRESSES[form] or form == "of another kind"
 
 
-async def test_no_engine_is_lent_the_databases_address(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("PADDOCK_DATABASE_URL", "postgresql://me:hush@db.example/name")
+async def test_no_engine_is_lent_a_secret(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in SECRETS:
+        monkeypatch.setenv(name, "postgresql://me:hush@db.example/name")
     monkeypatch.setenv("PADDOCK_BESIDE", "lent")
     async with scripted_studio(tmp_path) as rig:
         lent = psutil.Process(rig.process.pid).environ()
     assert lent["PADDOCK_BESIDE"] == "lent"
-    assert "PADDOCK_DATABASE_URL" not in lent
-    assert "PADDOCK_DATABASE_URL" not in environment_of(Path("llama-server"))
+    assert not {*SECRETS} & {*lent}
+    assert not {*SECRETS} & {*environment_of(Path("llama-server"))}
 
 
 @pytest.mark.parametrize(

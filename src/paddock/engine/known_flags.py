@@ -15,6 +15,7 @@ from pathlib import Path
 
 from paddock.errors import EngineFailedToStart
 from paddock.paths import write_whole
+from paddock.process import environment
 
 _HELP_TIMEOUT_S = 60.0
 # The first column of a line of help: one spelling, or several with commas between.
@@ -58,9 +59,8 @@ def identity_of(binary: Path) -> list[int]:
 
 
 def environment_of(binary: Path) -> dict[str, str]:
-    """The environment a build runs in: its own libraries first, no flag of someone else's, no database's password."""
-    left_out = ("LLAMA_", "AIP_", "PADDOCK_DATABASE_URL")
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(left_out)}
+    """The environment a build runs in: its own libraries first, no flag of someone else's, no secret."""
+    kept = {name: value for name, value in environment().items() if not name.startswith(("LLAMA_", "AIP_"))}
     if variable := _LIBRARY_PATHS.get(sys.platform):
         kept[variable] = os.pathsep.join(filter(None, (str(binary.resolve().parent), kept.get(variable))))
     return kept

@@ -27,6 +27,7 @@ from paddock.engine.flags import EngineFlags
 from paddock.engine.tally import Reason, Tally
 from paddock.errors import EngineFailedToStart, EngineUnavailable
 from paddock.log import named
+from paddock.process import environment
 
 State = Literal["stopped", "starting", "ready", "stopping", "failed"]
 
@@ -343,12 +344,12 @@ class EngineProcess:
 
 
 def _environment() -> dict[str, str]:
-    """The process's own without the database's address, and how long the engine's threads spin before they sleep.
+    """The process's own without its secrets, and how long the engine's threads spin before they sleep.
 
     They meet some hundred times for each token. By default they spin at each meeting for milliseconds, which on a
     machine with other work burns the time that the late ones need: see docs/adr/0019-short-spins.md.
     """
-    own = {name: value for name, value in os.environ.items() if name != "PADDOCK_DATABASE_URL"}
+    own = environment()
     if "OMP_WAIT_POLICY" not in own:
         own.setdefault("GOMP_SPINCOUNT", _SPINS)
     return own

@@ -23,6 +23,7 @@ import anyio
 import anyio.to_thread
 from anyio.abc import TaskGroup
 
+from paddock import process
 from paddock.errors import Conflict, JobUnknown, NoTrainingStack, PaddockError, StoreUnusable
 from paddock.jobs.ended import DISK_FULL, Advice, broken, not_begun
 from paddock.jobs.folder import JobFolder
@@ -200,7 +201,7 @@ class JobQueue:
                 raise NotBegun
             await self._set(job.id, state="running", started_s=job.started_s or time.time(), ended_s=None)
         keeper = [sys.executable, "-P", "-m", "paddock.jobs.keeper", str(folder.root)]
-        done = await anyio.run_process([*keeper, *worker, str(folder.root)], check=False)
+        done = await anyio.run_process([*keeper, *worker, str(folder.root)], check=False, env=process.environment())
         if done.returncode == DISK_FULL:
             raise OSError(DISK_FULL, os.strerror(DISK_FULL))
 

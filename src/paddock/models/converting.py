@@ -18,6 +18,7 @@ from typing import Any, Literal
 from paddock.errors import PaddockError
 from paddock.models import conversion
 from paddock.paths import draft_of, says_disk_is_full
+from paddock.process import environment
 
 # As Python ends a traceback.
 _ERROR = re.compile(r"[A-Za-z_.]*(Error|Exception)\b")
@@ -26,7 +27,9 @@ _TIMEOUT_S = 6 * 3600.0
 
 def run(words: list[str]) -> subprocess.CompletedProcess[str]:
     """Run a program to its end."""
-    return subprocess.run(words, capture_output=True, text=True, errors="replace", timeout=_TIMEOUT_S, check=False)
+    return subprocess.run(
+        words, capture_output=True, text=True, errors="replace", timeout=_TIMEOUT_S, check=False, env=environment()
+    )
 
 
 def convert(
