@@ -8,14 +8,14 @@ from pathlib import Path
 import pytest
 
 from paddock.errors import FieldInvalid
-from paddock.training.spec import as_yaml, from_yaml, spec_of
+from paddock.training.spec import as_table, as_yaml, from_yaml, spec_of
 from paddock.training.trackers import TRACKERS, address_of, refuse_missing, trackers_of
 
 
 def test_a_list_and_text_say_the_same() -> None:
     spec = from_yaml("data: rows.jsonl\ntrackers: [tensorboard, mlflow=online]\n")
     assert spec == spec_of({"data": "rows.jsonl", "trackers": "tensorboard, mlflow=online"})
-    assert from_yaml(as_yaml(spec)) == spec
+    assert from_yaml(as_yaml(as_table(spec))) == spec
     assert trackers_of(spec.trackers) == {"tensorboard": False, "mlflow": True}
 
 

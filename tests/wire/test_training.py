@@ -379,3 +379,16 @@ async def test_what_cannot_fit_is_refused_before_it_begins(
         answer = await rig.http.post(TRAINING, json=asked_for)
         assert (answer.status_code, answer.json()["error"]["param"]) == (422, param), answer.text
         assert (await rig.http.get(TRAINING)).json()["data"] == []
+
+
+async def test_one_of_another_version_is_listed_with_what_it_was_told(tmp_path: Path) -> None:
+    async with scripted_studio(tmp_path, warm=False, worker_program=WORKER) as rig:
+        job_id = await begun(rig, tmp_path, DONE)
+        found = await until(rig, job_id, lambda job: job["state"] == "done")
+    with closing(sqlite3.connect(tmp_path / "home" / "paddock.db")) as database, database:
+        spec = json.dumps({**found["spec"], "of_tomorrow": 3, "method": "unheard of"})
+        assert database.execute("update jobs set spec = ? where id = ?", (spec, job_id)).rowcount == 1
+    async with scripted_studio(tmp_path, warm=False, worker_program=WORKER) as rig:
+        (listed,) = (await rig.http.get(TRAINING)).json()["data"]
+        assert "of_tomorrow: 3" in listed["yaml"]
+        assert (await rig.http.get(f"{TRAINING}/{job_id}")).json()["spec"]["method"] == "unheard of"

@@ -150,7 +150,7 @@ def routes(edge: Edge) -> list[Route]:
 
     async def checked(request: Request) -> Response:
         spec = _spec(check(OptionsRequest, await edge.body(request)))
-        return JSONResponse({"spec": as_table(spec), "yaml": as_yaml(spec)})
+        return JSONResponse({"spec": as_table(spec), "yaml": as_yaml(as_table(spec))})
 
     async def estimate(request: Request) -> Response:
         spec = _spec(check(OptionsRequest, await edge.body(request)))
@@ -204,4 +204,4 @@ def _spec(asked: OptionsRequest) -> TrainSpec:
 
 
 def _told(job: Job) -> dict[str, Any]:
-    return told_job(job, "training", priority=job.priority, yaml=as_yaml(spec_of(job.spec)))
+    return told_job(job, "training", priority=job.priority, yaml=as_yaml(job.spec))

@@ -319,12 +319,12 @@ def checked_data(spec: TrainSpec) -> None:
                 raise FieldInvalid(f"{Path(path).name} has no rows.", param=name)
 
 
-def as_yaml(spec: TrainSpec, *, whole: bool = False) -> str:
-    """What `from_yaml` reads: the options that are not at their defaults, or all."""
+def as_yaml(options: Mapping[str, Any], *, whole: bool = False) -> str:
+    """What `from_yaml` reads: the options that are not at their defaults, or all; also those of another version."""
     import yaml
 
     defaults = asdict(TrainSpec())
-    said = {name: value for name, value in asdict(spec).items() if whole or value != defaults[name]}
+    said = {name: value for name, value in options.items() if whole or name not in defaults or value != defaults[name]}
     return yaml.safe_dump(said, sort_keys=False, allow_unicode=True)
 
 
