@@ -29,6 +29,7 @@ from paddock.engine.slots import Slots
 from paddock.evaluation.evaluations import Evaluations
 from paddock.export import exports, tries
 from paddock.export.exports import Exports
+from paddock.export.pushes import Pushes
 from paddock.export.tries import Tries
 from paddock.install import stacking
 from paddock.install.builds import EMBEDDED_NAME, Builds
@@ -191,7 +192,7 @@ async def _serving(settings: Settings, parts: _Parts) -> AsyncGenerator[Studio]:
                 tasks.start_soon(edge.admission.keep)
                 await stamps.begin(parts.database, settings.home, tasks, over)
                 tasks.start_soon(clock.keep, settings.home, over)
-                for queue in (edge.trainings, edge.exports, edge.tries, edge.evaluations):
+                for queue in (edge.trainings, edge.exports, edge.pushes, edge.tries, edge.evaluations):
                     tasks.start_soon(queue.carry_on)
                 if parts.database.is_there:
                     tasks.start_soon(edge.chats.answers.carry_on, maker_of(edge))
@@ -241,6 +242,7 @@ def _edge(settings: Settings, parts: _Parts, tasks: TaskGroup, slots: Slots, end
         builds=Jobs(settings, tasks, parts.builds_program),
         trainings=trained,
         exports=exported,
+        pushes=Pushes.of(settings.home, database, exported, hub_token),
         tries=tried,
         evaluations=Evaluations.of(settings.home, database, subjects(shelf, parts.engine)),
         engine=parts.engine,

@@ -25,7 +25,7 @@ SAYS: dict[Right, str] = {
     "delete": "Remove models, adapters and downloads from the disk.",
     "train": "Train, export and evaluate models, and see and stop every training, export and evaluation.",
     "inspect": "Read what was recorded of requests, the log, and how the machine is doing.",
-    "manage": "Change settings, also of models, other names, engines, keys and accounts, and end paddock.",
+    "manage": "Change settings, also of models, other names, engines, keys and accounts, push to the hub, end paddock.",
 }
 Role = Literal["admin", "user"]
 ROLES: tuple[Role, ...] = get_args(Role)

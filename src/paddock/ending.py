@@ -41,6 +41,7 @@ async def end(edge: Edge, server: Server, hurried: anyio.Event) -> None:
     edge.builds.close()
     edge.trainings.close()
     edge.exports.close()
+    edge.pushes.close()
     edge.tries.close()
     edge.evaluations.close()
     await edge.downloads.close()

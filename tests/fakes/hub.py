@@ -3,8 +3,8 @@
     python hub.py --root FOLDER          FOLDER/ORG/REPO/files…; prints its port
 
 `/api/models?search=…` finds, `/api/models/ORG/REPO/revision/main?blobs=true` lists, `/ORG/REPO/resolve/COMMIT/FILE`
-describes and sends on to `/cdn/…` at another host name, as the hub does for large files. `POST /__faults` and
-`GET /__record` are its controls.
+describes and sends on to `/cdn/…` at another host name, as the hub does for large files. What is written to it is
+`hub_commits.py`'s. `POST /__faults` and `GET /__record` are its controls.
 """
 
 from __future__ import annotations
@@ -25,11 +25,16 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any, Literal, TypedDict
+from typing import Any, Literal, TypedDict, cast
+
+sys.path.insert(0, str(Path(__file__).parents[2]))
+
+from tests.fakes.hub_commits import ABOUT, Pushed, is_plain, posted, put, read_slowly
 
 READ_BYTES = 64 * 2**10
 STALL_S = 60
-ABOUT = ".about.json"
+# Who may write, unless the faults say otherwise.
+TOKEN = "hf_writes"
 COMMIT = hashlib.sha1(b"the only commit").hexdigest()
 
 
@@ -37,6 +42,8 @@ class Faults(TypedDict, total=False):
     """How to misbehave. `cuts` of the next sendings end after `cut_after_bytes`; -1 is every one of them.
 
     `stalls` fall silent there with the connection open, `trickles` go on byte by byte; all others take `slow_s`.
+    `write_status` and `put_status` are answered to what would write, `put_slow_s` is how long a large file takes to
+    come, in parts of `part_bytes` where that is said.
     """
 
     cuts: int
@@ -53,6 +60,11 @@ class Faults(TypedDict, total=False):
     token: str
     body: str
     pause_s: float
+    write_status: int
+    put_status: int
+    put_slow_s: float
+    part_bytes: int
+    hidden_once: int
 
 
 class Seen(TypedDict):
@@ -73,9 +85,10 @@ class World:
         self.root = root
         self.faults: Faults = {}
         self.seen: list[Seen] = []
+        self.pushed = Pushed()
         self.lock = threading.Lock()
 
-    def take(self, name: Literal["cuts", "busy", "stalls", "trickles"]) -> bool:
+    def take(self, name: Literal["cuts", "busy", "stalls", "trickles", "hidden_once"]) -> bool:
         """Whether a counted fault strikes this time."""
         with self.lock:
             left = self.faults.get(name, 0)
@@ -94,29 +107,40 @@ class Answers(BaseHTTPRequestHandler):
         """Keep quiet."""
 
     def do_POST(self) -> None:
+        path = self._noted()
         raw = self.rfile.read(int(self.headers["Content-Length"]))
-        self.world.faults = json.loads(raw)
-        self.world.seen.clear()
-        self._say(200, b"{}")
+        if path == "/__faults":
+            self.world.faults = json.loads(raw)
+            self.world.seen.clear()
+            self._say(200, b"{}")
+            return
+        token = self.world.faults.get("token", TOKEN)
+        # A whole of parts is told at an address that is a secret of its own.
+        if not path.startswith("/lfs/whole/") and self.headers["Authorization"] != f"Bearer {token}":
+            self._say(401, b"{}")
+            return
+        faults = cast("dict[str, Any]", self.world.faults)
+        said = posted(self.world.root, self.world.pushed, faults, path, self.headers["Host"], raw)
+        self._say(said.status, json.dumps(said.body).encode(), said.about)
+
+    def do_PUT(self) -> None:
+        path, size_bytes = self._noted(), int(self.headers["Content-Length"])
+        raw = read_slowly(self.rfile, size_bytes, self.world.faults.get("put_slow_s", 0))
+        if len(raw) < size_bytes:
+            self.close_connection = True
+            return
+        said = put(self.world.pushed, cast("dict[str, Any]", self.world.faults), path, raw)
+        self._say(said.status, json.dumps(said.body).encode(), said.about)
 
     def do_HEAD(self) -> None:
         self.do_GET()
 
     def do_GET(self) -> None:
-        path = urllib.parse.unquote(urllib.parse.urlsplit(self.path).path)
-        if path == "/__record":
-            self._say(200, json.dumps(self.world.seen).encode())
+        path = self._noted()
+        if path in ("/__record", "/__pushed"):
+            told = self.world.seen if path == "/__record" else self.world.pushed.told()
+            self._say(200, json.dumps(told).encode())
             return
-        self.world.seen.append(
-            {
-                "method": self.command,
-                "path": path,
-                "host": self.headers["Host"],
-                "authorization": self.headers["Authorization"],
-                "range": self.headers["Range"],
-                "user_agent": self.headers["User-Agent"] or "",
-            }
-        )
         time.sleep(self.world.faults.get("pause_s", 0))
         if path == "/api/models":
             self._found(urllib.parse.parse_qs(urllib.parse.urlsplit(self.path).query))
@@ -128,6 +152,23 @@ class Answers(BaseHTTPRequestHandler):
             self._send(self.world.root / sent[1])
         else:
             self._say(404, b"{}")
+
+    def _noted(self) -> str:
+        """The path that is asked for, which is written down unless it is a control's."""
+        path = urllib.parse.unquote(urllib.parse.urlsplit(self.path).path)
+        if path.startswith("/__"):
+            return path
+        self.world.seen.append(
+            {
+                "method": self.command,
+                "path": path,
+                "host": self.headers["Host"],
+                "authorization": self.headers["Authorization"],
+                "range": self.headers["Range"],
+                "user_agent": self.headers["User-Agent"] or "",
+            }
+        )
+        return path
 
     def _found(self, query: dict[str, list[str]]) -> None:
         """The repositories whose name holds the words that are searched for."""
@@ -149,6 +190,9 @@ class Answers(BaseHTTPRequestHandler):
         return {"_id": "0" * 24, "id": repo, "modelId": repo, "tags": ["gguf"], "gated": False, **more}
 
     def _listing(self, repo: str) -> None:
+        if self.world.take("hidden_once"):
+            self._say(404, b"{}", {"X-Error-Code": "RepoNotFound"})
+            return
         if self._refused(repo):
             return
         if "body" in self.world.faults:
@@ -192,7 +236,9 @@ class Answers(BaseHTTPRequestHandler):
             self._say(faults["status"], b"{}", {"X-Error-Code": faults.get("error_code", "")})
         elif wanted is not None and self.headers["Authorization"] != f"Bearer {wanted}":
             self._say(401, b"{}", {"X-Error-Code": "RepoNotFound"})
-        elif not (self.world.root / repo).is_dir():
+        elif not (self.world.root / repo).is_dir() or (
+            self._about(repo).get("private") and not self.headers["Authorization"]
+        ):
             self._say(404, b"{}", {"X-Error-Code": "RepoNotFound"})
         else:
             return False
@@ -256,11 +302,6 @@ class Answers(BaseHTTPRequestHandler):
             self.wfile.write(body)
 
 
-def is_plain(path: Path) -> bool:
-    """Whether the file lies in git itself and not in large-file storage."""
-    return path.suffix != ".gguf" or path.name.startswith("plain-")
-
-
 class Server(ThreadingHTTPServer):
     """A server that takes a client's leaving for what it is."""
 
@@ -284,6 +325,11 @@ class Hub:
 
     def seen(self) -> list[Seen]:
         with urllib.request.urlopen(f"{self.endpoint}/__record", timeout=10) as answer:
+            return json.load(answer)
+
+    def pushed(self) -> dict[str, Any]:
+        """What was written to it: `created`, `commits`, and the digests of the large files that came (`taken`)."""
+        with urllib.request.urlopen(f"{self.endpoint}/__pushed", timeout=10) as answer:
             return json.load(answer)
 
     def describe(self, repo: str, **about: Any) -> None:

@@ -65,6 +65,7 @@ QUERIES: dict[str, tuple[str, ...]] = {
     "GET /api/hub/search": ("q",),
     "GET /api/hub/fit": ("model", "ctx", "slots", "kv"),
     "GET /api/models/{id}/fit": ("ctx", "slots", "kv"),
+    "GET /api/pushes": ("export",),
     "GET /api/engines/job": ("after",),
     "GET /api/downloads/{id}/events": ("after",),
     "GET /api/doctor/clients": ("client", "model", "stream"),

@@ -23,6 +23,7 @@ from paddock.engine.resident import Lease
 from paddock.errors import BadRequest, EngineTimeout, ModelUnknown, NotPermitted, StoreUnusable
 from paddock.evaluation.evaluations import Evaluations
 from paddock.export.exports import Exports
+from paddock.export.pushes import Pushes
 from paddock.export.tries import Tries
 from paddock.install.jobs import Jobs
 from paddock.log import Ring, named
@@ -86,6 +87,7 @@ class Edge:
     builds: Jobs
     trainings: Trainings
     exports: Exports
+    pushes: Pushes
     tries: Tries
     evaluations: Evaluations
     engine: str

@@ -185,6 +185,7 @@ def routes(edge: Edge) -> list[Route]:
         return JSONResponse(_told(await exports.find(request.path_params["id"])))
 
     async def remove(request: Request) -> Response:
+        await edge.pushes.refuse_under_way(request.path_params["id"])
         await exports.remove(request.path_params["id"])
         await edge.note(request, "export removed", about=request.path_params["id"])
         return JSONResponse({"id": request.path_params["id"], "deleted": True})

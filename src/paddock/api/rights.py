@@ -52,8 +52,12 @@ NEEDED: tuple[tuple[str, Right | None], ...] = (
     ("POST /api/push", "download"),
     ("* /api/training*", "train"),
     ("POST /api/exports/*/import", "download"),
+    # It shows the hub this server's own token, and may publish.
+    ("POST /api/exports/*/push", "manage"),
     ("* /api/exports*", "train"),
     ("* /api/evaluations*", "train"),
+    ("GET /api/pushes*", "train"),
+    ("* /api/pushes*", "manage"),
     ("POST /api/requests/recording", "manage"),
     ("DELETE /api/requests", "manage"),
     ("* /api/requests*", "inspect"),

@@ -43,6 +43,7 @@ from paddock.api import (
     ollama,
     openapi,
     page,
+    pushes,
     remotes,
     requests,
     responses,
@@ -95,11 +96,12 @@ _ROOMS = (
     training,
     checkpoints,
     exports,
+    pushes,
     evaluations,
 )
 _TOLD = (
     chat_transfer, chats, chat_messages, chat_folders, attachments, keys, session, users, clients, requests, training,
-    checkpoints, exports, evaluations,
+    checkpoints, exports, pushes, evaluations,
 )  # fmt: skip
 
 

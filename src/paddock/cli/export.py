@@ -13,10 +13,13 @@ from paddock.cli import connection, jobs, paddocks, printing
 from paddock.config import load
 from paddock.errors import size
 
-app = typer.Typer(help="Export models as GGUF that is proved: run, list, show, verify, cancel, resume, remove.")
-_PATH = "/api/exports"
+app = typer.Typer(
+    help="Export models as GGUF that is proved: run, list, show, verify, push, pushes, cancel, resume, remove."
+)
+_PATH, _PUSHES = "/api/exports", "/api/pushes"
 _SIZE = re.compile(r"(\d{1,9})([MG])B?")
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+Either = Annotated[str, typer.Argument(metavar="ID", help="An id from `paddock export list` or `pushes`.")]
 Id = Annotated[str, typer.Argument(metavar="ID", help="An id from `paddock export list`; its beginning is enough.")]
 Url = Annotated[str | None, typer.Option("--url", help="The paddock to ask; the one of the settings if none.")]
 
@@ -112,15 +115,75 @@ def verify(export_id: Id, url: Url = None) -> None:
 
 
 @app.command()
-def cancel(export_id: Id, url: Url = None) -> None:
-    """Have it stop as soon as it can; what is whole stays."""
-    jobs.change(url, _PATH, export_id, "cancel", "export")
+def push(
+    export_id: Id,
+    repo: Annotated[str, typer.Argument(metavar="REPO", help="The repository on the hub, OWNER/NAME.")],
+    is_public: Annotated[
+        bool, typer.Option("--public/--private", help="Whether a repository that is made is open to all.")
+    ] = False,
+    types: Annotated[
+        list[str] | None, typer.Option("--type", metavar="TYPE", help="A type of file that is sent; again for more.")
+    ] = None,
+    uncertified: Annotated[
+        bool, typer.Option("--uncertified/--certified", help="Send files too whose certificate does not pass.")
+    ] = False,
+    card: Annotated[bool, typer.Option("--card/--no-card", help="Send a README.md that tells what is known.")] = True,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Print what would be sent, with the card, and send nothing.")
+    ] = False,
+    detach: Annotated[bool, typer.Option("--detach", help="Do not wait for its end.")] = False,
+    url: Url = None,
+) -> None:
+    """Push an export's files to the hub, and watch that. Ctrl+C leaves it running; `paddock export cancel` stops it."""
+    address = jobs.paddock(url)
+    found = jobs.found(address, _PATH, export_id, "export")
+    asked: dict[str, object] = {
+        "repo": repo,
+        "is_public": is_public,
+        "types": types,
+        "uncertified": uncertified,
+        "card": card,
+    }
+    if dry_run:
+        _print_foreseen(connection.asked(address, f"{_PATH}/{found['id']}/card", method="POST", body=asked))
+        return
+    job = connection.asked(address, f"{_PATH}/{found['id']}/push", method="POST", body=asked)
+    printing.say(f"{job['id']}: {', '.join(job['spec']['types'])} to {printing.clean(repo)}, {job['state']}.")
+    if detach:
+        print(job["id"])
+        return
+    leaving = f"`paddock export cancel {job['id']}` stops it."
+    done = jobs.watched(address, _PUSHES, job["id"], _push_line, leaving, after=job["figures"].get("events", 0))
+    if done["state"] != "done":
+        raise typer.Exit(1)
+    figures = done["figures"]
+    kind = "private" if figures["is_private"] else "open to all"
+    print(
+        f"{printing.clean(figures['url'])} is {kind}: {len(figures['sent'])} files sent, {len(figures['there'])} there."
+    )
 
 
 @app.command()
-def resume(export_id: Id, url: Url = None) -> None:
-    """Go on behind the last step that is whole."""
-    jobs.change(url, _PATH, export_id, "resume", "export")
+def pushes(url: Url = None, as_json: Json = False) -> None:
+    """List the pushes: where to, and how far."""
+    found = connection.asked(jobs.paddock(url), _PUSHES)["data"]
+    if as_json:
+        printing.data(found)
+        return
+    rows = [(one["id"], one["spec"]["repo"], one["state"], _share(one["figures"])) for one in found]
+    printing.table(("ID", "REPO", "STATE", "SENT"), rows, right=("SENT",))
+
+
+@app.command()
+def cancel(export_id: Either, url: Url = None) -> None:
+    """Have an export or a push stop as soon as it can; what is whole stays."""
+    jobs.change(url, _path_of(url, export_id), export_id, "cancel", "export")
+
+
+@app.command()
+def resume(export_id: Either, url: Url = None) -> None:
+    """Go on with an export behind its last step that is whole, or with a push by what the hub does not have."""
+    jobs.change(url, _path_of(url, export_id), export_id, "resume", "export")
 
 
 @app.command()
@@ -129,6 +192,32 @@ def remove(
 ) -> None:
     """Remove an export with all that it made."""
     jobs.remove(url, _PATH, export_id, "export", "with the files that it made", is_agreed=yes)
+
+
+def _path_of(url: str | None, job: str) -> str:
+    """Where a job is asked for by the beginning of its id: among the pushes, or among the exports."""
+    address = jobs.paddock(url)
+    if any(one["id"].startswith(job) for one in connection.asked(address, _PATH)["data"]):
+        return _PATH
+    return _PUSHES if any(one["id"].startswith(job) for one in connection.asked(address, _PUSHES)["data"]) else _PATH
+
+
+def _push_line(event: dict[str, Any]) -> str:
+    is_new = event["kind"] == "progress" and event["file"]
+    return f"  {_share(event):>5}  {printing.clean(event['file'])}" if is_new else ""
+
+
+def _share(figures: dict[str, Any]) -> str:
+    return f"{100 * figures['done_bytes'] / max(1, figures['size_bytes']):.0f} %"
+
+
+def _print_foreseen(found: dict[str, Any]) -> None:
+    for one in found["files"]:
+        print(f"{printing.clean(one['name'])}  {size(one['size_bytes'])}")
+    for kind, why in found["left_out"].items():
+        print(f"{kind} is left out: {why}.")
+    print()
+    print(printing.clean(found["card"]))
 
 
 def _placed(text: str) -> str:

@@ -27,7 +27,7 @@ def rows_in(name: str, form: Callable[[object, str], Form]) -> list[Form]:
 
     Raises FieldInvalid, which names the file, the row and what is wrong.
     """
-    path = _place(name)
+    path = place_of(name)
     found = list(_rows(path, form))
     if not found:
         raise FieldInvalid(f"{path.name} has no rows.", param="data")
@@ -41,15 +41,16 @@ def first_rows(name: str, most: int, form: Callable[[object, str], Form]) -> lis
 
 def each_row(name: str, form: Callable[[object, str], Form]) -> Generator[Form]:
     """The rows of a file one after the other, none of which is kept. Raises as `rows_in`."""
-    return _rows(_place(name), form)
+    return _rows(place_of(name), form)
 
 
 def folder_of(name: str) -> Path:
     """Where a file of rows lies, and what its rows name beside it. Raises as `rows_in`."""
-    return _place(name).parent
+    return place_of(name).parent
 
 
-def _place(name: str) -> Path:
+def place_of(name: str) -> Path:
+    """Where the rows of that name lie, be they there or not. Raises FieldInvalid."""
     if found := EXAMPLES.get(name):
         return found
     if "\0" in name:

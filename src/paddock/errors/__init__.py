@@ -30,6 +30,8 @@
     ├── DownloadsElsewhere        another paddock works on the downloads of this data home
     ├── JobUnknown                no training or export of that id
     ├── ExportFileUnknown         an export has no file of that name
+    ├── HubTokenMissing           the hub lets nobody write without a token, and there is none
+    ├── PushRefused               the repository or a file is other than what a push may write to or send
     ├── NoTrainingStack           the libraries that train and export are not installed
     ├── RequestUnknown            no recorded request of that id
     ├── StoreUnusable             the database cannot be opened, read or written
@@ -99,7 +101,7 @@ from paddock.errors.builds import (
     NotInstalled,
     SetupFailed,
 )
-from paddock.errors.jobs import ExportFileUnknown, JobUnknown, NoTrainingStack
+from paddock.errors.jobs import ExportFileUnknown, HubTokenMissing, JobUnknown, NoTrainingStack, PushRefused
 from paddock.errors.keeping import DiskTooFull, HomeUnusable, StoreBusy, StoreDamaged, StoreFull, StoreUnusable
 
 # What is made in the files beside this one.
@@ -118,6 +120,7 @@ __all__ = [
     "ExportFileUnknown",
     "HomeBusy",
     "HomeUnusable",
+    "HubTokenMissing",
     "InstallBusy",
     "JobUnknown",
     "KeyRefused",
@@ -128,6 +131,7 @@ __all__ = [
     "NotPermitted",
     "PaddockError",
     "PageForbidden",
+    "PushRefused",
     "QuotaSpent",
     "SetupFailed",
     "SignInRefused",

@@ -1,4 +1,4 @@
-"""Owns the errors about trainings and exports; `errors/__init__.py` draws their tree."""
+"""Owns the errors about trainings, exports and pushes; `errors/__init__.py` draws their tree."""
 
 from __future__ import annotations
 
@@ -22,6 +22,14 @@ class ExportFileUnknown(PaddockError):
     def __init__(self, name: str, known: list[str]) -> None:
         there = ", ".join(shown(one) for one in known[:20]) or "none yet"
         super().__init__(f"This export has no file {shown(name)}. There are: {there}.")
+
+
+class HubTokenMissing(PaddockError):
+    """There is no token by which the hub would let anybody write; the message says how to set one."""
+
+
+class PushRefused(PaddockError):
+    """What is on the hub, or in a file, is other than what a push may write to or send; the message says what to do."""
 
 
 class NoTrainingStack(PaddockError):

@@ -8,6 +8,7 @@ hub's library is not part of the server. It ends when stdin does, which is when 
     {"do": "headers", "model": …, "folder": …}       → {"model", "files", "has_eyes"}
     {"do": "fetch", "model": …, "home": …, …}        → {"done_bytes", "size_bytes"} …, {"model"}
     {"do": "abandon", "model": …, "home": …, …}      → {"model"}
+    {"do": "push", "repo": …, "uploads": …, …}       → {"file", "done_bytes", "size_bytes"} …, {"pushed"}
 
 and instead of any of them `{"error": {"kind", "message"}}`.
 """
@@ -30,6 +31,7 @@ from paddock.models.download import Hub
 from paddock.models.hub_choice import Choice, HubFile, Plan, parse_spec
 from paddock.models.hub_errors import hub_errors
 from paddock.models.hub_header import write_headers
+from paddock.models.hub_push import Pushed, Upload, push
 from paddock.models.hub_search import search
 from paddock.paths import Home
 
@@ -49,7 +51,7 @@ def main() -> None:
     question: dict[str, Any] = json.loads(asked)
     threading.Thread(target=_end_with_parent, daemon=True).start()
     hub = Hub(token=question["token"] if question["lends_token"] else False)
-    if question["do"] != "fetch":
+    if question["do"] not in ("fetch", "push"):
         _bound()
     try:
         _tell(_answered(question, hub))
@@ -81,6 +83,8 @@ def _answered(question: dict[str, Any], hub: Hub) -> dict[str, Any]:
         with hub_errors(plan.repo, hub.host):
             paths = write_headers(plan, Path(question["folder"]), lambda file: download.source_of(plan, file, hub))
         return {"model": plan.id, "files": [path.name for path in paths], "has_eyes": plan.choice.projector is not None}
+    if question["do"] == "push":
+        return {"pushed": asdict(_pushed(question, hub))}
     home = Home(root=Path(question["home"]))
     if question["do"] == "abandon":
         files = tuple(HubFile(**file) for file in question["files"])
@@ -99,17 +103,31 @@ def _answered(question: dict[str, Any], hub: Hub) -> dict[str, Any]:
     return {"model": record.id}
 
 
+def _pushed(question: dict[str, Any], hub: Hub) -> Pushed:
+    uploads = [Upload(**one) for one in question["uploads"]]
+    with hub_errors(question["repo"], hub.host):
+        size_bytes = sum(one.size_bytes for one in uploads)
+    progress = _Progress()
+    return push(
+        question["repo"],
+        uploads,
+        is_public=question["is_public"],
+        hub=hub,
+        tell=lambda file, done_bytes: progress.tell(done_bytes, size_bytes, file=file),
+    )
+
+
 class _Progress:
     """Tells how far a transfer is, now and then."""
 
     def __init__(self) -> None:
         self._told_s = 0.0
 
-    def tell(self, done_bytes: int, size_bytes: int) -> None:
+    def tell(self, done_bytes: int, size_bytes: int, **more: str) -> None:
         now_s = time.monotonic()
         if now_s - self._told_s >= _TELL_EVERY_S or done_bytes == size_bytes:
             self._told_s = now_s
-            _tell({"done_bytes": done_bytes, "size_bytes": size_bytes})
+            _tell({"done_bytes": done_bytes, "size_bytes": size_bytes, **more})
 
 
 def _tell(line: dict[str, Any]) -> None:

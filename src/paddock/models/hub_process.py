@@ -10,7 +10,7 @@ import logging
 import os
 import subprocess
 import sys
-from collections.abc import AsyncGenerator, Callable, Mapping
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import asdict
 from pathlib import Path
@@ -24,6 +24,7 @@ from paddock import errors
 from paddock.errors import HomeUnusable, HubUnavailable, PaddockError, StoreUnusable
 from paddock.models.hub_cache import cache_folder
 from paddock.models.hub_choice import HubFile, Listing, Plan
+from paddock.models.hub_push import Upload
 from paddock.models.hub_search import Found
 from paddock.models.hub_token import IN_ENVIRONMENT
 from paddock.paths import Home
@@ -100,6 +101,23 @@ class HubProcess:
                     return
                 yield line["done_bytes"], line["size_bytes"]
         raise HubUnavailable(f"The program that fetches '{model_id}' ended without a word. Resume the download.")
+
+    async def push(self, repo: str, uploads: Sequence[Upload], *, is_public: bool) -> AsyncGenerator[dict[str, Any]]:
+        """Write files into a repository, and tell how far that is (`file`, `done_bytes`, `size_bytes`).
+
+        What is told last is `pushed`, the values of a `hub_push.Pushed`. Closing it ends it at once.
+
+        Raises:
+            PaddockError: as `hub_push.push` does.
+        """
+        told = [asdict(one) for one in uploads]
+        question = {"do": "push", "repo": repo, "uploads": told, "is_public": is_public}
+        async with self._asked(question) as process, aclosing(_lines(process)) as lines:
+            async for line in lines:
+                yield line
+                if "pushed" in line:
+                    return
+        raise HubUnavailable(f"The program that pushes to '{repo}' ended without a word. Push again.")
 
     async def abandon(self, plan: Plan) -> None:
         """Take away what an unfinished fetch left. Raises HomeUnusable."""
