@@ -3,12 +3,14 @@ import { useNavigate, useParams } from "@tanstack/react-router";
 import { useEffect } from "react";
 import { Deeds } from "@/components/exports/deeds";
 import { Files } from "@/components/exports/files";
+import { Pushes } from "@/components/exports/pushes";
 import { Steps } from "@/components/exports/steps";
 import { Told } from "@/components/exports/told";
 import { StateBadge } from "@/components/training/deeds";
 import { Fault, Loading, Page } from "@/components/ui/pieces";
 import { type Export, oneExport } from "@/services/exports";
 import { isLive } from "@/services/jobs";
+import { whoAsks } from "@/services/session";
 import { useExportRuns, watchExport } from "@/stores/exports";
 import { useWords } from "@/words";
 import { useAmounts } from "@/words/amounts";
@@ -30,6 +32,8 @@ function One({ job }: { job: Export }) {
   const a = useAmounts();
   const navigate = useNavigate();
   const queries = useQueryClient();
+  const { data: who } = useQuery(whoAsks);
+  const mayPush = who?.rights.includes("manage") ?? false;
   const run = useExportRuns((all) => all[job.id]);
   const isRunning = isLive(job);
   // One that is gone on with, or verified, is followed anew, behind what is here.
@@ -44,7 +48,7 @@ function One({ job }: { job: Export }) {
     <Page
       title={job.name}
       about={t("export.begun", { source: String(job.spec.source), moment: a.moment(job.created_s) })}
-      actions={<Deeds job={job} onRemoved={() => navigate({ to: "/exports" })} />}
+      actions={<Deeds job={job} mayPush={mayPush} onRemoved={() => navigate({ to: "/exports" })} />}
     >
       <div className="flex flex-wrap items-center gap-2">
         <StateBadge job={job} />
@@ -53,6 +57,7 @@ function One({ job }: { job: Export }) {
       {job.error ? <Fault error={job.error.message} /> : null}
       <Steps job={job} run={run} />
       <Files job={job} />
+      <Pushes job={job} mayPush={mayPush} />
       {run ? <Told events={run.events} /> : <Loading />}
     </Page>
   );

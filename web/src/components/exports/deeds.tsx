@@ -8,6 +8,7 @@ import { canResume, isLive } from "@/services/jobs";
 import { forgetExport } from "@/stores/exports";
 import { tellFailure, useNotices } from "@/stores/notices";
 import { type Key, useWords } from "@/words";
+import { PushDialog } from "./push-dialog";
 
 const WORDS: Record<Deed, [Key, Key]> = {
   cancel: ["train.cancel", "train.cancel.one"],
@@ -15,11 +16,18 @@ const WORDS: Record<Deed, [Key, Key]> = {
   verify: ["export.verify", "export.verify.one"],
 };
 
+interface DeedsProps {
+  job: Export;
+  mayPush?: boolean;
+  onRemoved?: () => Promise<void>;
+}
+
 /** What can be done with an export as it is. */
-export function Deeds({ job, onRemoved }: { job: Export; onRemoved?: () => Promise<void> }) {
+export function Deeds({ job, mayPush = false, onRemoved }: DeedsProps) {
   const t = useWords();
   const queries = useQueryClient();
   const [isRemoving, setRemoving] = useState(false);
+  const [isPushing, setPushing] = useState(false);
   const change = useMutation({
     mutationFn: (deed: Deed) => changeExport(job.id, deed),
     onError: tellFailure,
@@ -39,6 +47,11 @@ export function Deeds({ job, onRemoved }: { job: Export; onRemoved?: () => Promi
       {isLive(job) ? deed("cancel") : null}
       {canResume(job) ? deed("resume") : null}
       {job.state === "done" ? deed("verify") : null}
+      {job.state === "done" && mayPush ? (
+        <Button aria-label={t("push.one", { name: job.name })} onClick={() => setPushing(true)}>
+          {t("push")}
+        </Button>
+      ) : null}
       {isLive(job) ? null : (
         <Button
           kind="danger"
@@ -48,6 +61,7 @@ export function Deeds({ job, onRemoved }: { job: Export; onRemoved?: () => Promi
           {t("train.remove")}
         </Button>
       )}
+      {isPushing ? <PushDialog job={job} onClose={() => setPushing(false)} /> : null}
       {isRemoving ? <Removing job={job} onClose={() => setRemoving(false)} onRemoved={onRemoved} /> : null}
     </div>
   );
