@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import re
+import sys
 from collections.abc import Generator
 from pathlib import Path
 from typing import Any
+from zipfile import ZipFile
 
 import pytest
 from playwright.sync_api import Browser, Locator, expect
@@ -15,6 +17,7 @@ from tests.page import rig
 from tests.page.rig import PHONE, Served, Tab
 from tests.page.test_training import DONE as TRAINED
 from tests.page.test_training import begun as training_begun
+from tests.wire.rig import FAKE
 from tests.wire.test_export_files import LINKS, making
 from tests.wire.test_exports import WAITING, WORKER, model
 
@@ -240,6 +243,84 @@ def test_a_training_leads_here_and_what_it_takes_is_told_before(page: Tab, studi
     expect(page.page.get_by_role("group", name="Types of files")).to_have_accessible_description(
         re.compile("^types is")
     )
+
+
+def of_adapter(folder: Path) -> str:
+    """An adapter whose export makes one folder, one file with what Ollama reads, and one in pieces."""
+    acts = [
+        {"tell": "step", "step": 1, "steps": 1, "doing": "copy ADAPTER"},
+        {"write": "files/x-adapter/adapter_config.json", "text": "{}"},
+        {"tell": "artifact", "name": "ADAPTER", "path": "/a/x-adapter", "size_bytes": 2},
+        *({"write": f"files/x-IQ2_XS-0000{one}-of-00002.gguf", "text": "GGUF"} for one in (1, 2)),
+        {"write": "files/x-F16.gguf", "text": "GGUF"},
+        {"write": "files/x-F16.Modelfile", "text": "FROM ./x-F16.gguf"},
+        {"tell": "artifact", "name": "F16", "path": "/a/x-F16.gguf", "size_bytes": 4},
+        {"tell": "artifact", "name": "IQ2_XS", "path": "/a/x-IQ2_XS-00001-of-00002.gguf", "size_bytes": 8},
+        {"tell": "done", "took_s": 1.0},
+    ]
+    source = folder / "adapter"
+    source.mkdir()
+    (source / "adapter_config.json").write_text(json.dumps({"base_model_name_or_path": model(folder, acts)}))
+    return str(source)
+
+
+def test_what_few_exports_need_is_chosen_and_refused_by_its_field(
+    wheel: Path, tmp_path: Path, chromium: Browser
+) -> None:
+    # An engine of llama.cpp, with its programs beside it.
+    for name in ("llama-quantize.py", "llama-imatrix.py"):
+        (tmp_path / name).touch()
+    (tmp_path / "llama-server.py").symlink_to(FAKE)
+    source = of_adapter(tmp_path)
+    home = tmp_path / "home"
+    home.mkdir()
+    with (
+        rig.served(wheel, home, [sys.executable, str(tmp_path / "llama-server.py")], worker=WORKER) as served,
+        rig.tab(chromium, served.url) as tab,
+    ):
+        tab.expected.append("422")
+        tab.open("/exports/new")
+        main = tab.page.get_by_role("main")
+        main.get_by_role("textbox", name="Folder").fill(source)
+
+        def choose(*kinds: str) -> None:
+            for kind in kinds:
+                main.get_by_role("checkbox", name=re.compile(f"^{kind} |^{kind}$")).click()
+
+        expect(main.get_by_role("checkbox", name="F16", exact=True)).to_be_checked()
+        expect(main.get_by_role("checkbox", name=re.compile("^IQ2_XS"))).to_have_count(0)
+        rows, split = main.get_by_label("Rows that tell which weights matter"), main.get_by_label("larger than (MB)")
+        rows.fill("llama-keeper")
+        choose("Q8_0", "IQ2_XS", "ADAPTER", "LORA")
+        split.fill("0.5")
+        button(tab, "Start").click()
+        expect(split).to_be_focused()
+        expect(split).to_have_accessible_description(re.compile("at least 1000000"))
+        split.fill("2000")
+        rows.fill("")
+        button(tab, "Start").click()
+        expect(rows).to_be_focused()
+        expect(rows).to_have_accessible_description(re.compile("IQ2_XS is not made without"))
+        tab.shoot("export-new-refused")
+        assert tab.axe() == []
+        rows.fill("llama-keeper")
+        button(tab, "Start").click()
+        expect(tab.page).to_have_url(re.compile(r"/exports/job_\w+$"))
+        state(tab, "done")
+        spec = json.loads(next(home.glob("jobs/job_*/order.json")).read_text())["spec"]
+        assert spec["types"] == ["F16", "IQ2_XS", "ADAPTER", "LORA"]
+        assert (spec["importance"], spec["split_bytes"]) == ("llama-keeper", 2 * 10**9)
+        expect(main).to_contain_text("step 1 of 1: the adapter is copied")
+        fetched = ("x-F16.gguf", "x-F16.Modelfile", *(f"x-IQ2_XS-0000{one}-of-00002.gguf" for one in (1, 2)))
+        for name in fetched:
+            expect(tab.page.get_by_role("link", name=f"Download {name}")).to_be_visible()
+        # A folder is fetched with everything, and is no model.
+        expect(tab.page.get_by_role("button", name="Put among the models: x")).to_have_count(2)
+        with tab.page.expect_download() as whole:
+            tab.page.get_by_role("link", name="Download all as one archive").click()
+        with ZipFile(whole.value.path()) as archive:
+            assert sorted(archive.namelist()) == sorted([*fetched, "x-adapter/adapter_config.json"])
+        both_themes(tab, "export-pieces")
 
 
 def test_it_speaks_german(page: Tab, studio: Served, tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 import anyio
 import pytest
 
-from paddock.api.exports import ExportCertificate, ExportEstimate, ExportImported, ExportList
+from paddock.api.exports import ExportCertificate, ExportEstimate, ExportFiles, ExportImported, ExportList
 from paddock.models.catalog import BUNDLED
 from paddock.models.certificates import marks_of
 from tests.fakes.gguf_files import gguf
@@ -89,7 +89,17 @@ async def test_what_it_will_take_is_told_before_and_nothing_is_begun(rig: Rig, t
     assert listed.data == []
     kinds = {one.name: one.is_made_here for one in listed.types}
     # The embedded engine's library makes these; the scripted one has no llama-quantize beside it.
-    assert (kinds["F16"], kinds["Q8_0"], kinds["Q4_K_M"]) == (True, True, False)
+    assert (kinds["F16"], kinds["Q8_0"], kinds["Q4_K_M"], kinds["IQ2_XS"], kinds["LORA"]) == (
+        True, True, False, False, True,
+    )  # fmt: skip
+    assert listed.measures_importance is False
+    assert listed.split_least_bytes == 10**6
+    assert [one.name for one in listed.types if one.is_usual] == ["F16", "Q8_0"]
+    assert [one.name for one in listed.types if one.of == "adapter"] == ["ADAPTER", "LORA"]
+    importance = {one.name: one.importance for one in listed.types}
+    assert (importance["F16"], importance["Q6_K"], importance["IQ2_XS"]) == ("unused", "used", "needed")
+    # Each type that the form of the page offers has a size, but what is trained alone.
+    assert set(told.sizes) == {one.name for one in listed.types if one.of == "model"}
 
 
 async def test_a_file_is_fetched_and_its_certificate_is_told(rig: Rig, tmp_path: Path) -> None:
@@ -101,6 +111,22 @@ async def test_a_file_is_fetched_and_its_certificate_is_told(rig: Rig, tmp_path:
     assert (part.status_code, part.content) == (206, b"GGUF")
     told = ExportCertificate.model_validate((await rig.http.get(f"{at}/files/x-F16.gguf/certificate")).json())
     assert (told.verdict, told.links["template"].says) == ("pass", LINKS["template"]["says"])
+
+
+async def test_what_lies_there_is_told_by_name_with_folders_and_without_links_and_halves(
+    rig: Rig, tmp_path: Path
+) -> None:
+    acts = making(tmp_path)
+    beside = [{"write": f"files/{name}", "text": "{}"} for name in ("x-F16.Modelfile", "x-adapter/a.json", ".half")]
+    at = await done(rig, tmp_path, [*acts[:-1], *beside, acts[-1]])
+    folder = tmp_path / "home" / "jobs" / at.rpartition("/")[2] / "files"
+    (folder / "link.gguf").symlink_to(BUNDLED["pocket-v0"])
+    told = ExportFiles.model_validate((await rig.http.get(f"{at}/files")).json())
+    assert [one.name for one in told.data] == [
+        "x-F16.Modelfile", "x-F16.certificate.json", "x-F16.gguf", "x-adapter/a.json",
+    ]  # fmt: skip
+    assert told.data[0].size_bytes == 2
+    assert (await rig.http.get(f"{EXPORTS}/job_none/files")).status_code == 404
 
 
 async def test_a_file_is_put_among_the_models_and_outlives_its_export(rig: Rig, tmp_path: Path) -> None:

@@ -20,6 +20,7 @@ from paddock.api.jobs import told_job
 from paddock.api.numbered import after, frames
 from paddock.api.schemas import check
 from paddock.api.zipped import Zipped
+from paddock.export.spec import SPLIT_LEAST_BYTES, TRAINED, USUAL, importance_in
 from paddock.models.certificates import beside
 from paddock.serving.runs import Replay
 from paddock.store.jobs import Job, State
@@ -63,19 +64,45 @@ class Export(Told):
 
 
 class ExportType(Told):
-    """A type of file, and whether what quantises here can make it."""
+    """A type of file.
+
+    `of` is the whole model, or what was trained without its base; `is_usual`: made where no types are asked for.
+    `importance` is what it is to it that rows tell which weights matter.
+    """
 
     name: str
+    of: Literal["model", "adapter"]
+    is_usual: bool
     is_made_here: bool
+    importance: Literal["needed", "used", "unused"]
 
 
 class ExportList(Told):
-    """`GET /api/exports`, the newest first; `has_stack`: there are the libraries that export."""
+    """`GET /api/exports`, the newest first.
+
+    `has_stack`: there are the libraries that export; `measures_importance`: and the program that measures what matters.
+    """
 
     object: Literal["list"]
     data: list[Export]
     has_stack: bool
     types: list[ExportType]
+    measures_importance: bool
+    split_least_bytes: int
+
+
+class ExportFile(Told):
+    """A whole file that an export made; of an adapter as Transformers has it, with its folder before its name."""
+
+    name: str
+    size_bytes: int
+
+
+class ExportFiles(Told):
+    """`GET /api/exports/{id}/files`: what it made so far, by name."""
+
+    object: Literal["list"]
+    data: list[ExportFile]
 
 
 class ExportEstimate(Told):
@@ -150,6 +177,7 @@ OPERATIONS: Mapping[str, Operation] = {
     "POST /api/exports/{id}/cancel": Operation(says="Stop as soon as it can.", answer=Export),
     "POST /api/exports/{id}/verify": Operation(says="Compare its files anew, as they are.", answer=Export),
     "POST /api/exports/{id}/resume": Operation(says="Go on from the last step that is whole.", answer=Export),
+    "GET /api/exports/{id}/files": Operation(says="The files that it has made.", answer=ExportFiles),
     "GET /api/exports/{id}/files/{name}": Operation(says="A file that it made.", kind=_BYTES),
     "GET /api/exports/{id}/files/{name}/certificate": Operation(
         says="What was compared of a file, and what came of it.", answer=ExportCertificate
@@ -167,9 +195,10 @@ def routes(edge: Edge) -> list[Route]:
     async def listed(request: Request) -> Response:
         data = [_told(one) for one in await exports.listed()]
         has_stack = await anyio.to_thread.run_sync(exports.has_stack)
-        kinds = await anyio.to_thread.run_sync(exports.kinds)
-        types = [{"name": name, "is_made_here": is_made} for name, is_made in kinds.items()]
-        return JSONResponse({"object": "list", "data": data, "has_stack": has_stack, "types": types})
+        kinds, measures = await anyio.to_thread.run_sync(exports.kinds)
+        types = [_type(name, is_made_here=is_made_here) for name, is_made_here in kinds.items()]
+        told = {"object": "list", "data": data, "has_stack": has_stack, "types": types}
+        return JSONResponse({**told, "measures_importance": measures, "split_least_bytes": SPLIT_LEAST_BYTES})
 
     async def estimate(request: Request) -> Response:
         asked = check(ExportRequest, await edge.body(request))
@@ -221,6 +250,14 @@ def _of_files(edge: Edge) -> list[Route]:
     """The routes of the files that an export made."""
     exports = edge.exports
 
+    async def files(request: Request) -> Response:
+        found = await exports.made(request.path_params["id"])
+
+        def look() -> list[dict[str, Any]]:
+            return [{"name": name, "size_bytes": path.stat().st_size} for name, path in found.items() if path.is_file()]
+
+        return JSONResponse({"object": "list", "data": await anyio.to_thread.run_sync(look)})
+
     async def file(request: Request) -> Response:
         path = await exports.file(request.path_params["id"], request.path_params["name"])
         return FileResponse(path, media_type=_BYTES, filename=path.name)
@@ -238,10 +275,21 @@ def _of_files(edge: Edge) -> list[Route]:
         return JSONResponse(told, status_code=_CREATED)
 
     return [
+        Route("/api/exports/{id}/files", files, methods=["GET"]),
         Route("/api/exports/{id}/files/{name}", file, methods=["GET"]),
         Route("/api/exports/{id}/files/{name}/certificate", certificate, methods=["GET"]),
         Route("/api/exports/{id}/files/{name}/import", bring, methods=["POST"]),
     ]
+
+
+def _type(name: str, *, is_made_here: bool) -> dict[str, Any]:
+    return {
+        "name": name,
+        "of": "adapter" if name in TRAINED else "model",
+        "is_usual": name in USUAL,
+        "is_made_here": is_made_here,
+        "importance": importance_in(name),
+    }
 
 
 def _told(job: Job) -> dict[str, Any]:

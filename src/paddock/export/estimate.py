@@ -12,7 +12,7 @@ from pathlib import Path
 
 from paddock.errors import FieldInvalid, size
 from paddock.export.adapting import changed_by
-from paddock.export.spec import ADAPTER, LORA, TYPES, UNMEASURED, ExportSpec
+from paddock.export.spec import ADAPTER, LORA, TRAINED, TYPES, ExportSpec
 from paddock.models.weights import Weights, weights_of
 
 _BITS = 8
@@ -67,7 +67,9 @@ class Prospect:
 def sizes_of(base: Path) -> dict[str, int] | None:
     """Bytes of a file of a model by its type; None for weights of an unknown form. Blocking."""
     weights = weights_of(base)
-    return {kind: round(weights.parameters * TYPES[kind] / _BITS) for kind in UNMEASURED} if weights else None
+    if weights is None:
+        return None
+    return {kind: round(weights.parameters * bits / _BITS) for kind, bits in TYPES.items() if kind not in TRAINED}
 
 
 def estimated(spec: ExportSpec, base: Path, adapter: Path | None) -> Estimate | None:

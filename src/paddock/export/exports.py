@@ -23,7 +23,18 @@ from paddock.data.rows import row_of
 from paddock.errors import Conflict, ExportFileUnknown, FieldInvalid, JobUnknown, NoTrainingStack, shown
 from paddock.export.endings import ADVICE, concluded, figures_of
 from paddock.export.estimate import Estimate, Prospect, estimated, refuse_too_large, sizes_of
-from paddock.export.spec import MIXED, PLAIN, QUANTISED, TRAINED, UNMEASURED, ExportSpec, as_table, name_of, spec_of
+from paddock.export.spec import (
+    MIXED,
+    PLAIN,
+    QUANTISED,
+    TRAINED,
+    TYPES,
+    ExportSpec,
+    as_table,
+    importance_in,
+    name_of,
+    spec_of,
+)
 from paddock.hardware import read_memory
 from paddock.jobs.ended import Error
 from paddock.jobs.folder import JobFolder
@@ -108,11 +119,18 @@ class Exports(JobQueue):
             free_bytes=self._free_bytes(),
         )
 
-    def kinds(self) -> dict[str, bool]:
-        """Every type of a whole file that needs nothing else said, and whether it can be made here. Blocks."""
+    def kinds(self) -> tuple[dict[str, bool], bool]:
+        """Every type of file, and whether it can be made here; whether what is important can be measured. Blocks."""
         quantiser = self._quantiser()
-        can_mix, can_quantise = "program" in quantiser, bool(quantiser)
-        return {kind: kind in PLAIN or (can_mix if kind in MIXED else can_quantise) for kind in UNMEASURED}
+        can_mix, can_quantise, can_measure = "program" in quantiser, bool(quantiser), "importance" in quantiser
+
+        def is_made(kind: str) -> bool:
+            if kind in PLAIN or kind in TRAINED:
+                return True
+            can_make = can_mix if kind in MIXED else can_quantise
+            return can_make and (can_measure or importance_in(kind) != "needed")
+
+        return {kind: is_made(kind) for kind in TYPES}, can_measure
 
     async def file(self, job_id: str, name: str) -> Path:
         """A file that an export made, by its name. Raises JobUnknown, ExportFileUnknown or StoreUnusable."""
@@ -154,10 +172,15 @@ class Exports(JobQueue):
             raise Conflict(
                 f"This export is {job.state}: its files are given once it is at rest.", current={"state": job.state}
             )
-        found = await anyio.to_thread.run_sync(_files_in, self.folder(job_id).root / "files")
+        found = await self.made(job_id)
         if not found:
             raise Conflict("This export made no file.", current={"state": job.state})
         return job, found
+
+    async def made(self, job_id: str) -> dict[str, Path]:
+        """The whole files that an export has made so far, as `files` finds them. Raises JobUnknown or StoreUnusable."""
+        await self.find(job_id)
+        return await anyio.to_thread.run_sync(_files_in, self.folder(job_id).root / "files")
 
     async def _carried_out(self, job: Job, folder: JobFolder) -> tuple[State, Error | None]:
         if job.state == "queued":

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
-from typing import Any, cast
+from typing import Any, Literal, cast
 
 from paddock.errors import FieldInvalid, shown
 
@@ -22,17 +22,17 @@ MIXED = {
 # Those that llama.cpp refuses to make without a matrix of what is important.
 NEEDS_IMPORTANCE = ("IQ3_XXS", "Q2_K_S", "IQ2_M", "IQ2_S", "IQ2_XS", "IQ2_XXS", "IQ1_M", "IQ1_S")
 QUANTISED = {**UNIFORM, **MIXED}
-# Those of a whole model that are made without it.
-UNMEASURED = tuple(one for one in (*PLAIN, *QUANTISED) if one not in NEEDS_IMPORTANCE)
 # What was trained alone, without its base: as its files are, and as GGUF.
 ADAPTER, LORA = "ADAPTER", "LORA"
 TRAINED = (ADAPTER, LORA)
 # Bits a weight of the whole model takes in a file of a type.
 TYPES = {**PLAIN, **QUANTISED, ADAPTER: 0.0, LORA: 0.0}
+# What is made where no types are asked for.
+USUAL = ("F16", "Q8_0")
 # What stands between the weights and the types asked for, where no plain type is among these.
 BETWEEN = "F16"
 # A file that is smaller is not worth splitting.
-_SPLIT_LEAST_BYTES = 10**6
+SPLIT_LEAST_BYTES = 10**6
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,79}")
 
 
@@ -53,7 +53,7 @@ class ExportSpec:
     source: str
     base: str = ""
     name: str
-    types: tuple[str, ...] = ("F16", "Q8_0")
+    types: tuple[str, ...] = USUAL
     certifies: bool = True
     importance: str = ""
     split_bytes: int = 0
@@ -106,6 +106,13 @@ def as_table(spec: ExportSpec) -> dict[str, Any]:
     return {**asdict(spec), "types": list(spec.types)}
 
 
+def importance_in(kind: str) -> Literal["needed", "used", "unused"]:
+    """What it is to a type of file that it is measured which weights are important."""
+    if kind in NEEDS_IMPORTANCE:
+        return "needed"
+    return "used" if kind in MIXED or kind == "Q6_K" else "unused"
+
+
 def name_of(text: str) -> str:
     """What files can be called that come of something of that name."""
     return re.sub(r"[^A-Za-z0-9._-]+", "-", text).strip("-._")[:80] or "model"
@@ -113,7 +120,7 @@ def name_of(text: str) -> str:
 
 def _types(given: Any) -> tuple[str, ...]:
     if given is None:
-        return ("F16", "Q8_0")
+        return USUAL
     if isinstance(given, str):
         given = given.split(",")
     if not isinstance(given, list | tuple) or not given:
@@ -131,9 +138,9 @@ def _types(given: Any) -> tuple[str, ...]:
 
 
 def _split_bytes(given: Any) -> int:
-    if isinstance(given, bool) or not isinstance(given, int) or (given and given < _SPLIT_LEAST_BYTES):
+    if isinstance(given, bool) or not isinstance(given, int) or (given and given < SPLIT_LEAST_BYTES):
         raise FieldInvalid(
-            f"split_bytes is {shown(str(given))}: 0, which splits nothing, or at least {_SPLIT_LEAST_BYTES}.",
+            f"split_bytes is {shown(str(given))}: 0, which splits nothing, or at least {SPLIT_LEAST_BYTES}.",
             param="split_bytes",
         )
     return given
@@ -141,14 +148,14 @@ def _split_bytes(given: Any) -> int:
 
 def _refuse_importance(spec: ExportSpec) -> None:
     """Raises FieldInvalid where it is lacking, or of no use."""
-    needing = next((one for one in spec.types if one in NEEDS_IMPORTANCE), None)
+    needing = next((one for one in spec.types if importance_in(one) == "needed"), None)
     if needing and not spec.importance:
         raise FieldInvalid(
             f"{needing} is not made without measuring which weights are important. Say importance: a file of rows as a "
             "training takes it, such as those that it learned from.",
             param="importance",
         )
-    if spec.importance and not any(one in MIXED or one == "Q6_K" for one in spec.types):
+    if spec.importance and all(importance_in(one) == "unused" for one in spec.types):
         raise FieldInvalid(
             f"importance says nothing to {', '.join(spec.types)}: it is for {', '.join(('Q6_K', *MIXED))}.",
             param="importance",

@@ -6,16 +6,15 @@ import type { components } from "./schema";
 type Schemas = components["schemas"];
 export type Export = Schemas["Export"];
 export type Exports = Schemas["ExportList"];
+export type ExportType = Schemas["ExportType"];
 export type Estimate = Schemas["ExportEstimate"];
 export type Certificate = Schemas["ExportCertificate"];
-export type Wish = Pick<Schemas["ExportRequest"], "source" | "base" | "name" | "certifies"> & {
-  types: string[];
-};
+export type Wish = Omit<Schemas["ExportRequest"], "types"> & { types: string[] };
 
 /** A file that an export made, and what its certificate says of it, where it has one. */
 export interface Made {
   kind: string;
-  /** By which it is asked for; what is merged is a folder, and has none. */
+  /** By which it is asked for; what is merged, and an adapter as Transformers has it, are folders, and have none. */
   file: string | null;
   path: string;
   size_bytes: number;
@@ -25,7 +24,7 @@ export interface Made {
 }
 
 const EVERY_MS = 2000;
-const MERGED = "merged";
+const FOLDERS = ["merged", "ADAPTER"];
 
 export const at = (id: string) => `/api/exports/${encodeURIComponent(id)}`;
 const fileAt = (id: string, file: string) => `${at(id)}/files/${encodeURIComponent(file)}`;
@@ -67,8 +66,29 @@ export const removeExport = (id: string) => ask<unknown>("DELETE", at(id));
 export const importFile = (id: string, file: string, name: string) =>
   ask<Schemas["ExportImported"]>("POST", `${fileAt(id, file)}/import`, name ? { name } : {});
 
+/** The names of what lies in an export's folder of files. */
+export const filesOf = (job: Export) =>
+  queryOptions({
+    // What is made meanwhile is asked for anew.
+    queryKey: [
+      "api",
+      "exports",
+      job.id,
+      "files",
+      job.state,
+      Object.keys(tableOf(job.figures.artifacts)).length,
+    ],
+    queryFn: async ({ signal }) =>
+      (await ask<Schemas["ExportFiles"]>("GET", `${at(job.id)}/files`, undefined, signal)).data.map(
+        ({ name }) => name,
+      ),
+  });
+
 /** Where a browser fetches a file by itself; null in a tab that shows a key, which links do not carry. */
 export const addressOf = (id: string, file: string) => (key.get() ? null : fileAt(id, file));
+
+/** Where a browser fetches all files as one archive, as `addressOf`. */
+export const archiveOf = (id: string) => (key.get() ? null : `${at(id)}/zip`);
 
 type Table = Record<string, unknown>;
 const tableOf = (value: unknown): Table =>
@@ -83,7 +103,7 @@ export function madeBy(job: Export): Made[] {
     const where = String(path ?? "");
     return {
       kind,
-      file: kind === MERGED ? null : (where.split(/[\\/]/).at(-1) ?? null),
+      file: FOLDERS.includes(kind) ? null : (where.split(/[\\/]/).at(-1) ?? null),
       path: where,
       size_bytes: Number(size_bytes) || 0,
       verdict: typeof said.verdict === "string" ? said.verdict : null,

@@ -927,6 +927,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/exports/{id}/files": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The files that it has made. */
+        get: operations["get /api/exports/{id}/files"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/exports/{id}/files/{name}": {
         parameters: {
             query?: never;
@@ -3696,6 +3713,29 @@ export interface components {
             message: string;
         };
         /**
+         * ExportFile
+         * @description A whole file that an export made; of an adapter as Transformers has it, with its folder before its name.
+         */
+        ExportFile: {
+            /** Name */
+            name: string;
+            /** Size Bytes */
+            size_bytes: number;
+        };
+        /**
+         * ExportFiles
+         * @description `GET /api/exports/{id}/files`: what it made so far, by name.
+         */
+        ExportFiles: {
+            /** Data */
+            data: components["schemas"]["ExportFile"][];
+            /**
+             * Object
+             * @constant
+             */
+            object: "list";
+        };
+        /**
          * ExportImport
          * @description `POST /api/exports/{id}/files/{name}/import`: the name that the model gets; its file's if there is none.
          */
@@ -3733,18 +3773,24 @@ export interface components {
         };
         /**
          * ExportList
-         * @description `GET /api/exports`, the newest first; `has_stack`: there are the libraries that export.
+         * @description `GET /api/exports`, the newest first.
+         *
+         *     `has_stack`: there are the libraries that export; `measures_importance`: and the program that measures what matters.
          */
         ExportList: {
             /** Data */
             data: components["schemas"]["Export"][];
             /** Has Stack */
             has_stack: boolean;
+            /** Measures Importance */
+            measures_importance: boolean;
             /**
              * Object
              * @constant
              */
             object: "list";
+            /** Split Least Bytes */
+            split_least_bytes: number;
             /** Types */
             types: components["schemas"]["ExportType"][];
         };
@@ -3801,13 +3847,28 @@ export interface components {
         };
         /**
          * ExportType
-         * @description A type of file, and whether what quantises here can make it.
+         * @description A type of file.
+         *
+         *     `of` is the whole model, or what was trained without its base; `is_usual`: made where no types are asked for.
+         *     `importance` is what it is to it that rows tell which weights matter.
          */
         ExportType: {
+            /**
+             * Importance
+             * @enum {string}
+             */
+            importance: "needed" | "used" | "unused";
             /** Is Made Here */
             is_made_here: boolean;
+            /** Is Usual */
+            is_usual: boolean;
             /** Name */
             name: string;
+            /**
+             * Of
+             * @enum {string}
+             */
+            of: "model" | "adapter";
         };
         /**
          * Fault
@@ -7171,6 +7232,37 @@ export interface operations {
                 };
                 content: {
                     "text/event-stream": string;
+                };
+            };
+            /** @description An error. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    "get /api/exports/{id}/files": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The files that it has made. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ExportFiles"];
                 };
             };
             /** @description An error. */

@@ -10,10 +10,10 @@ import { type Estimate, type Exports, estimate, exports, startExport } from "@/s
 import type { Training } from "@/services/training";
 import { useWords } from "@/words";
 import { useAmounts } from "@/words/amounts";
+import { Finer, MEGABYTE } from "./finer";
 import { Types } from "./types";
 
-const USUAL = ["F16", "Q8_0"];
-const FIELDS = ["source", "base", "name", "types"];
+const FIELDS = ["source", "base", "name", "types", "importance", "split_bytes"];
 
 interface Props {
   here: Exports;
@@ -35,12 +35,23 @@ export function NewExport({ here, trainings, from }: Props) {
   // What is being typed is not asked about: what was left is.
   const [asked, setAsked] = useState({ folder, base });
   const [name, setName] = useState("");
-  const [types, setTypes] = useState(USUAL);
+  const [types, setTypes] = useState(() => here.types.filter((one) => one.is_usual).map((one) => one.name));
   const [certifies, setCertifies] = useState(true);
+  const [importance, setImportance] = useState("");
+  const [split, setSplit] = useState("");
   const source = (training || folder).trim();
   const reckoned = useQuery(estimate((training || asked.folder).trim(), asked.base.trim()));
   const begin = useMutation({
-    mutationFn: () => startExport({ source, base: base.trim(), name: name.trim(), types, certifies }),
+    mutationFn: () =>
+      startExport({
+        source,
+        base: base.trim(),
+        name: name.trim(),
+        types,
+        certifies,
+        importance: importance.trim(),
+        split_bytes: Math.round(Number(split) * MEGABYTE),
+      }),
     onSuccess: (job) => {
       void queries.invalidateQueries({ queryKey: exports.queryKey, exact: true });
       void navigate({ to: "/exports/$id", params: { id: job.id } });
@@ -124,13 +135,26 @@ export function NewExport({ here, trainings, from }: Props) {
           types={here.types}
           chosen={types}
           sizes={reckoned.data?.sizes}
+          isMeasured={importance.trim() !== ""}
           fault={about("types")}
           onChange={changed(setTypes)}
         />
         <p role="status" className="mt-3 text-sm text-soft tabular-nums">
-          <Needed estimate={reckoned.data} types={types} />
+          <Needed
+            estimate={reckoned.data}
+            types={types}
+            isWhole={here.types.some(({ name, of }) => of === "model" && types.includes(name))}
+          />
         </p>
-        <div className="mt-4 border-t border-line pt-4">
+        <div className="mt-4 flex flex-col gap-4 border-t border-line pt-4">
+          <Finer
+            here={here}
+            importance={importance}
+            split={split}
+            faults={{ importance: about("importance"), split: about("split_bytes") }}
+            onImportance={changed(setImportance)}
+            onSplit={changed(setSplit)}
+          />
           <SwitchField
             label={t("export.certifies")}
             hint={t("export.certifies.hint")}
@@ -150,13 +174,23 @@ export function NewExport({ here, trainings, from }: Props) {
 }
 
 /** What the chosen types take together, beside what is free. */
-function Needed({ estimate: told, types }: { estimate: Estimate | undefined; types: string[] }) {
+function Needed({
+  estimate: told,
+  types,
+  isWhole,
+}: {
+  estimate: Estimate | undefined;
+  types: string[];
+  /** Whether a file of the whole model is made, before which an adapter is merged. */
+  isWhole: boolean;
+}) {
   const t = useWords();
   const a = useAmounts();
   if (!told) return t("export.needed.ask");
-  const { sizes, merged_bytes, memory_bytes, free_bytes } = told;
+  const { sizes, memory_bytes, free_bytes } = told;
   if (!sizes) return t("export.needed.unknown");
-  const all = types.reduce((sum, type) => sum + (sizes[type] ?? 0), merged_bytes ?? 0);
+  const merged_bytes = isWhole ? (told.merged_bytes ?? 0) : 0;
+  const all = types.reduce((sum, type) => sum + (sizes[type] ?? 0), merged_bytes);
   return (
     <>
       {t("export.needed", {
