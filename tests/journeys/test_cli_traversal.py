@@ -83,6 +83,7 @@ NAMED: dict[str, list[str]] = {
     "export run NAME": ["export", "run", "--name={}", "pocket-v0"],
     "export run TYPES": ["export", "run", "--type={}", "pocket-v0"],
     "export run IMPORTANCE": ["export", "run", "--type=Q6_K", "--importance={}", "pocket-v0"],
+    "export run EVALUATE": ["export", "run", "--evaluate={}", "pocket-v0"],
     "export run SPLIT": ["export", "run", "--split-max-size={}", "pocket-v0"],
     "export show EXPORT_ID": ["export", "show", "--", "{}"],
     "export verify EXPORT_ID": ["export", "verify", "--", "{}"],

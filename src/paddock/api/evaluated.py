@@ -6,15 +6,16 @@ Refuses to know what is tried.
 from __future__ import annotations
 
 import importlib.metadata
-from collections.abc import Awaitable, Callable, Iterable, Mapping
-from dataclasses import replace
+import os
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import anyio.to_thread
 
 from paddock.api.edge import Edge
-from paddock.errors import ModelUnusable
+from paddock.errors import BadRequest, FieldInvalid, ModelUnusable
 from paddock.evaluation.intervals import wilson
 from paddock.evaluation.subject import Subject, read_subject, state_key
 from paddock.install.builds import EMBEDDED_NAME
@@ -51,6 +52,48 @@ def subjects(shelf: Shelf, engine: str) -> Callable[[str], Awaitable[Subject]]:
         return await anyio.to_thread.run_sync(look)
 
     return find
+
+
+@dataclass(frozen=True, kw_only=True)
+class Following:
+    """Has what an export made evaluated: put among the models by a link, under its file's name (`export/following.py`).
+
+    It is told of no caller: whoever exports was let in before.
+    """
+
+    edge: Edge
+
+    async def refuse(self, names: Sequence[str]) -> None:
+        """Raises FieldInvalid where a model of one of these names is there already."""
+        there = {model.id.casefold() for model in await self.edge.shelf.models()}
+        if taken := next((name for name in names if name.casefold() in there), None):
+            raise FieldInvalid(
+                f"There is a model '{taken}' already, and what is evaluated is put among the models by its file's "
+                "name. Choose another name, or remove that model.",
+                param="name",
+            )
+
+    async def begun(self, file: Path, suites: Sequence[str]) -> Mapping[str, Any]:
+        """Begin evaluations of a file, or go on with them: `model`, and `jobs` by suite. Raises PaddockError."""
+        model = await anyio.to_thread.run_sync(self._among_models, file)
+        refuse_silent(model)
+        jobs: dict[str, str] = {}
+        for suite in suites:
+            job = await self.edge.evaluations.start({"suite": suite, "model": model.tuned_id}, None)
+            jobs[suite] = job.id
+        return {"model": model.id, "jobs": jobs}
+
+    def _among_models(self, file: Path) -> Model:
+        """The model that this file is, put there if it is not yet. Raises BadRequest, ModelUnusable or HomeUnusable."""
+        catalog = self.edge.shelf.catalog
+        is_there = (model for model in catalog.models() if model.path.exists() and os.path.samefile(model.path, file))
+        return next(is_there, None) or catalog.import_file(file)
+
+
+def refuse_silent(model: Model) -> None:
+    """Raises BadRequest for a model that does not answer in text."""
+    if model.task != "text":
+        raise BadRequest(f"'{model.id}' does not answer in text: there is nothing to judge.", param="model")
 
 
 async def scored(edge: Edge, models: Iterable[Model]) -> dict[str, dict[str, Any]]:

@@ -13,6 +13,7 @@ from starlette.types import ASGIApp
 
 from paddock.api.described import EVENTS, Asked, Operation, Told, text
 from paddock.api.edge import Edge
+from paddock.api.evaluated import refuse_silent
 from paddock.api.jobs import told_job
 from paddock.api.numbered import after, frames
 from paddock.api.schemas import check
@@ -120,8 +121,7 @@ def routes(edge: Edge) -> list[Route]:
     async def start(request: Request) -> Response:
         asked = check(EvaluationRequest, await edge.body(request))
         model = await edge.local(asked.model)
-        if model.task != "text":
-            raise BadRequest(f"'{model.id}' does not answer in text: there is nothing to judge.", param="model")
+        refuse_silent(model)
         judge = (await edge.find(asked.judge)).id if asked.judge else ""
         given = {**asked.model_dump(exclude={"set", "anew"}), "model": model.tuned_id, "judge": judge}
         job = await evaluations.start(given, asked.set, anew=asked.anew)

@@ -18,9 +18,11 @@ from paddock.api.described import EVENTS, Asked, Operation, Told
 from paddock.api.edge import Edge
 from paddock.api.jobs import told_job
 from paddock.api.numbered import after, frames
+from paddock.api.rights import permit
 from paddock.api.schemas import check
 from paddock.api.zipped import Zipped
-from paddock.export.spec import SPLIT_LEAST_BYTES, TRAINED, USUAL, importance_in
+from paddock.caller import current
+from paddock.export.spec import SPLIT_LEAST_BYTES, SUITES, TRAINED, USUAL, importance_in
 from paddock.models.certificates import beside
 from paddock.serving.runs import Replay
 from paddock.store.jobs import Job, State
@@ -39,6 +41,7 @@ class ExportRequest(Asked):
     certifies: bool = True
     importance: str = ""
     split_bytes: int = 0
+    evaluates: list[str] | None = None
 
 
 class ExportFault(Told):
@@ -81,6 +84,7 @@ class ExportList(Told):
     """`GET /api/exports`, the newest first.
 
     `has_stack`: there are the libraries that export; `measures_importance`: and the program that measures what matters.
+    `suites` are what files can be evaluated by once they are made.
     """
 
     object: Literal["list"]
@@ -89,6 +93,7 @@ class ExportList(Told):
     types: list[ExportType]
     measures_importance: bool
     split_least_bytes: int
+    suites: list[str]
 
 
 class ExportFile(Told):
@@ -198,7 +203,8 @@ def routes(edge: Edge) -> list[Route]:
         kinds, measures = await anyio.to_thread.run_sync(exports.kinds)
         types = [_type(name, is_made_here=is_made_here) for name, is_made_here in kinds.items()]
         told = {"object": "list", "data": data, "has_stack": has_stack, "types": types}
-        return JSONResponse({**told, "measures_importance": measures, "split_least_bytes": SPLIT_LEAST_BYTES})
+        options = {"split_least_bytes": SPLIT_LEAST_BYTES, "suites": list(SUITES)}
+        return JSONResponse({**told, "measures_importance": measures, **options})
 
     async def estimate(request: Request) -> Response:
         asked = check(ExportRequest, await edge.body(request))
@@ -206,6 +212,9 @@ def routes(edge: Edge) -> list[Route]:
 
     async def start(request: Request) -> Response:
         asked = check(ExportRequest, await edge.body(request))
+        if asked.evaluates:
+            # What is evaluated is put among the models before.
+            permit(current(), "download", request.url.path)
         job = await exports.start(asked.model_dump())
         await edge.note(request, "export begun", about=f"{job.id} {job.name}")
         return JSONResponse(_told(job), status_code=_ACCEPTED)

@@ -27,6 +27,7 @@ from paddock.api import (
     doctor,
     downloads,
     engines,
+    evaluated,
     evaluations,
     exports,
     fit,
@@ -140,6 +141,7 @@ def application(edge: Edge) -> ASGIApp:
     clients_doctor.inside.app = whole
     # What is evaluated is nobody's request: it is not recorded, counted, or asked for a key.
     edge.evaluations.send = Inside(guard.Guard(_Lanes(inner, lanes), host="", allowed_origins=frozenset())).send
+    edge.exports.evaluating = evaluated.Following(edge=edge)
     return whole
 
 

@@ -43,6 +43,14 @@ def shown(job: Json) -> tuple[str, str, str]:
     return str(figures.get("tried", 0)), str(figures.get("of", "-")), share
 
 
+def standing(job: Json) -> str:
+    """In a few words: the share that passed with its interval, or how far it is."""
+    report: dict[str, Any] = job["figures"].get("report") or {}
+    if total := report.get("total"):
+        return _share(total)
+    return f"{job['state']}, {job['figures'].get('tried', 0)} of {job['figures'].get('of', '-')} tried"
+
+
 def print_head(job: Json) -> None:
     """What was asked, and what stood behind it."""
     print(f"{job['id']}  {printing.line(job['name'])}  {job['state']}")

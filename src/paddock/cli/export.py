@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
-from paddock.cli import connection, jobs, paddocks, printing
+from paddock.cli import connection, evaluated, jobs, paddocks, printing
 from paddock.config import load
 from paddock.errors import size
 
@@ -51,6 +51,10 @@ def run(
     split: Annotated[
         str, typer.Option("--split-max-size", metavar="SIZE", help="Split files that are larger, such as 2G or 500M.")
     ] = "",
+    evaluate: Annotated[
+        list[str] | None,
+        typer.Option("--evaluate", metavar="SUITE", help="Evaluate each model by it: tools or pocket; again for both."),
+    ] = None,
     detach: Annotated[bool, typer.Option("--detach", help="Do not wait for its end.")] = False,
     url: Url = None,
 ) -> None:
@@ -58,6 +62,7 @@ def run(
     asked: dict[str, object] = {
         "source": _placed(source), "base": _placed(base), "name": name, "types": types, "certifies": certifies,
         "importance": _placed(importance), "split_bytes": _bytes_of(split),
+        "evaluates": evaluate or [],
     }  # fmt: skip
     with contextlib.ExitStack() as stack:
         # Where none runs, one is started for as long as this command watches.
@@ -68,7 +73,8 @@ def run(
             print(job["id"])
             return
         found = jobs.watched(address, _PATH, job["id"], _line, f"`paddock export cancel {job['id']}` stops it.")
-    _print_made(found)
+        _print_made(found)
+        _print_evaluated(address, found)
     if _has_failed(found):
         raise typer.Exit(1)
 
@@ -90,13 +96,15 @@ def list_(url: Url = None, as_json: Json = False) -> None:
 @app.command()
 def show(export_id: Id, url: Url = None, as_json: Json = False) -> None:
     """Show one export: its files, and each link of their certificates."""
-    found = jobs.found(jobs.paddock(url), _PATH, export_id, "export")
+    address = jobs.paddock(url)
+    found = jobs.found(address, _PATH, export_id, "export")
     if as_json:
         printing.data(found)
         return
     print(f"{found['id']}  {printing.line(found['name'])}  {found['state']}")
     print(f"source: {printing.line(found['spec']['source'])}")
     _print_made(found)
+    _print_evaluated(address, found)
     if found["error"]:
         print(printing.clean(found["error"]["message"]))
 
@@ -263,6 +271,21 @@ def _print_made(found: dict[str, Any]) -> None:
     for name, made in figures.get("certificates", {}).items():
         links = ", ".join(f"{link} {verdict}" for link, verdict in made["links"].items())
         print(f"{name}: {made['verdict']} ({links})  {printing.line(made['path'])}")
+
+
+def _print_evaluated(address: connection.Address, found: dict[str, Any]) -> None:
+    """What became of the evaluations that followed: how far, or the share that passed."""
+    told = found["figures"].get("evaluations", {})
+    if not any("jobs" in one for one in told.values()):
+        known: dict[str, Any] = {}
+    else:
+        known = {one["id"]: one for one in connection.asked(address, "/api/evaluations")["data"]}
+    for kind, one in told.items():
+        if "refused" in one:
+            print(f"{kind}: not evaluated. {printing.clean(one['refused'])}")
+        for suite, job_id in one.get("jobs", {}).items():
+            said = evaluated.standing(known[job_id]) if job_id in known else "removed"
+            print(f"{kind}: {suite} of {printing.clean(one['model'])}: {said}  {job_id}")
 
 
 def _has_failed(found: dict[str, Any]) -> bool:

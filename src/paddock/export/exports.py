@@ -20,9 +20,19 @@ import anyio.to_thread
 
 from paddock.data.files import first_rows
 from paddock.data.rows import row_of
-from paddock.errors import Conflict, ExportFileUnknown, FieldInvalid, JobUnknown, NoTrainingStack, shown
+from paddock.errors import (
+    Conflict,
+    ExportFileUnknown,
+    FieldInvalid,
+    JobUnknown,
+    NoTrainingStack,
+    PaddockError,
+    StoreUnusable,
+    shown,
+)
 from paddock.export.endings import ADVICE, concluded, figures_of
 from paddock.export.estimate import Estimate, Prospect, estimated, refuse_too_large, sizes_of
+from paddock.export.following import Evaluating, awaiting, name_in, with_told
 from paddock.export.spec import (
     MIXED,
     PLAIN,
@@ -74,6 +84,8 @@ class Exports(JobQueue):
         engine: the words that start an engine, before its flags.
         installed: the servers of the engines that are installed, in use or not.
         base_of: the folder of a base model by its name or path. Raises FieldInvalid.
+
+    `evaluating` evaluates what was made; whoever builds it sets it before anything is begun.
     """
 
     def __init__(
@@ -90,6 +102,7 @@ class Exports(JobQueue):
         self._engine = engine
         self._installed = installed
         self._base_of = base_of
+        self.evaluating: Evaluating | None = None
 
     async def start(self, given: dict[str, Any]) -> Job:
         """Queue an export. Raises FieldInvalid, NoTrainingStack or StoreUnusable: then nothing was begun."""
@@ -97,6 +110,8 @@ class Exports(JobQueue):
         spec = spec_of({**given, "name": name})
         source = await self._source_of(spec)
         needed = await anyio.to_thread.run_sync(self._refuse, spec, source)
+        if spec.evaluates and self.evaluating is not None:
+            await self.evaluating.refuse([f"{spec.name}-{kind}" for kind in spec.whole])
         figures = (
             {"estimated_bytes": needed.disk_bytes, "estimated_memory_bytes": needed.memory_bytes} if needed else {}
         )
@@ -197,7 +212,25 @@ class Exports(JobQueue):
             await self._begin_worker(job, folder, order)
             job = await self._set(job.id, figures={**job.figures, _VERIFYING: False})
         last = await self._watched(job, folder)
-        return await anyio.to_thread.run_sync(concluded, folder, last)
+        state, error = await anyio.to_thread.run_sync(concluded, folder, last)
+        if state == "done":
+            await self._evaluate(job.id, spec_of(job.spec))
+        return state, error
+
+    async def _evaluate(self, job_id: str, spec: ExportSpec) -> None:
+        """Begin what is to follow, and tell what became of it, file by file. Raises StoreUnusable."""
+        for kind in awaiting(spec, (await self.find(job_id)).figures):
+            job = await self.find(job_id)
+            assert self.evaluating is not None
+            try:
+                file = await self.file(job_id, name_in(job.figures, kind))
+                told = await self.evaluating.begun(file, spec.evaluates)
+            except StoreUnusable:
+                raise
+            except PaddockError as error:
+                # The files are whole all the same, and can be evaluated by hand.
+                told = {"refused": error.message}
+            await self._set(job_id, figures=with_told(job.figures, kind, told))
 
     async def _name_of(self, source: str) -> str:
         training = await self._training(source)

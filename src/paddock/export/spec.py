@@ -27,6 +27,8 @@ ADAPTER, LORA = "ADAPTER", "LORA"
 TRAINED = (ADAPTER, LORA)
 # Bits a weight of the whole model takes in a file of a type.
 TYPES = {**PLAIN, **QUANTISED, ADAPTER: 0.0, LORA: 0.0}
+# What a file of a whole model can be evaluated by once it is made: those of `evaluation/spec.py` that need no set.
+SUITES = ("tools", "pocket")
 # What is made where no types are asked for.
 USUAL = ("F16", "Q8_0")
 # What stands between the weights and the types asked for, where no plain type is among these.
@@ -48,6 +50,7 @@ class ExportSpec:
         certifies: whether each file is compared with what it was made of.
         importance: rows by which it is measured which weights are important, a file or an example; "" for none.
         split_bytes: about the most that a file may have; larger ones are split. 0: none is.
+        evaluates: the suites by which each file of a whole model is evaluated once it is made, as one of the models.
     """
 
     source: str
@@ -57,6 +60,7 @@ class ExportSpec:
     certifies: bool = True
     importance: str = ""
     split_bytes: int = 0
+    evaluates: tuple[str, ...] = ()
 
     @property
     def whole(self) -> tuple[str, ...]:
@@ -96,14 +100,20 @@ def spec_of(given: Mapping[str, Any]) -> ExportSpec:
         certifies=certifies,
         importance=given.get("importance", ""),
         split_bytes=_split_bytes(given.get("split_bytes", 0)),
+        evaluates=_suites(given.get("evaluates")),
     )
     _refuse_importance(spec)
+    if spec.evaluates and not spec.whole:
+        raise FieldInvalid(
+            f"evaluates says nothing to {', '.join(spec.types)}: only files of a whole model are evaluated.",
+            param="evaluates",
+        )
     return spec
 
 
 def as_table(spec: ExportSpec) -> dict[str, Any]:
     """As it is written down and told."""
-    return {**asdict(spec), "types": list(spec.types)}
+    return {**asdict(spec), "types": list(spec.types), "evaluates": list(spec.evaluates)}
 
 
 def importance_in(kind: str) -> Literal["needed", "used", "unused"]:
@@ -135,6 +145,20 @@ def _types(given: Any) -> tuple[str, ...]:
         if name not in found:
             found.append(name)
     return tuple(found)
+
+
+def _suites(given: Any) -> tuple[str, ...]:
+    if given is None:
+        return ()
+    if not isinstance(given, list | tuple):
+        raise FieldInvalid(f"evaluates is a list of {' and '.join(SUITES)}.", param="evaluates")
+    asked = [str(one) for one in cast("Sequence[object]", given)]
+    if unknown := next((one for one in asked if one not in SUITES), None):
+        raise FieldInvalid(
+            f"A file is not evaluated by {shown(unknown)} after its export. There are: {', '.join(SUITES)}.",
+            param="evaluates",
+        )
+    return tuple(one for one in SUITES if one in asked)
 
 
 def _split_bytes(given: Any) -> int:

@@ -1,5 +1,6 @@
 import { queryOptions } from "@tanstack/react-query";
 import { ask } from "./api";
+import { isLive } from "./jobs";
 import type { components } from "./schema";
 
 export type Evaluation = components["schemas"]["Evaluation"];
@@ -23,16 +24,26 @@ export interface Failed {
   asked: { messages?: { role: string; content: unknown }[] }[];
 }
 
+const EVERY_MS = 2000;
+const at = (id: string) => `/api/evaluations/${encodeURIComponent(id)}`;
+
+export const oneEvaluation = (id: string) =>
+  queryOptions({
+    queryKey: ["evaluations", id],
+    queryFn: ({ signal }) => ask<Evaluation>("GET", at(id), undefined, signal),
+    refetchInterval: ({ state }) => (state.data && isLive(state.data) ? EVERY_MS : false),
+    retry: false,
+  });
+
+/** What an evaluation found in all; null where it is not whole, or measured texts alone. */
+export function scoreOf(job: Evaluation): Score | null {
+  const report = job.figures.report as { total?: Omit<Score, "id"> | null } | undefined;
+  return report?.total ? { ...report.total, id: job.id } : null;
+}
+
 export const failedTries = (id: string) =>
   queryOptions({
     queryKey: ["evaluations", id, "failed"],
     queryFn: async ({ signal }) =>
-      (
-        await ask<{ data: Failed[] }>(
-          "GET",
-          `/api/evaluations/${encodeURIComponent(id)}/results?failed=true`,
-          undefined,
-          signal,
-        )
-      ).data,
+      (await ask<{ data: Failed[] }>("GET", `${at(id)}/results?failed=true`, undefined, signal)).data,
   });

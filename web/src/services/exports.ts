@@ -21,6 +21,14 @@ export interface Made {
   verdict: string | null;
   /** The verdict on each link, in the order of the chain. */
   links: [string, string][];
+  followed: Followed | null;
+}
+
+/** What became of the evaluations that were to follow: as which model, and their ids by suite; or why there are none. */
+export interface Followed {
+  model: string;
+  jobs: [string, string][];
+  refused: string | null;
 }
 
 const EVERY_MS = 2000;
@@ -97,6 +105,7 @@ const tableOf = (value: unknown): Table =>
 /** The files of an export, in the order in which they were made. */
 export function madeBy(job: Export): Made[] {
   const certificates = tableOf(job.figures.certificates);
+  const followed = tableOf(job.figures.evaluations);
   return Object.entries(tableOf(job.figures.artifacts)).map(([kind, told]) => {
     const { path, size_bytes } = tableOf(told);
     const said = tableOf(certificates[kind]);
@@ -108,9 +117,16 @@ export function madeBy(job: Export): Made[] {
       size_bytes: Number(size_bytes) || 0,
       verdict: typeof said.verdict === "string" ? said.verdict : null,
       links: Object.entries(tableOf(said.links)).map(([link, verdict]) => [link, String(verdict)]),
+      followed: kind in followed ? followedIn(tableOf(followed[kind])) : null,
     };
   });
 }
+
+const followedIn = ({ model, jobs, refused }: Table): Followed => ({
+  model: String(model ?? ""),
+  jobs: Object.entries(tableOf(jobs)).map(([suite, id]) => [suite, String(id)]),
+  refused: refused === undefined ? null : String(refused),
+});
 
 /** A difference that was found, of a prompt or a text. */
 export interface Difference {

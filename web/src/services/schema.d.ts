@@ -3776,6 +3776,7 @@ export interface components {
          * @description `GET /api/exports`, the newest first.
          *
          *     `has_stack`: there are the libraries that export; `measures_importance`: and the program that measures what matters.
+         *     `suites` are what files can be evaluated by once they are made.
          */
         ExportList: {
             /** Data */
@@ -3791,6 +3792,8 @@ export interface components {
             object: "list";
             /** Split Least Bytes */
             split_least_bytes: number;
+            /** Suites */
+            suites: string[];
             /** Types */
             types: components["schemas"]["ExportType"][];
         };
@@ -3822,6 +3825,11 @@ export interface components {
              * @default true
              */
             certifies: boolean;
+            /**
+             * Evaluates
+             * @default null
+             */
+            evaluates: string[] | null;
             /**
              * Importance
              * @default

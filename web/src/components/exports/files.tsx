@@ -9,6 +9,7 @@ import { isLive } from "@/services/jobs";
 import { useWords } from "@/words";
 import { useAmounts } from "@/words/amounts";
 import { Certificate } from "./certificate";
+import { Followed } from "./followed";
 import { ImportDialog } from "./import-dialog";
 import { Links, Verdict } from "./verdict";
 
@@ -33,6 +34,7 @@ export function Files({ job }: { job: Export }) {
           <li key={one.kind} className="flex flex-col gap-2 py-3">
             <Place made={one} />
             <Links links={one.links} />
+            <Followed told={one.followed} />
             {one.file === null ? null : (
               <Deeds id={job.id} made={{ ...one, file: one.file }} there={there} onOpen={setOpened} />
             )}

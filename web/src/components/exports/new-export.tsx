@@ -10,10 +10,11 @@ import { type Estimate, type Exports, estimate, exports, startExport } from "@/s
 import type { Training } from "@/services/training";
 import { useWords } from "@/words";
 import { useAmounts } from "@/words/amounts";
+import { Afterwards } from "./afterwards";
 import { Finer, MEGABYTE } from "./finer";
 import { Types } from "./types";
 
-const FIELDS = ["source", "base", "name", "types", "importance", "split_bytes"];
+const FIELDS = ["source", "base", "name", "types", "importance", "split_bytes", "evaluates"];
 
 interface Props {
   here: Exports;
@@ -39,6 +40,7 @@ export function NewExport({ here, trainings, from }: Props) {
   const [certifies, setCertifies] = useState(true);
   const [importance, setImportance] = useState("");
   const [split, setSplit] = useState("");
+  const [evaluates, setEvaluates] = useState<string[]>([]);
   const source = (training || folder).trim();
   const reckoned = useQuery(estimate((training || asked.folder).trim(), asked.base.trim()));
   const begin = useMutation({
@@ -51,6 +53,7 @@ export function NewExport({ here, trainings, from }: Props) {
         certifies,
         importance: importance.trim(),
         split_bytes: Math.round(Number(split) * MEGABYTE),
+        evaluates,
       }),
     onSuccess: (job) => {
       void queries.invalidateQueries({ queryKey: exports.queryKey, exact: true });
@@ -160,6 +163,12 @@ export function NewExport({ here, trainings, from }: Props) {
             hint={t("export.certifies.hint")}
             isOn={certifies}
             onChange={setCertifies}
+          />
+          <Afterwards
+            suites={here.suites}
+            chosen={evaluates}
+            fault={about("evaluates")}
+            onChange={changed(setEvaluates)}
           />
         </div>
       </Card>

@@ -37,6 +37,12 @@ export const exports: Area<typeof english> = {
   "export.split.hint": "Ab {least}. Leer: keine Datei wird geteilt.",
   "export.certifies": "Jede Datei mit ihrer Quelle vergleichen",
   "export.certifies.hint": "Dauert länger als das Anlegen. Ohne Vergleich heißt keine Datei bereit.",
+  "export.evaluates.tools": "Danach bewerten, wie jedes Modell Werkzeuge aufruft",
+  "export.evaluates.pocket": "Danach jedes Modell an den zurückgelegten Prompts von pocket versuchen",
+  "export.evaluates.hint":
+    "Jede Datei eines ganzen Modells wird dafür mit einem Link zu den Modellen gestellt.",
+  "export.evaluations": "Bewertungen",
+  "export.unevaluated": "Nicht bewertet: {why}",
   "export.size": "etwa {size}",
   "export.needed": "{size} auf der Platte, {free} sind frei · {memory} Speicher",
   "export.needed.merged": "{size} davon für das Zusammengeführte",

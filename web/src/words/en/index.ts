@@ -12,9 +12,8 @@ export const later = {
   training: () => import("./training").then(({ training }) => training),
   // Exports are told of as trainings are: what both say stands once.
   exports: () =>
-    Promise.all([import("./training"), import("./exports")]).then(([{ training }, { exports }]) => ({
-      ...training,
-      ...exports,
-    })),
+    Promise.all([import("./training"), import("./evaluation"), import("./exports")]).then(
+      ([{ training }, { evaluation }, { exports }]) => ({ ...training, ...evaluation, ...exports }),
+    ),
   transfer: () => import("./transfer").then(({ transfer }) => transfer),
 };
