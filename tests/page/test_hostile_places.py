@@ -89,10 +89,11 @@ SHOWN = {
 }
 # What is kept of a recorded request, beside what came in.
 LAYERS = ("upstream", "prompt", "engine", "events", "outbound")
+MORE = re.compile(r"^More about m\d+q")
 # What is opened, one after another, once a place has been looked at.
 OPENED = {
     "/chat/hostile-chat": ("How answers are made",),
-    "/models": (re.compile(r"^More about m\d+q"), "Settings…"),
+    "/models": (MORE, "Settings…", "Close", MORE, "Evaluations…"),
     "/training/new": ("Every option", "Write YAML"),
 }
 

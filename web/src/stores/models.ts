@@ -4,7 +4,7 @@ export type Tab = "here" | "hub";
 
 /** Which window is open over the list, and for which model. */
 export interface Opened {
-  kind: "load" | "settings" | "template" | "remove";
+  kind: "load" | "settings" | "template" | "evaluations" | "remove";
   id: string;
 }
 

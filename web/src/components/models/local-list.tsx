@@ -1,5 +1,5 @@
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
-import { EllipsisVertical, FileText, Pin, PinOff, SlidersHorizontal, Trash2 } from "lucide-react";
+import { EllipsisVertical, FileText, ListChecks, Pin, PinOff, SlidersHorizontal, Trash2 } from "lucide-react";
 import { Button, IconButton } from "@/components/ui/button";
 import { Menu, type MenuEntry } from "@/components/ui/menu";
 import { Badge, Card, Empty, Fault, Loading } from "@/components/ui/pieces";
@@ -14,6 +14,7 @@ import {
   unload,
   unpin,
 } from "@/services/models";
+import { whoAsks } from "@/services/session";
 import { useModelsView } from "@/stores/models";
 import { tellFailure, useNotices } from "@/stores/notices";
 import { type Key, useWords } from "@/words";
@@ -78,6 +79,9 @@ function Row({ model, resident, here }: { model: LocalModel; resident: Resident 
   const queries = useQueryClient();
   const open = useModelsView((state) => state.open);
   const tell = useNotices((state) => state.tell);
+  const who = useQuery(whoAsks).data;
+  // Until it is known who asks, every one may.
+  const mayTrain = !who || who.rights.includes("train");
   const isDefault = here.default === model.id;
   const after = {
     onError: tellFailure,
@@ -115,6 +119,15 @@ function Row({ model, resident, here }: { model: LocalModel; resident: Resident 
       run: () => open({ kind: "settings", id: model.id }),
     },
     { label: t("models.template"), icon: <FileText />, run: () => open({ kind: "template", id: model.id }) },
+    ...(mayTrain && model.task === "text"
+      ? [
+          {
+            label: t("models.evaluations"),
+            icon: <ListChecks />,
+            run: () => open({ kind: "evaluations" as const, id: model.id }),
+          },
+        ]
+      : []),
     null,
     {
       label: t("models.remove"),

@@ -1,4 +1,5 @@
 import { useQuery } from "@tanstack/react-query";
+import { EvaluationsDialog } from "@/components/evaluations/dialog";
 import { here } from "@/services/models";
 import { useModelsView } from "@/stores/models";
 import { LoadDialog } from "./load-dialog";
@@ -15,6 +16,11 @@ export function Windows() {
   if (opened.kind === "remove") return <RemoveDialog id={opened.id} onClose={onClose} />;
   const model = models?.find((one) => one.id === opened.id);
   if (!model) return null;
-  const Window = { load: LoadDialog, settings: SettingsDialog, template: TemplateDialog }[opened.kind];
+  const Window = {
+    load: LoadDialog,
+    settings: SettingsDialog,
+    template: TemplateDialog,
+    evaluations: EvaluationsDialog,
+  }[opened.kind];
   return <Window key={`${opened.kind} ${model.id}`} model={model} onClose={onClose} />;
 }

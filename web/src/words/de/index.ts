@@ -6,7 +6,12 @@ export const words = { ...shell, ...chat };
 
 /** What is loaded with the pages that need it. */
 export const later = {
-  models: () => import("./models").then(({ models }) => models),
+  // Evaluations are told of as trainings are.
+  models: () =>
+    Promise.all([import("./training"), import("./models")]).then(([{ training }, { models }]) => ({
+      ...training,
+      ...models,
+    })),
   api: () => import("./api").then(({ api }) => api),
   engines: () => import("./engines").then(({ engines }) => engines),
   training: () => import("./training").then(({ training }) => training),

@@ -56,6 +56,7 @@ export const models: Area<typeof english> = {
   "models.unloaded": "{id} ist entladen.",
   "models.pin": "Laden und geladen halten",
   "models.unpin": "Bei Platzbedarf gehen lassen",
+  "models.evaluations": "Bewertungen …",
   "models.settings": "Einstellungen …",
   "models.template": "Chatvorlage …",
   "models.remove": "Entfernen …",

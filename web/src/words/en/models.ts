@@ -54,6 +54,7 @@ export const models = {
   "models.unloaded": "{id} is unloaded.",
   "models.pin": "Load and keep loaded (pin)",
   "models.unpin": "Let it go when room is needed (unpin)",
+  "models.evaluations": "Evaluations…",
   "models.settings": "Settings…",
   "models.template": "Chat template…",
   "models.remove": "Remove…",
