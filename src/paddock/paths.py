@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from paddock import process
-from paddock.errors import HomeUnusable
+from paddock.errors import FieldInvalid, HomeUnusable, shown
 
 # A full disk, a spent share of one, a file that may not be longer.
 NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
@@ -191,7 +191,10 @@ def default_root(environ: dict[str, str] | None = None) -> Path:
     """`PADDOCK_HOME` if set and not empty, else the platform's folder for a user's application data."""
     chosen = (os.environ if environ is None else environ).get("PADDOCK_HOME")
     if chosen:
-        return Path(chosen).expanduser().absolute()
+        try:
+            return typed(chosen, "PADDOCK_HOME").absolute()
+        except FieldInvalid as error:
+            raise HomeUnusable(error.message) from error
     # Before anything is installed this module is read by a bare Python: `paddock.install.prefix` is.
     import platformdirs
 
@@ -299,6 +302,34 @@ def version_of(path: Path) -> tuple[int, int] | None:
         return None
     # Two of one moment have the same time.
     return found.st_mtime_ns, found.st_ino
+
+
+def typed(text: str, param: str) -> Path:
+    """A path that somebody wrote, in a request, on the command line or in a file; `~` is a home. Blocking.
+
+    What lies there, and whether it may be read, is asked by whoever takes it: nothing need be there.
+
+    Raises:
+        FieldInvalid: no path can be so, or its folder cannot be searched; `param` is what holds it.
+    """
+    try:
+        path = Path(text).expanduser()
+    except RuntimeError as error:
+        raise FieldInvalid(
+            f"{param} is {shown(text)}, which begins with the home of nobody here. Write the whole path.", param=param
+        ) from error
+    try:
+        os.stat(path)
+    except (FileNotFoundError, NotADirectoryError):
+        return path
+    except OSError as error:
+        reason = error.strerror or type(error).__name__
+        raise FieldInvalid(f"{param} is {shown(text)}, where nothing can lie: {reason}.", param=param) from error
+    except ValueError as error:
+        raise FieldInvalid(
+            f"{param} is {shown(text)}, which is no path: no name holds a NUL, or half of a character.", param=param
+        ) from error
+    return path
 
 
 # What else than a file a path may name.

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
+from pathlib import Path
+from typing import Any, cast
 
 from paddock.errors import SettingInvalid
 
@@ -24,6 +27,15 @@ def converted(
     if low is not None and high is not None and isinstance(value, (int, float)) and not low <= value <= high:
         raise SettingInvalid(f"{where} is {value}; it must lie between {low} and {high}.")
     return value
+
+
+def table_in(file: Path) -> dict[str, Any]:
+    """The table that a file holds as JSON; {} where it cannot be read, is nested too deeply or holds none. Blocking."""
+    try:
+        said: object = json.loads(file.read_text("utf-8"))
+    except (OSError, ValueError, RecursionError):
+        return {}
+    return cast("dict[str, Any]", said) if isinstance(said, dict) else {}
 
 
 def _to_bool(raw: object) -> bool:

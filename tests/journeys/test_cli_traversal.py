@@ -111,6 +111,18 @@ NAMED: dict[str, list[str]] = {
     "requests replay RECORD_ID": ["requests", "replay", "--", "{}"],
     "requests replay MODEL": ["requests", "replay", "0", "--model={}"],
 }
+# Commands that take a file or a folder of a person's own choice, or look whether a name is one.
+PLACED = [
+    ["export", "run", "{}"], ["export", "run", "--base={}", "pocket-v0"],
+    ["export", "run", "--type=Q6_K", "--importance={}", "pocket-v0"],
+    ["train", "estimate", "--set=data={}"], ["train", "estimate", "--set=data=llama-keeper", "--set=eval_data={}"],
+    ["train", "estimate", "--set=data=llama-keeper", "--set=base={}"], ["train", "estimate", "{}"],
+    ["backup", "make", "{}"], ["backup", "show", "{}"], ["backup", "check", "{}"], ["backup", "restore", "--yes", "{}"],
+    ["models", "import", "{}"], ["models", "show", "{}"], ["models", "set", "pocket-v0", "chat_template={}"],
+    ["models", "template", "{}", "--check"], ["chat", "--model={}", "hello"], ["doctor", "clients", "--model={}"],
+    ["eval", "run", "--set={}", "pocket-v0"], ["eval", "tools", "--detach", "{}"], ["upgrade", "{}"],
+    ["engine", "use", "--path={}"],
+]  # fmt: skip
 # Texts that are no names: files and addresses of the person's own choice, and what is only said.
 APART = {
     "backup make FILE", "backup show FILE", "backup check FILE", "backup restore FILE",
@@ -160,6 +172,19 @@ def run(ground: Ground, commands: list[list[str]]) -> list[dict[str, Any]]:
     )  # fmt: skip
     assert done.returncode == 0, done.stderr[-2000:]
     return [json.loads(line) for line in done.stdout.splitlines()]
+
+
+def test_a_text_that_can_be_no_path_is_no_fault_of_paddock(tmp_path: Path) -> None:
+    ground = laid_out(tmp_path)
+    texts = ["x" * 5000, "../" * 2000, "/" + "x" * 5000, "~nobodyhere/x"]
+    asked = [[word.replace("{}", text) for word in words] for words in PLACED for text in texts]
+    told = run(ground, asked)
+    assert len(told) == len(asked)
+    for one in told:
+        about = (one["argv"][:3], one["out"][-300:], one["err"][-600:])
+        assert one["status"] in (1, 2), about
+        assert "fault of paddock" not in one["out"] + one["err"], about
+        assert "Traceback" not in one["err"], about
 
 
 @pytest.mark.attack("path traversal")

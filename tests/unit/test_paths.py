@@ -14,10 +14,12 @@ import pytest
 from paddock import config
 from paddock.cli.upgrade import belongings
 from paddock.engine.remote_records import Record, Records
+from paddock.errors import FieldInvalid, HomeUnusable
 from paddock.models.aliases import Aliases
 from paddock.models.saved import Saved
-from paddock.paths import Home, alone, kind_of, read_small, write_whole
+from paddock.paths import Home, alone, default_root, kind_of, read_small, typed, write_whole
 from paddock.store.key_files import key_in
+from paddock.values import table_in
 
 MOST_BYTES = 10
 
@@ -113,3 +115,48 @@ def test_nothing_that_several_programs_change_at_once_is_lost(tmp_path: Path) ->
     assert [program.wait(60) for program in programs] == [0] * AT_ONCE
     wanted = sorted(f"{one}-{number}" for one in range(AT_ONCE) for number in range(EACH))
     assert sorted(Aliases(Home(root=tmp_path)).all()) == wanted
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("x" * 5000, "File name too long"),
+        ("../" * 2000, "File name too long"),
+        ("~nobodyhere/x", "the home of nobody"),
+        ("x\0y", "a NUL"),
+        ("\udc80\ud800", "half of a character"),
+        ("loop/x", "symbolic links"),
+    ],
+)
+def test_a_text_that_can_be_no_path_is_refused_in_words(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str, words: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "loop").symlink_to("loop")
+    with pytest.raises(FieldInvalid, match=words) as refused:
+        typed(text, "base")
+    assert (refused.value.param, len(refused.value.message) < 300) == ("base", True)
+
+
+def test_any_other_text_is_a_path_whatever_lies_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    (tmp_path / "file").touch()
+    for text in (str(tmp_path), f"{tmp_path}/file", f"{tmp_path}/file/below", "nowhere", ".", ""):
+        assert typed(text, "base") == Path(text)
+    assert typed("~/file", "base") == tmp_path / "file"
+
+
+@pytest.mark.parametrize("text", ["~nobodyhere/x", "x" * 5000])
+def test_a_data_home_that_can_be_nowhere_is_told_as_that(text: str) -> None:
+    with pytest.raises(HomeUnusable, match=f"PADDOCK_HOME is '{text[:10]}"):
+        default_root({"PADDOCK_HOME": text})
+
+
+@pytest.mark.parametrize("text", ["[" * 100_000, "5", "[]", "{", "null", '"x"', ""])
+def test_what_is_no_table_of_json_has_nothing_in_it(tmp_path: Path, text: str) -> None:
+    file = tmp_path / "x.json"
+    file.write_text(text)
+    assert table_in(file) == {}
+    assert table_in(tmp_path) == table_in(tmp_path / "nowhere") == {}
+    file.write_text('{"a": 1}')
+    assert table_in(file) == {"a": 1}

@@ -336,3 +336,16 @@ def test_the_hubs_cache_is_where_its_variables_say(environ: dict[str, str], want
 def test_only_metadata_makes_a_model(home: Home, folder: Path) -> None:
     (folder / "named-like-a-projector-mmproj.gguf").write_bytes(gguf(MODEL))
     assert listed(Catalog(home, [Place(origin="folder", folder=folder)])) == {"named-like-a-projector-mmproj": "folder"}
+
+
+@pytest.mark.parametrize("text", ["x" * 5000, "~nobodyhere/x", "/" + "x" * 5000])
+def test_a_setting_that_can_be_no_folder_holds_nothing_and_is_no_fault(home: Home, text: str) -> None:
+    settings = load(
+        {"model_folders": text, "lmstudio_folder": text, "ollama_folder": text, "scan_others": True},
+        environ={"PADDOCK_HOME": str(home.root)},
+    )
+    for name in ("HF_HUB_CACHE", "HF_HOME"):
+        catalog = Catalog(home, places_of(settings, {name: text}))
+        assert listed(catalog) == {}
+        (told,) = catalog.broken()
+        assert "model_folders names a folder" in told.reason

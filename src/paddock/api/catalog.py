@@ -25,6 +25,7 @@ from paddock.models.certificates import certificate_of
 from paddock.models.importing import kept_as, models_in
 from paddock.models.removal import Removal
 from paddock.models.saved import NAMES, UNSET
+from paddock.paths import typed
 
 _CREATED = 201
 
@@ -60,7 +61,7 @@ class _Here:
                 "Run `paddock models import FILE` there."
             )
         asked = check(ImportRequest, await self.edge.body(request))
-        path = _as_path(asked.path)
+        path = await anyio.to_thread.run_sync(_as_path, asked.path)
         return JSONResponse(
             await anyio.to_thread.run_sync(self._brought, path, asked.name or None), status_code=_CREATED
         )
@@ -200,11 +201,8 @@ def adapter_entry(catalog: Catalog, adapter: Adapter, models: list[Model]) -> di
 
 
 def _as_path(text: str) -> Path:
-    """An absolute path on this machine. Raises BadRequest."""
-    try:
-        path = Path(text.strip()).expanduser()
-    except (RuntimeError, ValueError):
-        path = Path()
-    if not path.is_absolute() or "\0" in text:
+    """An absolute path on this machine. Raises BadRequest. Blocks."""
+    path = typed(text.strip(), "path")
+    if not path.is_absolute():
         raise BadRequest(f"path is {shown(text)}; it must be a whole path, from the root.", param="path")
     return path

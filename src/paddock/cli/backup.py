@@ -14,6 +14,7 @@ from paddock.cli import printing
 from paddock.cli.progress import Progress
 from paddock.config import load
 from paddock.errors import shown, size
+from paddock.paths import typed
 
 if TYPE_CHECKING:
     from paddock.backup.manifest import Manifest
@@ -53,7 +54,7 @@ def make(
     from paddock.backup import making
 
     settings = load()
-    target = file or Path()
+    target = typed(str(file), "FILE") if file else Path()
     if target.is_dir():
         target = target / making.usual_name(time.time())
     settings.home.ensure()

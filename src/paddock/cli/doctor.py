@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import sys
 from collections.abc import Iterator
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 from urllib.parse import urlencode
 
@@ -73,7 +73,7 @@ def clients(
     with contextlib.ExitStack() as stack:
         address = stack.enter_context(paddocks.reached(settings, model=model, url=url))
         asked = [("stream", "true"), *(("client", name) for name in names or [])]
-        if model and not Path(model).is_file():
+        if model and not os.path.isfile(model):
             asked.append(("model", model))
         path = f"/api/doctor/clients?{urlencode(asked)}"
         told = connection.told(address, path, timeout_s=settings.answer_timeout_s)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import sys
 from pathlib import Path
 from typing import Annotated, Any
@@ -169,7 +170,7 @@ def _asked(url: str | None) -> contextlib.AbstractContextManager[Address]:
 def _run(model: str | None, asked: dict[str, object], url: str | None, *, detach: bool, as_json: bool) -> None:
     with paddocks.reached(load({"model": model}), model=model, url=url) as address:
         _refuse_to_leave(address, detach=detach)
-        if model and not Path(model).is_file():
+        if model and not os.path.isfile(model):
             asked["model"] = model
         job = connection.asked(address, _PATH, method="POST", body=asked)
         _watch(address, job, detach=detach, as_json=as_json)

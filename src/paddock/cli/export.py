@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import re
-from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -12,6 +11,7 @@ import typer
 from paddock.cli import connection, evaluated, jobs, paddocks, printing
 from paddock.config import load
 from paddock.errors import size
+from paddock.paths import typed
 
 app = typer.Typer(
     help="Export models as GGUF that is proved: run, list, show, verify, push, pushes, cancel, resume, remove."
@@ -60,8 +60,8 @@ def run(
 ) -> None:
     """Begin an export, and watch it to its end. Ctrl+C leaves it running; `paddock export cancel` stops it."""
     asked: dict[str, object] = {
-        "source": _placed(source), "base": _placed(base), "name": name, "types": types, "certifies": certifies,
-        "importance": _placed(importance), "split_bytes": _bytes_of(split),
+        "source": _placed(source, "source"), "base": _placed(base, "base"), "name": name, "types": types,
+        "certifies": certifies, "importance": _placed(importance, "importance"), "split_bytes": _bytes_of(split),
         "evaluates": evaluate or [],
     }  # fmt: skip
     with contextlib.ExitStack() as stack:
@@ -228,9 +228,9 @@ def _print_foreseen(found: dict[str, Any]) -> None:
     print(printing.clean(found["card"]))
 
 
-def _placed(text: str) -> str:
-    """A folder or file by its whole path: the server may have been started in another folder."""
-    path = Path(text).expanduser()
+def _placed(text: str, param: str) -> str:
+    """A folder or file by its whole path: the server may have been started in another folder. Raises FieldInvalid."""
+    path = typed(text, param)
     return str(path.absolute()) if text and path.exists() else text
 
 

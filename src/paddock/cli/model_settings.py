@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from http import HTTPStatus
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -143,7 +144,7 @@ def _checked(model: str, url: str | None) -> dict[str, Any]:
     from paddock.cli import connection, paddocks
 
     with paddocks.reached(load({"model": model}), model=model, url=url) as address:
-        name = _model(model)[0].id if Path(model).is_file() else model
+        name = _model(model)[0].id if os.path.isfile(model) else model
         status, body = connection.whole(address, "GET", f"/api/models/{quote(name)}/template")
     report: dict[str, Any] = json.loads(body)
     if status != HTTPStatus.OK:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import os
 from collections.abc import Generator
-from pathlib import Path
 
 import typer
 
@@ -65,7 +65,7 @@ def _running_already(settings: Settings, model: str | None) -> Address | None:
     address = connection.Address(host=settings.host, port=settings.port)
     if settings.port == 0 or not connection.is_paddock(address):
         return None
-    if model is not None and (Path(model).is_file() or model not in connection.model_ids(address)):
+    if model is not None and (os.path.isfile(model) or model not in connection.model_ids(address)):
         return None
     printing.say(f"Talking to the paddock at {address.url}.")
     return address

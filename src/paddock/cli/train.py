@@ -12,6 +12,7 @@ from paddock.cli import checkpoints, connection, jobs, paddocks, printing
 from paddock.cli.connection import Address
 from paddock.config import load
 from paddock.errors import BadRequest, size
+from paddock.paths import typed
 
 app = typer.Typer(help="Fine-tune models: estimate, run, list, show, compare, try, stop, resume, remove.")
 _PATH, _KIND = "/api/training", "training"
@@ -186,9 +187,9 @@ def _spec(path: Path | None, options: list[str]) -> dict[str, Any]:
     for key in ("data", "eval_data"):
         if given.get(key) and given[key] not in EXAMPLES:
             # The server may have been started in another folder.
-            given[key] = str(Path(str(given[key])).expanduser().absolute())
-    if Path(str(given.get("base", ""))).expanduser().is_dir() and given.get("base"):
-        given["base"] = str(Path(str(given["base"])).expanduser().absolute())
+            given[key] = str(typed(str(given[key]), key).absolute())
+    if given.get("base") and (base := typed(str(given["base"]), "base")).is_dir():
+        given["base"] = str(base.absolute())
     return as_table(spec_of(given))
 
 

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any, TypeVar, cast
 
 from paddock.data.json_text import parsed
-from paddock.errors import FieldInvalid, shown
-from paddock.paths import kind_of
+from paddock.errors import FieldInvalid
+from paddock.paths import kind_of, typed
 
 # What is shipped, to try a training with.
 EXAMPLES = {"llama-keeper": Path(__file__).parent / "examples" / "llama-keeper.jsonl"}
@@ -53,12 +53,7 @@ def place_of(name: str) -> Path:
     """Where the rows of that name lie, be they there or not. Raises FieldInvalid."""
     if found := EXAMPLES.get(name):
         return found
-    if "\0" in name:
-        raise FieldInvalid(f"{shown(name)} is no path: no file's name holds a NUL.", param="data")
-    try:
-        return Path(name).expanduser()
-    except RuntimeError as error:
-        raise FieldInvalid(f"{shown(name)} begins with somebody's home, and there is none.", param="data") from error
+    return typed(name, "data")
 
 
 def _rows(path: Path, form: Callable[[object, str], Form]) -> Generator[Form]:

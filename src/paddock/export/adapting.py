@@ -6,13 +6,12 @@ is never held. Others (whole modules beside, experts kept together, tables of to
 
 from __future__ import annotations
 
-import json
 import re
 import struct
 from pathlib import Path
-from typing import Any
 
 from paddock.models.weights import header_of
+from paddock.values import table_in
 
 _PART = re.compile(r"base_model\.model\.(?P<module>.+)\.(lora_[AB]\.weight|lora_magnitude_vector(\.weight)?)")
 _KEPT_AS = ("BF16", "F16", "F32")
@@ -21,11 +20,11 @@ _TABLES = ("embed", "wte", "lm_head")
 
 def changed_by(adapter: Path, base: Path) -> frozenset[str] | None:
     """The names of the matrices in the base's files that an adapter changes; None where they are not told apart."""
+    settings = table_in(adapter / "adapter_config.json")
     try:
-        settings: Any = json.loads((adapter / "adapter_config.json").read_text("utf-8"))
         parts, _ = header_of(adapter / "adapter_model.safetensors")
         kept = {name: told for file in sorted(base.glob("*.safetensors")) for name, told in header_of(file)[0].items()}
-    except (OSError, ValueError, struct.error):
+    except (OSError, ValueError, RecursionError, struct.error):
         return None
     if str(settings.get("peft_type", "")).upper() != "LORA" or settings.get("modules_to_save"):
         return None
@@ -34,7 +33,7 @@ def changed_by(adapter: Path, base: Path) -> frozenset[str] | None:
         read = _PART.fullmatch(part)
         name = f"{read['module']}.weight" if read else ""
         told = kept.get(name)
-        if told is None or len(told["shape"]) != 2 or told["dtype"] not in _KEPT_AS:
+        if told is None or len(told["shape"]) != 2 or told.get("dtype") not in _KEPT_AS:
             return None
         if any(word in name for word in _TABLES):
             # What stands behind the last layer may be the same table, under no name of its own.

@@ -7,7 +7,6 @@ does) and who asks.
 from __future__ import annotations
 
 import importlib.util
-import json
 import os
 import shutil
 import sys
@@ -50,8 +49,9 @@ from paddock.jobs.ended import Error
 from paddock.jobs.folder import JobFolder
 from paddock.jobs.queue import JobQueue, Kind, Words
 from paddock.models.certificates import SUFFIX
-from paddock.paths import Home
+from paddock.paths import Home, typed
 from paddock.store.jobs import Job, JobStore, State
+from paddock.values import table_in
 
 _KIND = Kind(name="export", lock=".exports.lock", figures_of=figures_of, advice=ADVICE)
 # What lies beside a model that sees.
@@ -252,7 +252,7 @@ class Exports(JobQueue):
 
     def _found(self, spec: ExportSpec, training: Job | None) -> Source:
         if training is None:
-            return self._of_folder(spec, Path(spec.source).expanduser())
+            return self._of_folder(spec, typed(spec.source, "source"))
         root = self.folder(training.id).root
         if any((root / "model" / name).is_file() for name in _SEES):
             raise FieldInvalid(
@@ -269,20 +269,15 @@ class Exports(JobQueue):
 
     def _of_folder(self, spec: ExportSpec, folder: Path) -> Source:
         settings = folder / "adapter_config.json"
-        if not settings.is_file():
-            if not (folder / "config.json").is_file() and spec.source != "pocket-v0":
+        if not os.path.isfile(settings):
+            if not os.path.isfile(folder / "config.json") and spec.source != "pocket-v0":
                 raise FieldInvalid(
                     f"source is {shown(spec.source)}: no training of that id, and no folder with config.json or "
                     "adapter_config.json. `paddock train list` shows the trainings.",
                     param="source",
                 )
             return Source(base=self._base_of(spec.source), adapter=None)
-        base = spec.base
-        if not base:
-            try:
-                base = str(json.loads(settings.read_text("utf-8"))["base_model_name_or_path"] or "")
-            except (OSError, ValueError, KeyError, TypeError):
-                base = ""
+        base = spec.base or str(table_in(settings).get("base_model_name_or_path") or "")
         if not base:
             raise FieldInvalid(f"{settings} does not say what it was trained on. Say base.", param="base")
         return Source(base=self._base_of(base), adapter=folder.resolve())
@@ -321,7 +316,10 @@ class Exports(JobQueue):
             )
         _refuse_few_bits(source.base)
         if spec.importance:
-            first_rows(spec.importance, 1, row_of)
+            try:
+                first_rows(spec.importance, 1, row_of)
+            except FieldInvalid as error:
+                raise FieldInvalid(error.message, param="importance") from error
         if needed := estimated(spec, source.base, source.adapter):
             memory_bytes = read_memory().usable_bytes
             refuse_too_large(needed, spec, memory_bytes=memory_bytes, disk_bytes=self._free_bytes())
@@ -350,11 +348,7 @@ def quantiser_of(engine: Sequence[str], installed: Sequence[Path] = ()) -> dict[
 
 def _refuse_few_bits(base: Path) -> None:
     """Raises FieldInvalid where the weights are in fewer bits than 16 already."""
-    try:
-        said: Any = json.loads((base / "config.json").read_text("utf-8"))
-    except (OSError, ValueError):
-        return
-    if kind := isinstance(said, dict) and cast("dict[str, Any]", said).get("quantization_config"):
+    if kind := table_in(base / "config.json").get("quantization_config"):
         method = shown(str(cast("dict[str, Any]", kind).get("quant_method") if isinstance(kind, dict) else kind))
         raise FieldInvalid(
             f"The weights in {base} are quantised already ({method}), by libraries that need a card. Name "

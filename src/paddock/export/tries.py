@@ -269,7 +269,7 @@ def _form_of(checkpoint: Path) -> Form:
     try:
         if (settings := checkpoint / "adapter_config.json").is_file() and _has(checkpoint, "adapter_model"):
             return "merged" if json.loads(settings.read_text("utf-8")).get("use_dora") else "adapter"
-    except (OSError, ValueError, AttributeError) as error:
+    except (OSError, ValueError, AttributeError, RecursionError) as error:
         raise FieldInvalid(f"{checkpoint.name} cannot be read: {error}.", param="step") from error
     if (checkpoint / "config.json").is_file() and _has(checkpoint, "model", "pytorch_model"):
         return "model"

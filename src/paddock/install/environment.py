@@ -48,12 +48,13 @@ class Source:
     @classmethod
     def of(cls, text: str) -> Source:
         """What a person named. Raises SetupFailed."""
-        path = Path(text).expanduser()
-        if text and path.is_dir() and (path / "pyproject.toml").is_file():
+        # Whatever can be no path is none of these, and nothing is raised of it.
+        path = Path(os.path.expanduser(text))
+        if text and os.path.isfile(path / "pyproject.toml"):
             return cls(kind="checkout", text=str(path.absolute()))
-        if path.is_file() and path.suffix == ".whl":
+        if os.path.isfile(path) and path.suffix == ".whl":
             return cls(kind="wheel", text=str(path.absolute()))
-        if _NAME.fullmatch(text) and not path.exists():
+        if _NAME.fullmatch(text) and not os.path.exists(path):
             return cls(kind="package", text=text)
         raise SetupFailed(f"'{text}' is neither a checkout of paddock, nor a wheel, nor the name of a package.")
 

@@ -6,6 +6,7 @@ Until the last step nothing touches the active build; whatever fails before leav
 from __future__ import annotations
 
 import hashlib
+import os
 import shutil
 from collections.abc import Sequence
 from dataclasses import replace
@@ -140,7 +141,7 @@ def program(home: Home, chosen: str) -> tuple[str, ...] | None:
     builds = Builds(home)
     if chosen in ("", "embedded"):
         return program_of(builds, builds.active()) if not chosen else None
-    if not Path(chosen).exists():
+    if not os.path.exists(chosen):
         return program_of(builds, builds.find(chosen))
     binary = _own(Path(chosen))
     quick = hashlib.sha256(str(binary).encode()).hexdigest()[:_QUICK_NAME]
@@ -148,7 +149,7 @@ def program(home: Home, chosen: str) -> tuple[str, ...] | None:
 
 
 def _own(path: Path) -> Path:
-    binary = path if path.is_file() else find_program(path) if path.is_dir() else None
+    binary = path if os.path.isfile(path) else find_program(path) if os.path.isdir(path) else None
     if binary is None:
         raise BuildUnknown(f"There is no llama-server at {path}. Name the program, or a folder that holds it.")
     return binary.absolute()

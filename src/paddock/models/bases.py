@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import re
 from pathlib import Path
 
 from paddock.errors import FieldInvalid, shown
+from paddock.paths import typed
 
 # As hubs name what they hold: owner and name.
 _REPOSITORY = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
@@ -16,7 +18,7 @@ def trainable(base: str) -> Path:
     """The folder of a base by its name or path. Raises FieldInvalid."""
     if base == "pocket-v0":
         return _BUNDLED / base
-    folder = Path(base).expanduser()
+    folder = typed(base, "base")
     if folder.suffix.lower() == ".gguf":
         raise FieldInvalid(
             f"base is {shown(base)}, a GGUF file: it is for answering. Name the folder of the model's own "
@@ -29,7 +31,7 @@ def trainable(base: str) -> Path:
             "weights to train. Accept its terms there if it is gated, download all of it, and name its folder.",
             param="base",
         )
-    if not (folder / "config.json").is_file():
+    if not os.path.isfile(folder / "config.json"):
         raise FieldInvalid(
             f"base is {shown(base)}, where no config.json lies. Name a folder in the form of Transformers, or "
             "pocket-v0.",

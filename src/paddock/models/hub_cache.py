@@ -27,10 +27,10 @@ def cache_folder(environ: Mapping[str, str]) -> Path:
     """Where the hub library keeps its cache, by the variables that it reads; nothing is imported to find out."""
     for name in ("HF_HUB_CACHE", "HUGGINGFACE_HUB_CACHE"):
         if environ.get(name):
-            return Path(os.path.expandvars(environ[name])).expanduser().absolute()
+            return Path(os.path.expanduser(os.path.expandvars(environ[name]))).absolute()
     cache = environ.get("XDG_CACHE_HOME") or "~/.cache"
     home = os.path.expandvars(environ.get("HF_HOME") or os.path.join(cache, "huggingface"))
-    return Path(home).expanduser().absolute() / "hub"
+    return Path(os.path.expanduser(home)).absolute() / "hub"
 
 
 def cached_models(cache: Path) -> Iterator[Entry]:

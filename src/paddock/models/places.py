@@ -30,22 +30,29 @@ class Place:
 
     def entries(self) -> Iterator[Entry]:
         """What lies there. A folder that is not there, or cannot be read, holds nothing, unless it was chosen."""
+        if self.origin != "folder" and not os.path.isdir(self.folder):
+            return iter(())
         return _SCANS[self.origin](self.folder)
 
 
 def places_of(settings: Settings, environ: Mapping[str, str] | None = None) -> tuple[Place, ...]:
     """The places under these settings, in the order in which they come when two hold the same model."""
     env = os.environ if environ is None else environ
-    chosen = [Path(name).expanduser() for name in settings.model_folders.split(os.pathsep) if name.strip()]
-    places = [Place(origin="folder", folder=folder.absolute()) for folder in chosen]
+    chosen = [name for name in settings.model_folders.split(os.pathsep) if name.strip()]
+    places = [Place(origin="folder", folder=_whole(Path(name))) for name in chosen]
     if settings.scan_others:
         lmstudio = [Path(settings.lmstudio_folder)] if settings.lmstudio_folder else _under_home(_LMSTUDIO_USUAL)
         ollama_folder = settings.ollama_folder or env.get("OLLAMA_MODELS", "")
         ollamas = [Path(ollama_folder)] if ollama_folder else [*_under_home((".ollama/models",)), _OLLAMA_SERVICE]
         places.append(Place(origin="hub-cache", folder=hub_cache.cache_folder(env)))
-        places += [Place(origin="lmstudio", folder=folder.expanduser().absolute()) for folder in lmstudio]
-        places += [Place(origin="ollama", folder=folder.expanduser().absolute()) for folder in ollamas]
+        places += [Place(origin="lmstudio", folder=_whole(folder)) for folder in lmstudio]
+        places += [Place(origin="ollama", folder=_whole(folder)) for folder in ollamas]
     return tuple(places)
+
+
+def _whole(folder: Path) -> Path:
+    # Not Path.expanduser, which raises where that is the home of nobody: then the folder is one that is not there.
+    return Path(os.path.expanduser(folder)).absolute()
 
 
 def _under_home(names: Iterable[str]) -> list[Path]:

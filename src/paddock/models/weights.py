@@ -72,7 +72,10 @@ def header_of(file: Path) -> tuple[dict[str, dict[str, Any]], int]:
         (size_bytes,) = struct.unpack("<Q", opened.read(8))
         if size_bytes > min(_HEADER_MOST_BYTES, file.stat().st_size):
             raise ValueError(f"{file.name} claims a header of {size_bytes} bytes")
-        header: dict[str, Any] = json.loads(opened.read(size_bytes))
+        said: object = json.loads(opened.read(size_bytes))
+    if not isinstance(said, dict):
+        raise ValueError(f"{file.name} has a header that is no table")
+    header = cast("dict[str, dict[str, Any]]", said)
     header.pop("__metadata__", None)
     return header, 8 + size_bytes
 

@@ -25,7 +25,7 @@ def sizes(checkpoint: Path) -> dict[str, int]:
     try:
         said: dict[str, int] = json.loads((checkpoint / SEAL).read_text("utf-8"))
         return said if all((checkpoint / name).stat().st_size == size for name, size in said.items()) else {}
-    except (OSError, ValueError, AttributeError, TypeError):
+    except (OSError, ValueError, AttributeError, TypeError, RecursionError):
         return {}
 
 

@@ -11,10 +11,10 @@ import re
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, cast
 
 from paddock.errors import FieldInvalid, shown
+from paddock.paths import typed
 from paddock.sandbox.calls import Outcome, Sandbox, refusal
 from paddock.training.exclusions import weights_of
 from paddock.training.judging import Judge
@@ -71,7 +71,7 @@ def checked_rewards(spec: TrainSpec, judged_at: str = "") -> None:
 
 def checked_code(spec: TrainSpec) -> str:
     """The code of `reward_code`, read and not run. Raises FieldInvalid where it cannot be, or is none."""
-    path = Path(spec.reward_code).expanduser()
+    path = typed(spec.reward_code, "reward_code")
     try:
         if path.stat().st_size > _CODE_MOST_BYTES:
             raise FieldInvalid(f"{path.name} has more than {_CODE_MOST_BYTES} bytes.", param="reward_code")
