@@ -55,3 +55,11 @@ def test_the_table_holds_what_it_should() -> None:
     assert ("POST /api/keys", "body", ("models", 0)) in found
     assert ("PUT /api/models/{id}/settings", "body", ("chat_template",)) in found
     assert ("PATCH /api/settings", "body", ("model_folders",)) in found
+    for name in ("base", "data", "eval_data", "reward_code"):
+        for path in ("training", "training/options", "training/estimate"):
+            assert (f"POST /api/{path}", "body", ("spec", name)) in found
+    for name in ("source", "base", "importance"):
+        assert ("POST /api/exports", "body", (name,)) in found
+        assert ("POST /api/exports/estimate", "body", (name,)) in found
+    assert ("POST /api/evaluations", "body", ("set", 0, "messages", 0, "content", 1, "image_url", "url")) in found
+    assert ("POST /api/training/{id}/checkpoints/{step}/try", "body", ("model",)) in found

@@ -9,8 +9,8 @@ from __future__ import annotations
 import copy
 import json
 import re
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, fields
 from typing import Any, Literal, cast
 from urllib.parse import quote
 
@@ -20,15 +20,49 @@ from paddock.api.routes import described
 from paddock.config import NAMES as SETTINGS
 from paddock.config import Settings
 from paddock.models.saved import NAMES as MODEL_SETTINGS
-from tests.fuzz.seeds import OWN
+from paddock.training.spec import TrainSpec
+from tests.fuzz.seeds import IMAGE, OWN
 from tools.describe_api import Nothing
 
 Json = dict[str, Any]
 Where = Literal["path", "query", "body", "raw"]
+# Method, target and body.
+Asked = tuple[str, str, bytes | None]
 MODEL = "pocket-v0"
-FILE = "<a model's file>"
+# What stands for what `attacked.py` lays out before an attack.
+FILE, BASE, ADAPTER, ROWS, CODE = "<a GGUF file>", "<a base>", "<an adapter>", "<rows>", "<code>"
+TRAINING, EXPORT, EVALUATION = "<a training>", "<an export>", "<an evaluation>"
 _METHODS = ("get", "post", "put", "patch", "delete")
 _TEXTS = {name: "x" for name in SETTINGS if isinstance(Settings.__dataclass_fields__[name].default, str)}
+# Every option of a training that is a text, so that a new one is attacked as well.
+_OPTIONS: Json = {
+    **{one.name: one.default for one in fields(TrainSpec) if isinstance(one.default, str)},
+    "base": BASE, "data": ROWS, "eval_data": ROWS, "dry_run": "no",
+}  # fmt: skip
+_SPECS: list[Json] = [
+    {"spec": _OPTIONS},
+    {"spec": {"base": BASE, "data": ROWS, "dry_run": "no", "method": "grpo", "rewards": "python", "reward_code": CODE,
+              "runs_code": True}},
+    {"yaml": f"base: {BASE}\ndata: {ROWS}\ndry_run: 'no'\n"},
+]  # fmt: skip
+_EXPORT: Json = {
+    "source": ADAPTER, "base": BASE, "name": "x", "types": ["Q6_K"], "certifies": False, "importance": ROWS,
+}  # fmt: skip
+_LOOK: Json = {"role": "user", "content": [
+    {"type": "text", "text": "x"}, {"type": "image_url", "image_url": {"url": IMAGE}},
+]}  # fmt: skip
+_TOOL: Json = {"type": "function", "function": {"name": "x", "description": "x", "parameters": {"type": "object"}}}
+_SETS: list[list[Json]] = [
+    [{"messages": [_LOOK], "contains": "x"}],
+    [
+        {"case": "x", "name": "a", "messages": [{"role": "user", "content": "x"}], "tools": [_TOOL], "silent": True},
+        {"name": "b", "prompt": "x", "calls": [{"name": "x", "arguments": {"x": "x"}}]},
+        {"name": "c", "prompt": "x", "regex": "x"}, {"name": "d", "prompt": "x", "json": {"x": "x"}},
+        {"name": "e", "prompt": "x", "schema": {"type": "object", "properties": {"x": {"pattern": "x"}}}},
+        {"name": "f", "prompt": "x", "judge": "x"}, {"name": "g", "prompt": "x", "choices": ["x", "y"], "answer": 0},
+        {"name": "h", "prompt": "x", "exact": ["x"]}, {"name": "i", "text": "x"},
+    ],
+]  # fmt: skip
 # Bodies that the description tells nothing of. An empty one takes no text.
 BODIES: dict[str, list[Json]] = {
     **{f"POST {path}": bodies for path, bodies in OWN.items()},
@@ -47,12 +81,20 @@ BODIES: dict[str, list[Json]] = {
     "POST /api/engines/use": [{"build": "x"}],
     "POST /api/engines/remove": [{"build": "x"}],
     "POST /api/engines/job/cancel": [],
-    "POST /api/models/import": [{"path": "/x"}, {"path": FILE, "name": "x"}],
+    "POST /api/models/import": [{"path": "/x"}, {"path": FILE, "name": "imported"}],
     "POST /api/models/{id}/load": [], "POST /api/models/{id}/unload": [], "POST /api/models/{id}/pin": [],
     "POST /api/models/{id}/unpin": [],
     "PUT /api/models/{id}/settings": [{name: "x"} for name in MODEL_SETTINGS],
     "PUT /api/aliases/{pattern}": [{"model": "x"}],
     "POST /api/remotes/check": [{"name": "x"}],
+    "POST /api/training": [{**one, "name": "x"} for one in _SPECS],
+    "POST /api/training/options": _SPECS,
+    "POST /api/training/estimate": _SPECS,
+    "POST /api/training/{id}/checkpoints/{step}/try": [{"model": MODEL}],
+    "POST /api/exports": [_EXPORT], "POST /api/exports/estimate": [_EXPORT],
+    "POST /api/evaluations": [
+        {"suite": "set", "model": MODEL, "name": "x", "set": rows, "judge": MODEL} for rows in _SETS
+    ],
     "PATCH /api/settings": [{name: text} for name, text in _TEXTS.items()],
     "POST /api/shutdown": [],
     "POST /api/chats/import": [], "POST /api/attachments": [],
@@ -73,6 +115,12 @@ QUERIES: dict[str, tuple[str, ...]] = {
     "GET /api/system/log": ("level", "after", "limit", "contains"),
     "GET /v1/responses/{id}": ("stream", "starting_after"),
     "GET /v1/responses/{id}/input_items": ("limit", "order", "after"),
+}
+# What stands in a path beside the text that is attacked; what is told nowhere is "x", or what the test says.
+IN_PATHS: dict[str, dict[str, str]] = {
+    "/api/training/{id}": {"id": TRAINING, "step": "last"},
+    "/api/exports/{id}": {"id": EXPORT, "name": "x-F16.gguf"},
+    "/api/evaluations/{id}": {"id": EVALUATION, "other": EVALUATION},
 }
 # They end paddock, or never end.
 APART = ("POST /api/shutdown", "GET /api/chats/events", "GET /api/system/meters", "GET /api/downloads/{id}/events")
@@ -180,7 +228,9 @@ def _made(schema: Json, told: Json, depth: int) -> Any:
         return {name: _made(one, told, depth + 1) for name, one in inner.items()}
     if kind == "array":
         return [_made(schema.get("items", {}), told, depth + 1)] if depth < 5 else []
-    return {"string": "x", "integer": 1, "number": 1.0, "boolean": False, "null": None}.get(str(kind), "x")
+    # Where a text has a pattern, it is that of an id.
+    text = "x" * 8 if "pattern" in schema else "x"
+    return {"string": text, "integer": 1, "number": 1.0, "boolean": False, "null": None}.get(str(kind), "x")
 
 
 def spellings(place: Place, text: str) -> Iterator[str]:
@@ -196,17 +246,30 @@ def spellings(place: Place, text: str) -> Iterator[str]:
         yield quote(encoded, safe="")
 
 
-def written(place: Place, text: str, *, seeds: Json) -> tuple[str, str, bytes | None]:
-    """Method, target and body of the request with this text in its place. `seeds` fills what else it needs."""
-    target = place.path
-    values = {**dict.fromkeys(re.findall(r"{(\w+)(?::path)?}", target), "x"), **seeds}
+def plain(place: Place, *, seeds: Json, laid: Mapping[str, str] | None = None) -> Asked:
+    """The request of which a place is a part, with nothing attacked. `seeds` and `laid` as in `written`."""
+    return _asked(place, _values(place, seeds), place.seed, "", laid or {})
+
+
+def written(place: Place, text: str, *, seeds: Json, laid: Mapping[str, str] | None = None) -> Asked:
+    """The request with this text in its place. `seeds` fills what else it needs, `laid` what stands for what lies."""
     if place.where == "raw":
         return "GET", text if text.startswith("/") else f"/{text}", None
-    for name in re.findall(r"{(\w+)(?::path)?}", target):
-        value = text if place.where == "path" and name == place.keys[0] else str(values[name])
-        target = re.sub(rf"{{{name}(?::path)?}}", lambda _, value=value: value, target)
-    if place.where == "query":
-        target += f"?{place.keys[0]}={text}"
-    body = place.body_with(text) if place.where == "body" else place.seed
-    content = json.dumps(body).encode() if body or place.method != "GET" else None
-    return place.method, target, content
+    values = {**_values(place, seeds), **({str(place.keys[0]): text} if place.where == "path" else {})}
+    query = f"?{place.keys[0]}={text}" if place.where == "query" else ""
+    return _asked(place, values, place.body_with(text) if place.where == "body" else place.seed, query, laid or {})
+
+
+def _values(place: Place, seeds: Json) -> Json:
+    values: Json = {**dict.fromkeys(re.findall(r"{(\w+)", place.path), "x"), **seeds}
+    for beginning, more in IN_PATHS.items():
+        values |= more if place.path.startswith(beginning) else {}
+    return values
+
+
+def _asked(place: Place, values: Json, body: Json, query: str, laid: Mapping[str, str]) -> Asked:
+    target = re.sub(r"{(\w+)(?::path)?}", lambda named: str(values[named[1]]), place.path) + query
+    content = json.dumps(body) if body or place.method != "GET" else ""
+    for name, real in laid.items():
+        target, content = target.replace(name, real), content.replace(name, real)
+    return place.method, target, content.encode() or None

@@ -12,20 +12,19 @@ import base64
 import socket
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, cast
 
 import anyio
 import anyio.to_thread
 import pytest
 
-from tests.fakes.scripted_shapes import Script
+from paddock.paths import Home
 from tests.fuzz.sending import Sent, exchange
-from tests.wire.parameters import MODEL, Place, places, spellings, written
+from tests.wire import attacked
+from tests.wire.parameters import Place, places, spellings, written
 from tests.wire.rig import Rig, scripted_studio
 from tests.wire.test_fetch import listening, whole
 
 pytestmark = [pytest.mark.anyio, pytest.mark.attack("having paddock connect elsewhere")]
-SEES: Script = cast("Script", {"props": {"modalities": {"vision": True, "audio": False}}})
 # What may be fetched is named by these; all else is no address to paddock.
 IMAGES = ("url", "image_url", "source", "images", "image_base64")
 
@@ -69,13 +68,16 @@ async def test_no_text_makes_paddock_connect_to_this_machine(
 ) -> None:
     # The hub and the place of builds are elsewhere than the listener, and do not answer.
     monkeypatch.setenv("HF_ENDPOINT", "http://127.0.0.1:9")
-    flags: dict[str, Any] = {"engine_mirror": "http://127.0.0.1:9", "fetch_timeout_s": 0.3}
+    beside = tmp_path / "laid"
+    laid = attacked.files(beside, Home(root=tmp_path / "home"))
     async with (
         listening("0.0.0.0", whole()) as four,
         listening("::", whole(), port=four.port) as six,
-        scripted_studio(tmp_path, script=SEES, **flags) as rig,
+        scripted_studio(tmp_path, script=attacked.SEES, worker_program=attacked.WORKER, **attacked.FLAGS) as rig,
+        attacked.jobs(rig, tmp_path / "home", beside, laid) as made,
     ):
-        sent = await anyio.to_thread.run_sync(lambda: _try_all(rig, four.port, full))
+        sent = await anyio.to_thread.run_sync(lambda: _try_all(rig, four.port, made, full))
+        await attacked.evaluated(rig)
         assert (four.connections, six.connections, four.asked, six.asked) == (0, 0, [], [])
         # Whoever came would have been counted.
         for host in ("127.0.0.1", "::1"):
@@ -86,13 +88,12 @@ async def test_no_text_makes_paddock_connect_to_this_machine(
         assert sent > 1000
 
 
-def _try_all(rig: Rig, port: int, full: bool) -> int:
+def _try_all(rig: Rig, port: int, laid: dict[str, str], full: bool) -> int:
     host, own = rig.studio.url.removeprefix("http://").split(":")
-    seeds = {"id": MODEL, "pattern": "x", "name": "x", "message": "x", "repo": "org/repo"}
     count = 0
     for place, text in attempts(port, full=full):
         for spelt in spellings(place, text):
-            method, target, body = written(place, spelt, seeds=seeds)
+            method, target, body = written(place, spelt, seeds=attacked.SEEDS, laid=laid)
             got = exchange((host, int(own)), Sent(method=method, target=target.encode(), body=body or b""))
             count += 1
             assert got.status != 500, (place, text, got.body[:300])
@@ -103,9 +104,10 @@ async def test_what_is_sent_to_the_engine_holds_no_address(tmp_path: Path) -> No
     # The engine would fetch it by itself, from anywhere.
     images = [place for place in places() if place.where == "body" and (*IMAGES, "data", 0).count(place.keys[-1])]
     images = [place for place in images if any(key in IMAGES for key in place.keys)]
-    async with scripted_studio(tmp_path, script=SEES, fetch_timeout_s=0.3) as rig:
+    async with scripted_studio(tmp_path, script=attacked.SEES, fetch_timeout_s=0.3) as rig:
         for place in images:
             assert (await rig.post(place.body_with("http://127.0.0.1:9/x.png"), place.path)).status_code != 500
+        await attacked.evaluated(rig)
         seen = (await rig.engine.record())["requests"]
         assert not [one for one in seen if b"127.0.0.1:9/" in base64.b64decode(one["body"])]
     assert len(images) > 5

@@ -13,9 +13,11 @@ import anyio
 import anyio.to_thread
 import pytest
 
+from paddock.paths import Home
 from tests.fuzz.sending import Got, Sent, exchange
 from tests.traversal import DEPTH, Ground, laid_out, ways
-from tests.wire.parameters import FILE, MODEL, Place, places, spellings, written
+from tests.wire import attacked
+from tests.wire.parameters import Place, places, spellings, written
 from tests.wire.rig import Rig, scripted_studio
 
 pytestmark = [pytest.mark.anyio, pytest.mark.attack("path traversal")]
@@ -44,13 +46,23 @@ def attempts(ground: Ground, *, full: bool) -> Iterator[tuple[Place, str]]:
 async def test_no_text_leads_out_of_the_data_home(ground: Ground, full: bool) -> None:
     here = _listing()
     told: Counter[int] = Counter()
-    mirror = "http://127.0.0.1:9"
-    async with scripted_studio(ground.home.parent, engine_mirror=mirror, require_key=False) as rig:
+    beside = ground.outer / "laid"
+    laid = attacked.files(beside, Home(root=ground.home))
+    async with (
+        scripted_studio(
+            ground.home.parent, script=attacked.SEES, worker_program=attacked.WORKER, require_key=False,
+            **attacked.FLAGS,
+        ) as rig,
+        attacked.jobs(rig, ground.home, beside, laid) as made,
+    ):  # fmt: skip
         before = ground.standing()
-        await anyio.to_thread.run_sync(lambda: _try_all(rig, ground, told, full))
+        await anyio.to_thread.run_sync(lambda: _try_all(rig, ground, told, made, full))
+        await attacked.evaluated(rig)
         # It is as well as before, with its model.
         assert (await rig.chat()).status_code == 200
         assert ground.standing() == before
+        # What was begun went no further than its queue, and nothing of what lies outside came into the home.
+        assert not _holding(ground)
     assert _listing() == here
     # Both sorts of answers came, or nothing was looked at.
     assert told[200] > 100
@@ -61,13 +73,17 @@ def _listing() -> list[str]:
     return sorted(str(path) for path in Path().iterdir())
 
 
-def _try_all(rig: Rig, ground: Ground, told: Counter[int], full: bool) -> None:
-    seeds = {"id": MODEL, "pattern": "x", "name": "x", "message": "x", "repo": "org/repo"}
+def _holding(ground: Ground) -> list[Path]:
+    """The files of jobs that hold the word."""
+    found = [path for path in (ground.home / "jobs").rglob("*") if path.is_file()]
+    return [path for path in found if ground.word.encode() in path.read_bytes()]
+
+
+def _try_all(rig: Rig, ground: Ground, told: Counter[int], laid: dict[str, str], full: bool) -> None:
     host, port = rig.studio.url.removeprefix("http://").split(":")
     for place, text in attempts(ground, full=full):
         for spelt in spellings(place, text):
-            method, target, body = written(place, spelt, seeds=seeds)
-            body = body.replace(FILE.encode(), str(ground.outer / "real.gguf").encode()) if body else body
+            method, target, body = written(place, spelt, seeds=attacked.SEEDS, laid=laid)
             got = exchange((host, int(port)), Sent(method=method, target=target.encode(), body=body or b""))
             told[got.status] += 1
             _judge(ground, place, spelt, got)
