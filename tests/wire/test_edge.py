@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
+from typing import cast
 
 import pytest
 
+from paddock.api.doctor import Doctor
+from paddock.api.edge import Edge
+from paddock.api.page import is_open
+from paddock.api.routes import table
 from tests.wire.rig import CHAT, COMPLETIONS, USER, Rig, scripted_studio
+from tools.describe_api import Nothing
 
 pytestmark = pytest.mark.anyio
 ROUTES = [
@@ -15,38 +22,74 @@ ROUTES = [
 ]  # fmt: skip
 
 
+def every_route() -> list[tuple[str, str]]:
+    """Every method of every route of the application, and what stands where no route is."""
+    edge = cast("Edge", Nothing())
+    found = {
+        (method, re.sub(r"{\w+(:path)?}", "x", route.path))
+        for route in table(edge, Doctor(edge))
+        for method in (*(route.methods or ()), "OPTIONS")
+    }
+    return sorted({*found, *ROUTES})
+
+
 @pytest.mark.attack("pages of elsewhere")
-@pytest.mark.parametrize(("method", "path"), ROUTES)
 @pytest.mark.parametrize(
     "host", ["evil.example", "evil.example:8642", "127.0.0.1.evil.example", "localhost.evil.example", "192.168.1.5", ""]
 )
-async def test_a_page_that_rebinds_its_name_is_refused_on_every_route(
-    rig: Rig, method: str, path: str, host: str
-) -> None:
-    response = await rig.http.request(method, path, headers={"Host": host}, json={"messages": [USER], "prompt": "x"})
-    assert response.status_code in (403, 400), response.text
+async def test_a_page_that_rebinds_its_name_is_refused_on_every_route(rig: Rig, host: str) -> None:
+    for method, path in every_route():
+        response = await rig.http.request(
+            method, path, headers={"Host": host}, json={"messages": [USER], "prompt": "x"}
+        )
+        assert response.status_code in (403, 400), (method, path, response.text)
+        # Some are refused for other reasons, too.
+        assert method == "HEAD" or "is not a name of this server" in response.text, (method, path, response.text)
     assert (await rig.engine.record())["requests"] == []
 
 
 @pytest.mark.attack("pages of elsewhere")
-@pytest.mark.parametrize(("method", "path"), ROUTES)
 @pytest.mark.parametrize(
     "origin",
     ["http://evil.example", "null", "http://127.0.0.1:1", "http://localhost:3000", "file://", ""],
 )
-async def test_a_page_of_another_origin_is_refused_on_every_route(
-    rig: Rig, method: str, path: str, origin: str
-) -> None:
-    response = await rig.http.request(
-        method, path, headers={"Origin": origin}, json={"messages": [USER], "prompt": "x"}
-    )
-    assert response.status_code == 403, response.text
-    assert "access-control-allow-origin" not in response.headers
-    if method != "HEAD":
-        error = response.json()["error"]
-        assert error["type"] == "permission_error"
-        assert "allowed_origins" in error["message"]
+async def test_a_page_of_another_origin_is_refused_on_every_route(rig: Rig, origin: str) -> None:
+    for method, path in every_route():
+        response = await rig.http.request(
+            method, path, headers={"Origin": origin}, json={"messages": [USER], "prompt": "x"}
+        )
+        assert response.status_code == 403, (method, path, response.text)
+        assert "access-control-allow-origin" not in response.headers
+        assert method == "HEAD" or "allowed_origins" in response.text, (method, path, response.text)
+    error = (await rig.http.get("/v1/models", headers={"Origin": origin})).json()["error"]
+    assert error["type"] == "permission_error"
     assert (await rig.engine.record())["requests"] == []
+
+
+@pytest.mark.attack("pages of elsewhere")
+@pytest.mark.parametrize("site", ["cross-site", "same-site"])
+async def test_what_a_page_of_elsewhere_has_its_browser_fetch_is_refused_on_every_route(rig: Rig, site: str) -> None:
+    for method, path in every_route():
+        if is_open(path):
+            continue
+        response = await rig.http.request(
+            method, path, headers={"Sec-Fetch-Site": site}, json={"messages": [USER], "prompt": "x"}
+        )
+        assert response.status_code == 403, (method, path, response.text)
+        assert method == "HEAD" or "allowed_origins" in response.text, (method, path, response.text)
+    assert (await rig.engine.record())["requests"] == []
+
+
+def test_every_route_is_tried_by_pages_of_elsewhere() -> None:
+    tried = set(every_route())
+    for method, path in (
+        ("POST", "/api/exports"), ("POST", "/api/training/x/checkpoints/x/try"), ("DELETE", "/api/evaluations/x"),
+        ("GET", "/metrics"), ("GET", "/openapi.json"), ("GET", "/assets/x"), ("POST", "/api/shutdown"),
+        ("HEAD", "/api/exports/x/files/x"), ("GET", "/nowhere"),
+    ):  # fmt: skip
+        assert (method, path) in tried
+    # Few paths are open to a link from elsewhere: they hold the page, and nothing of anybody's.
+    assert not [path for _, path in tried if is_open(path) and path.startswith(("/api/", "/v1/"))]
 
 
 @pytest.mark.parametrize("name", ["127.0.0.1", "localhost", "LOCALHOST", "[::1]"])

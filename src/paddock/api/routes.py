@@ -108,12 +108,8 @@ _TOLD = (
 
 def application(edge: Edge) -> ASGIApp:
     """The whole HTTP application, behind its guard."""
-    clients_doctor, answered = doctor.Doctor(edge), edge.answered
-    routes, pages = published(edge, clients_doctor), page.routes()
-    routes.append(metrics.route(edge, answered))
-    # A copy: the pages that follow are no part of what is described.
-    routes.append(openapi.route(tuple(routes), _operations()))
-    routes = [*(guarded(route, edge.admission) for route in routes), *pages]
+    clients_doctor = doctor.Doctor(edge)
+    routes = table(edge, clients_doctor)
     lanes = {r.path: r.endpoint for r in routes if "POST" in (r.methods or ()) and "{" not in r.path}
     inner = Starlette(
         routes=routes, exception_handlers={HTTPException: _unrouted, PaddockError: _refused, Exception: _refused}
@@ -137,12 +133,21 @@ def application(edge: Edge) -> ASGIApp:
     )
     by_path = {route.path: route.path for route in routes if "{" not in route.path}
     by_endpoint = {route.endpoint: route.path for route in routes}
-    whole = Observed(guarding, routes={**by_path, **by_endpoint}, answered=answered, traces=edge.traces)
+    whole = Observed(guarding, routes={**by_path, **by_endpoint}, answered=edge.answered, traces=edge.traces)
     clients_doctor.inside.app = whole
     # What is evaluated is nobody's request: it is not recorded, counted, or asked for a key.
     edge.evaluations.send = Inside(guard.Guard(_Lanes(inner, lanes), host="", allowed_origins=frozenset())).send
     edge.exports.evaluating = evaluated.Following(edge=edge)
     return whole
+
+
+def table(edge: Edge, clients_doctor: doctor.Doctor) -> list[Route]:
+    """Every route of the application: what is described, the numbers, the description and the pages."""
+    routes = published(edge, clients_doctor)
+    routes.append(metrics.route(edge, edge.answered))
+    # A copy: the pages that follow are no part of what is described.
+    routes.append(openapi.route(tuple(routes), _operations()))
+    return [*(guarded(route, edge.admission) for route in routes), *page.routes()]
 
 
 def described(edge: Edge) -> dict[str, Any]:
