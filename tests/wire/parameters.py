@@ -74,6 +74,8 @@ BODIES: dict[str, list[Json]] = {
     "DELETE /api/delete": [{"model": "x"}, {"name": "x"}],
     "POST /api/pull": [{"model": "x"}, {"name": "x", "insecure": True}],
     "POST /api/push": [{"model": "x"}],
+    "POST /api/exports/{id}/push": [{"repo": "someone/x", "types": ["F16"], "uncertified": True}],
+    "POST /api/exports/{id}/card": [{"repo": "someone/x", "types": ["F16"], "uncertified": True}],
     "POST /api/downloads": [{"model": "org/repo:Q4"}],
     "POST /api/downloads/{id}/cancel": [], "POST /api/downloads/{id}/pause": [], "POST /api/downloads/{id}/resume": [],
     "POST /api/engines/look": [{"tag": "b1", "afresh": False}],
