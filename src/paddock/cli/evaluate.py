@@ -235,7 +235,7 @@ def _rows(file: Path) -> list[Any]:
     try:
         if file.stat().st_size > _SET_MOST_BYTES:
             raise BadRequest(f"'{file.name}' has more than {_SET_MOST_BYTES // 2**20} MiB. Split it.")
-        return rows_in(file.read_text("utf-8"))
+        return rows_in(file.read_text("utf-8-sig"))
     except OSError as error:
         raise BadRequest(f"'{file}' cannot be read ({error.strerror}). Name a file that holds a set.") from error
     except UnicodeDecodeError as error:

@@ -12,7 +12,7 @@ interface Props {
   onChange: (chosen: string[]) => void;
 }
 
-/** The types of files, each with what it will take; those that cannot be made here say what they need. */
+/** The types of files, each with what it will take; those that cannot be made here are named, with what they need. */
 export function Types({ types, chosen, sizes, isMeasured, fault, onChange }: Props) {
   const t = useWords();
   const choose = (name: string, isChosen: boolean) =>
@@ -20,10 +20,16 @@ export function Types({ types, chosen, sizes, isMeasured, fault, onChange }: Pro
   // What is not made without rows is offered once some are named.
   const isOffered = ({ name, importance }: ExportType) =>
     importance !== "needed" || isMeasured || chosen.includes(name);
+  const isChoosable = ({ name, is_made_here }: ExportType) => is_made_here || chosen.includes(name);
+  const unmade = (isMeasured: boolean) =>
+    types
+      .filter((one) => isOffered(one) && !isChoosable(one) && (one.importance === "needed") === isMeasured)
+      .map((one) => one.name)
+      .join(", ");
   const group = (of: ExportType["of"]) => (
     <ul className="grid gap-x-6 gap-y-1 sm:grid-cols-2">
       {types
-        .filter((one) => one.of === of && isOffered(one))
+        .filter((one) => one.of === of && isOffered(one) && isChoosable(one))
         .map((one) => (
           <Type
             key={one.name}
@@ -43,6 +49,13 @@ export function Types({ types, chosen, sizes, isMeasured, fault, onChange }: Pro
         {fault ?? t("export.types.about")}
       </p>
       {group("model")}
+      {[unmade(false), unmade(true)].map((names, index) =>
+        names ? (
+          <p key={names} className="text-sm text-soft">
+            {t(index === 0 ? "export.types.unmade" : "export.types.unmeasured", { names })}
+          </p>
+        ) : null,
+      )}
       <p className="mt-2 text-sm text-soft">{t("export.types.trained")}</p>
       {group("adapter")}
     </fieldset>
@@ -67,7 +80,6 @@ function Type({ type, size, isChosen, isAtFault, onChange }: TypeProps) {
         <input
           type="checkbox"
           checked={isChosen}
-          disabled={!type.is_made_here && !isChosen}
           {...(isAtFault ? { "aria-invalid": true } : {})}
           onChange={(event) => onChange(event.target.checked)}
           className="size-5 accent-(--accent)"
@@ -79,8 +91,6 @@ function Type({ type, size, isChosen, isAtFault, onChange }: TypeProps) {
   );
 }
 
-function aboutIn(t: Translate, { name, of, importance, is_made_here }: ExportType): string | null {
-  if (of === "adapter") return t(name === "LORA" ? "export.types.lora" : "export.types.adapter");
-  if (is_made_here) return null;
-  return t(importance === "needed" ? "export.types.unmeasured" : "export.types.unmade");
+function aboutIn(t: Translate, { name, of }: ExportType): string | null {
+  return of === "adapter" ? t(name === "LORA" ? "export.types.lora" : "export.types.adapter") : null;
 }

@@ -23,8 +23,10 @@ export const exports: Area<typeof english> = {
   "export.name.empty": "der Name der Quelle",
   "export.types": "Dateitypen",
   "export.types.about": "Kleinere Typen verlieren mehr; das Zertifikat sagt, wie viel.",
-  "export.types.unmade": "braucht llama-quantize neben der Engine",
-  "export.types.unmeasured": "braucht llama-quantize und llama-imatrix neben der Engine",
+  "export.types.unmade":
+    "{names}: brauchen llama-quantize neben der Engine; `paddock engine install --from-source` baut es.",
+  "export.types.unmeasured":
+    "{names}: brauchen llama-quantize und llama-imatrix neben der Engine; `paddock engine install --from-source` baut beide.",
   "export.types.trained": "Nur das Trainierte, ohne seine Basis:",
   "export.types.adapter": "wie es ist, ein Ordner für Transformers",
   "export.types.lora": "als GGUF, das Engines über die Basis legen",

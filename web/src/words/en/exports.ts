@@ -19,8 +19,10 @@ export const exports = {
   "export.name.empty": "the source's name",
   "export.types": "Types of files",
   "export.types.about": "Smaller types lose more; the certificate says how much.",
-  "export.types.unmade": "needs llama-quantize beside the engine",
-  "export.types.unmeasured": "needs llama-quantize and llama-imatrix beside the engine",
+  "export.types.unmade":
+    "{names} need llama-quantize beside the engine: `paddock engine install --from-source` makes one.",
+  "export.types.unmeasured":
+    "{names} need llama-quantize and llama-imatrix beside the engine: `paddock engine install --from-source` makes them.",
   "export.types.trained": "What was trained alone, without its base:",
   "export.types.adapter": "as it is, a folder for Transformers",
   "export.types.lora": "as GGUF, which engines lay over the base",
