@@ -326,7 +326,7 @@ def test_one_that_is_not_done_is_not_pushed(env: dict[str, str], tmp_path: Path)
 
 
 def test_who_may_train_sees_pushes_and_an_admin_alone_makes_them(server: Paddock, export: str, hub: FakeHub) -> None:
-    key = server.http.post("/api/keys", json={"name": "t", "may": ["train"]}).json()["key"]
+    key = server.http.post("/api/keys", json={"name": "t", "may": ["ask", "train"]}).json()["key"]
     headers = {"authorization": f"Bearer {key}"}
     assert server.http.post(f"/api/exports/{export}/card", json={"repo": REPO}, headers=headers).status_code == 200
     refused = server.http.post(f"/api/exports/{export}/push", json={"repo": REPO}, headers=headers)

@@ -119,7 +119,7 @@ async def test_what_could_not_follow_is_refused_before(
 
 
 async def test_who_may_put_nothing_among_the_models_has_nothing_evaluated(rig: Rig, tmp_path: Path) -> None:
-    key = (await rig.http.post("/api/keys", json={"name": "t", "may": ["train"]})).json()["key"]
+    key = (await rig.http.post("/api/keys", json={"name": "t", "may": ["ask", "train"]})).json()["key"]
     asked = {"source": model(tmp_path, making(tmp_path)), "name": "x", "types": ["F16"]}
     headers = {"authorization": f"Bearer {key}"}
     refused = await rig.http.post(EXPORTS, json={**asked, "evaluates": ["tools"]}, headers=headers)

@@ -193,7 +193,7 @@ async def test_what_is_no_model_is_refused_and_leaves_nothing(rig: Rig, tmp_path
 async def test_who_may_train_alone_puts_nothing_among_the_models(tmp_path: Path) -> None:
     async with scripted_studio(tmp_path, warm=False, worker_program=WORKER) as rig:
         at = await done(rig, tmp_path, making(tmp_path))
-        key = (await rig.http.post("/api/keys", json={"name": "t", "may": ["train"]})).json()["key"]
+        key = (await rig.http.post("/api/keys", json={"name": "t", "may": ["ask", "train"]})).json()["key"]
         headers = {"authorization": f"Bearer {key}"}
         assert (await rig.http.get(f"{at}/files/x-F16.gguf", headers=headers)).status_code == 200
         refused = await rig.http.post(f"{at}/files/x-F16.gguf/import", json={}, headers=headers)
