@@ -1,4 +1,4 @@
-"""Starts a training's worker as on a machine with two cards: `PYTHON THIS-FILE FOLDER [rank]`.
+"""Starts a training's worker as on a machine with two cards: `PYTHON THIS-FILE MODULE FOLDER [more]`.
 
 torch counts two cards, and the library that divides a model between processes takes each for one with a card. What is
 computed is computed on the processor, by the same code that divides and gathers weights between cards.
@@ -41,7 +41,7 @@ def main(words: list[str]) -> int:
     assert spec.loader
     worker = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(worker)
-    return int((worker.beside if words[2:] else worker.main)(*words))
+    return int((worker.main if len(words) == 2 else worker.beside)(*words))
 
 
 if __name__ == "__main__":

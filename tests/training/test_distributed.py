@@ -20,6 +20,7 @@ from paddock.app import running
 from paddock.config import load
 from paddock.install import stacking
 from paddock.install.prefix import Prefix
+from paddock.training.trainings import WORK
 from tests.fakes import two_cards
 from tests.training.conftest import STACK, Opened
 from tests.training.test_runs import HANG_GUARD_S, TRAINING, begun, curve, rests, until
@@ -230,7 +231,7 @@ async def test_a_model_divided_between_two_trains_as_a_whole_one_also_when_kille
         answers = [event["text"] for event in await events(http, whole["id"]) if event["kind"] == "sample"]
     settings = load({"port": 0}, environ={"PADDOCK_HOME": str(home), "PADDOCK_SCAN_OTHERS": "0"})
     python = stacking.python(Prefix(home / "stack"))
-    worker = [str(python), "-I", two_cards.__file__]
+    worker = [str(python), "-I", two_cards.__file__, WORK]
     async with (
         running(settings, worker_program=worker) as studio,
         httpx.AsyncClient(base_url=studio.url, trust_env=False, timeout=120) as http,
