@@ -1,6 +1,8 @@
-"""Owns the Debian 13 tier: a root of that system, setup.sh and the long suites on its own Python; knows no test.
+"""Owns the tiers of Debian 12 and 13: a root of that system, setup.sh and long suites on its own Python; knows no test.
 
-Covers: an installed Debian 13 user land, its Python 3.13 and its libraries, and the install from requirements/;
+    python3 tests/tiers/debian.py 12|13 [setup] [TIER …]
+
+Covers: an installed user land, its Python (3.11, 3.13) and its libraries, and the install from requirements/;
 `setup.sh` by a person without rights in a home of an odd name, without Node, from a checkout that cannot be written;
 what it installed, used without any network, and by somebody else who cannot write it.
 Does not cover: its kernel, its init, other processors. Needs root, the right to mount, and a Debian mirror, which is
@@ -22,44 +24,48 @@ from pathlib import Path
 from typing import NoReturn
 
 TREE = Path(__file__).resolve().parents[2]
-SUITE = "trixie"
+SUITES = {"12": "bookworm", "13": "trixie"}
+USUAL = {"12": ["setup"], "13": ["setup", "leave", "kill"]}
 PACKAGES = ("python3", "python3-venv", "libgomp1", "ca-certificates")
 KEPT = (".venv", ".venv.lock")
 CA_VARIABLES = ("PIP_CERT", "SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
 
 
-def main(tiers: Sequence[str]) -> int:
-    """Run `dev.py test --tier …` for each of `tiers` inside Debian 13. The exit status is 0 if all passed."""
+def main(words: Sequence[str]) -> int:
+    """Run `dev.py test --tier …` for each of the tiers inside that Debian. The exit status is 0 if all passed."""
+    if not words or words[0] not in SUITES:
+        fail(f"say which Debian first: {' or '.join(SUITES)}.")
+    number, *tiers = words
     require()
     started = time.monotonic()
-    root = prepare()
+    root = prepare(number)
     bring_network(root)
     (root / "srv" / "home").mkdir(exist_ok=True)
     bring_tree(root / "srv" / "paddock")
-    say(f"Debian 13 stands ready after {time.monotonic() - started:.0f} s.")
+    say(f"Debian {number} stands ready after {time.monotonic() - started:.0f} s.")
     code = 0
-    for tier in tiers:
+    for tier in tiers or USUAL[number]:
         code |= (
             install_there(root)
             if tier == "setup"
             else inside(root, f"cd /srv/paddock && exec python3 dev.py test --tier {shlex.quote(tier)}")
         )
-    say(f"The Debian 13 tier {'failed' if code else 'passed'} after {time.monotonic() - started:.0f} s.")
+    say(f"The tier of Debian {number} {'failed' if code else 'passed'} after {time.monotonic() - started:.0f} s.")
     return 1 if code else 0
 
 
 def say(words: str) -> None:
-    print(f"debian13: {words}", flush=True)
+    print(f"debian: {words}", flush=True)
 
 
 def fail(words: str) -> NoReturn:
-    sys.exit(f"debian13: {words}")
+    sys.exit(f"debian: {words}")
 
 
 def require() -> None:
     """End with a plain sentence where this machine cannot run the tier."""
     if sys.platform != "linux" or os.geteuid() != 0:
-        fail("this tier makes a Debian 13 root, which needs Linux and root. Run it as root, or leave it out.")
+        fail("this tier makes a root of Debian, which needs Linux and root. Run it as root, or leave it out.")
     if shutil.which("debootstrap") is None and shutil.which("apt-get") is not None:
         say("Installing debootstrap.")
         subprocess.run(["apt-get", "install", "-y", "-q", "debootstrap"], stdout=subprocess.DEVNULL, check=False)
@@ -69,12 +75,12 @@ def require() -> None:
         fail("this tier needs the right to mount, which this container does not have.")
 
 
-def cache() -> Path:
-    """The folder that keeps the root between runs."""
+def cache(number: str) -> Path:
+    """The folder that keeps the root of a Debian between runs."""
     chosen = os.environ.get("PADDOCK_CACHE")
     if chosen:
-        return Path(chosen).absolute() / "debian13"
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache").absolute() / "paddock" / "debian13"
+        return Path(chosen).absolute() / f"debian{number}"
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache").absolute() / "paddock" / f"debian{number}"
 
 
 def mirror() -> str:
@@ -87,15 +93,16 @@ def mirror() -> str:
     return addresses[0]
 
 
-def prepare() -> Path:
+def prepare(number: str) -> Path:
     """The root, made once; one that was cut short is made anew."""
-    root, draft = cache() / "root", cache() / "draft"
+    here = cache(number)
+    root, draft = here / "root", here / "draft"
     if root.is_dir():
         return root
-    say(f"Making a Debian 13 root in {cache()}; this takes a minute.")
+    say(f"Making a root of Debian {number} in {here}; this takes a minute.")
     shutil.rmtree(draft, ignore_errors=True)
-    cache().mkdir(parents=True, exist_ok=True)
-    bootstrap = ["debootstrap", "--variant=minbase", "--include=ca-certificates", SUITE, str(draft), mirror()]
+    here.mkdir(parents=True, exist_ok=True)
+    bootstrap = ["debootstrap", "--variant=minbase", "--include=ca-certificates", SUITES[number], str(draft), mirror()]
     quietly(bootstrap, "debootstrap could not make the root")
     bring_network(draft)
     install = f"apt-get update -q && apt-get install -y -q --no-install-recommends {' '.join(PACKAGES)}"
@@ -227,4 +234,4 @@ def bring_tree(target: Path) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:] or ["setup", "leave", "kill"]))
+    sys.exit(main(sys.argv[1:]))
