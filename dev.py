@@ -41,10 +41,10 @@ PYTHON = BIN / ("python.exe" if WINDOWS else "python")
 SETS = ("run", "test")  # `test` holds all of `run`
 MAKERS = {step: ROOT / "tests" / "tiers" / f"{step}.py" for step in ("clients", "source", "training")}
 EVERY_DAY = ("lint", "format", "types", "web", "unit", "wire", "journeys", "page", "fuzz")
-# How many of a tier's files run side by side, for each processor: most of them wait for engines and clients. The fuzz
-# counts as one.
+# How many of a tier's files run side by side, for each processor: most of them wait. The fuzz counts as one.
 AT_ONCE = {"unit": 1.0, "wire": 2.0, "journeys": 1.5, "page": 1.0, "clients": 1.0}
-TIERS = (*EVERY_DAY, "clients", "attack", "kill", "leave", "training", "debian12", "debian13", "source", "soak", "all")
+LONG = ("debian12", "debian13", "source", "training", "soak")
+TIERS = (*EVERY_DAY, "clients", "attack", "kill", "leave", *LONG, "all")
 
 
 def say(words: str) -> None:
@@ -327,8 +327,7 @@ def perform(step: str, extra: Sequence[str], *, full: bool) -> Outcome:
         "format": lambda: call("ruff", "format", "--check"),
         "types": lambda: call("pyright"),
         "web": lambda: call("tools.check_page"),
-        "debian12": lambda: subprocess.call([sys.executable, str(ROOT / "tests" / "tiers" / "debian.py"), "12"]),
-        "debian13": lambda: subprocess.call([sys.executable, str(ROOT / "tests" / "tiers" / "debian.py"), "13"]),
+        **dict.fromkeys(("debian12", "debian13"), lambda: call("tests.tiers.debian", step[-2:])),
     }
     say(f"\n{step}")
     if step in plain:
@@ -357,9 +356,7 @@ def test(tier: str | None, extra: Sequence[str]) -> int:
             daily = (*EVERY_DAY, "clients")
         else:
             say("npm does not answer: the tier `clients` is not run.")
-    steps = (
-        (*daily, "debian12", "debian13", "source", "training", "soak") if tier == "all" else (tier,) if tier else daily
-    )
+    steps = (*daily, *LONG) if tier == "all" else (tier,) if tier else daily
     outcomes = [perform(step, extra, full=tier in ("all", "fuzz", "training")) for step in steps]
     say("")
     for outcome in outcomes:
