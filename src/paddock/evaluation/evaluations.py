@@ -16,7 +16,7 @@ from typing import Any
 import anyio
 import anyio.to_thread
 
-from paddock.errors import Conflict, FieldInvalid, JobUnknown, PaddockError, StoreUnusable
+from paddock.errors import Conflict, FieldInvalid, PaddockError, StoreUnusable
 from paddock.evaluation import tool_cases
 from paddock.evaluation.asking import Asker, Send
 from paddock.evaluation.items import Item
@@ -27,13 +27,12 @@ from paddock.evaluation.subject import Subject
 from paddock.evaluation.trying import Trier, told
 from paddock.jobs.ended import Advice
 from paddock.jobs.folder import JobFolder
-from paddock.jobs.queue import JobQueue, Kind, NotBegun
+from paddock.jobs.queue import JobQueue, Kind
 from paddock.paths import Home, write_whole
 from paddock.store.db import Database
 from paddock.store.jobs import Job, JobStore, State
 from paddock.store.scores import Score, ScoreStore
 
-_LOOK_EVERY_S = 0.2
 _LOOKED_WITHIN_S = 1.0
 _SCORED = ("tools", "pocket")
 
@@ -209,19 +208,6 @@ class Evaluations(JobQueue):
             await self._concluded(await self.find(job.id), spec, subject)
         return ended, None
 
-    async def _begun(self, job: Job) -> Job:
-        """Raises NotBegun where somebody ended it meanwhile, or StoreUnusable."""
-        async with self._turning:
-            try:
-                job = await self.find(job.id)
-            except JobUnknown:
-                raise NotBegun from None
-            if not job.is_live:
-                raise NotBegun
-            if job.state != "queued":
-                return job
-            return await self._set(job.id, state="running", started_s=job.started_s or time.time(), ended_s=None)
-
     async def _tried(self, job: Job, folder: JobFolder, spec: EvaluationSpec, items: Sequence[Item]) -> State:
         """Try what was not tried yet, each result kept before the next begins. Raises PaddockError."""
         assert self.send is not None
@@ -263,12 +249,6 @@ class Evaluations(JobQueue):
         event = {**event, "at_s": round(time.time(), 3)}
         await self._store.keep(job.id, [event])
         return await self._set(job.id, figures=_figures_of(job.figures, [event]))
-
-    async def _cancelled(self, folder: JobFolder, scope: anyio.CancelScope) -> None:
-        while True:
-            if await anyio.to_thread.run_sync(folder.wish) == "cancel":
-                scope.cancel()
-            await anyio.sleep(_LOOK_EVERY_S)
 
 
 def _items(spec: EvaluationSpec, rows: Sequence[Any] | None) -> list[Item]:

@@ -16,13 +16,13 @@ from typing import Any
 import anyio
 import anyio.to_thread
 
-from paddock.errors import Conflict, JobUnknown, PaddockError, PushRefused, StoreUnusable
+from paddock.errors import Conflict, PaddockError, PushRefused, StoreUnusable
 from paddock.export.exports import Exports
 from paddock.export.parcel import Known, Parcel, PushSpec, card_for, packed
 from paddock.export.spec import spec_of
 from paddock.jobs.ended import Advice, Error, newest
 from paddock.jobs.folder import JobFolder
-from paddock.jobs.queue import JobQueue, Kind, NotBegun
+from paddock.jobs.queue import JobQueue, Kind
 from paddock.models.hub_process import HubProcess
 from paddock.models.hub_push import CARD, Upload
 from paddock.paths import Home, write_whole
@@ -30,7 +30,6 @@ from paddock.store.db import Database
 from paddock.store.jobs import Job, JobStore, State
 
 _CARD = "card.md"
-_LOOK_EVERY_S = 0.2
 _TELL_EVERY_S = 1.0
 _FIGURES = {
     "progress": ("file", "done_bytes", "size_bytes"),
@@ -171,31 +170,12 @@ class Pushes(JobQueue):
                     told_s = time.monotonic()
                     job = await self._told(job, "progress", **line)
 
-    async def _begun(self, job: Job) -> Job:
-        """Raises NotBegun where somebody ended it meanwhile, or StoreUnusable."""
-        async with self._turning:
-            try:
-                job = await self.find(job.id)
-            except JobUnknown:
-                raise NotBegun from None
-            if not job.is_live:
-                raise NotBegun
-            if job.state != "queued":
-                return job
-            return await self._set(job.id, state="running", started_s=job.started_s or time.time(), ended_s=None)
-
     async def _told(self, job: Job, kind: str, **told: Any) -> Job:
         """Keep an event, and the figures that come of it."""
         number = int(job.figures.get("events", 0)) + 1
         event = {"number": number, "at_s": round(time.time(), 3), "kind": kind, **told}
         await self._store.keep(job.id, [event])
         return await self._set(job.id, figures=_figures_of(job.figures, [event]))
-
-    async def _cancelled(self, folder: JobFolder, scope: anyio.CancelScope) -> None:
-        while True:
-            if await anyio.to_thread.run_sync(folder.wish) == "cancel":
-                scope.cancel()
-            await anyio.sleep(_LOOK_EVERY_S)
 
 
 def _keep_card(folder: Path, card: str) -> None:

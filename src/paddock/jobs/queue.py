@@ -186,6 +186,19 @@ class JobQueue:
         self._notify()
         return job
 
+    async def _begun(self, job: Job) -> Job:
+        """One that this paddock itself carries out, as it runs. Raises NotBegun where somebody ended it meanwhile."""
+        async with self._turning:
+            try:
+                job = await self.find(job.id)
+            except JobUnknown:
+                raise NotBegun from None
+            if not job.is_live:
+                raise NotBegun
+            if job.state != "queued":
+                return job
+            return await self._set(job.id, state="running", started_s=job.started_s or time.time(), ended_s=None)
+
     async def _begin_worker(self, job: Job, folder: JobFolder, order: Mapping[str, Any]) -> None:
         """Raises NoTrainingStack, OSError, StoreUnusable, or NotBegun where somebody ended it meanwhile."""
         worker = await anyio.to_thread.run_sync(self._worker)
@@ -223,6 +236,13 @@ class JobQueue:
             await anyio.sleep(_LOOK_EVERY_S)
         last = await self._store.events(job.id, after=int(job.figures.get("events", 0)) - 1)
         return last[-1] if last else None
+
+    async def _cancelled(self, folder: JobFolder, scope: anyio.CancelScope) -> None:
+        """End what is carried out here, once that is wished."""
+        while True:
+            if await anyio.to_thread.run_sync(folder.wish) == "cancel":
+                scope.cancel()
+            await anyio.sleep(_LOOK_EVERY_S)
 
     async def _until_ours(self) -> None:
         """Wait until no other paddock of the data home watches them. Raises OSError."""
