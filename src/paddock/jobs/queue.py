@@ -187,7 +187,7 @@ class JobQueue:
         return job
 
     async def _begun(self, job: Job) -> Job:
-        """One that this paddock itself carries out, as it runs. Raises NotBegun where somebody ended it meanwhile."""
+        """A job whose turn it is, as it runs. Raises NotBegun where somebody ended it meanwhile, or StoreUnusable."""
         async with self._turning:
             try:
                 job = await self.find(job.id)
@@ -205,14 +205,7 @@ class JobQueue:
         if worker is None:
             raise NoTrainingStack
         await anyio.to_thread.run_sync(folder.write_order, order)
-        async with self._turning:
-            try:
-                is_live = (await self.find(job.id)).is_live
-            except JobUnknown:
-                is_live = False
-            if not is_live:
-                raise NotBegun
-            await self._set(job.id, state="running", started_s=job.started_s or time.time(), ended_s=None)
+        await self._begun(job)
         keeper = [sys.executable, "-P", "-m", "paddock.jobs.keeper", str(folder.root)]
         done = await anyio.run_process([*keeper, *worker, str(folder.root)], check=False, env=process.environment())
         if done.returncode == DISK_FULL:
