@@ -54,7 +54,7 @@ def test_a_checkpoint_is_tried_and_chatted_with_beside_its_base(training: Tab, s
     page = training.page
     training.open(f"/training/{job_id}")
     page.get_by_role("button", name="Try step 20", exact=True).click()
-    chat = page.get_by_role("button", name=re.compile("Chat with step 20 and base-"))
+    chat = page.get_by_role("button", name=re.compile("Chat with both: step 20 and base-"))
     expect(chat).to_be_visible()
     training.shoot("training-tried")
     assert training.axe() == []

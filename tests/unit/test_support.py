@@ -22,6 +22,12 @@ def test_every_line_names_a_platform_and_a_feature_that_are_there() -> None:
     assert [cell for cell in TABLE.cells if cell[0] not in TABLE.platforms or cell[1] not in TABLE.features] == []
 
 
+def test_every_feature_has_words_on_the_page() -> None:
+    # The other languages are of the same keys by their type.
+    words = (ROOT / "web" / "src" / "words" / "en" / "engines.ts").read_text("utf-8")
+    assert [feature for feature in TABLE.features if f'"feature.{feature}":' not in words] == []
+
+
 @pytest.mark.parametrize("cell", TABLE.cells.values(), ids=[" ".join(cell) for cell in TABLE.cells])
 def test_what_was_run_has_a_command_and_a_day_and_what_was_not_has_none(cell: Known) -> None:
     assert cell.command

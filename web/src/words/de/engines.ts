@@ -61,6 +61,8 @@ export const engines: Area<typeof english> = {
   "feature.service": "paddock als Dienst",
   "feature.container": "die Containerdatei",
   "feature.notebook": "das Notebook",
+  "feature.training": "Training auf dem Prozessor, und Chats mit Sicherungspunkten",
+  "feature.export": "Export mit Zertifikaten, und Bewertung",
   "about.licence":
     "Freie Software unter der GNU Affero General Public License, Version 3. Ohne Gewähr; Sie dürfen sie unter denselben Bedingungen weitergeben und verändern.",
   "about.licences": "Lizenzen der Pakete in dieser Seite",

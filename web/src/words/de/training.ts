@@ -78,7 +78,7 @@ export const training: Area<typeof english> = {
   "train.try.scale": "Stärke",
   "train.try.scale.wrong": "-{most} bis {most}",
   "train.try.chat": "Mit beiden chatten",
-  "train.try.chat.one": "Mit Schritt {step} und {base} chatten",
+  "train.try.chat.one": "Mit beiden chatten: Schritt {step} und {base}",
   "train.tried": "Die Antwort des Probelaufs",
   "train.tried.about":
     "Zwei Schritte wurden trainiert und als GGUF geschrieben, und die Engine hat damit geantwortet. Das zeigt, dass die Ausgabe gelingt, und nichts über das Gelernte.",

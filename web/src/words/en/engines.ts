@@ -57,6 +57,8 @@ export const engines = {
   "feature.service": "paddock as a service",
   "feature.container": "the container file",
   "feature.notebook": "the notebook",
+  "feature.training": "training on the processor, and chatting with checkpoints",
+  "feature.export": "export with certificates, and evaluation",
   "about.licence":
     "Free software under the GNU Affero General Public License, version 3. No warranty; you may pass it on and change it under the same terms.",
   "about.licences": "Licences of the packages in this page",

@@ -71,7 +71,7 @@ export const training = {
   "train.try.scale": "Scale",
   "train.try.scale.wrong": "-{most} to {most}",
   "train.try.chat": "Chat with both",
-  "train.try.chat.one": "Chat with step {step} and {base}",
+  "train.try.chat.one": "Chat with both: step {step} and {base}",
   "train.tried": "The dry run's answer",
   "train.tried.about":
     "Two steps were trained and written as GGUF, and the engine answered with that. It says that the export works, and nothing about what is learnt.",
