@@ -28,7 +28,7 @@ ROWS: dict[int, tuple[str, str]] = {
     17: ("U", "a tool loop keeps its order, ids and nulls"),
     18: ("F", "a broken rule is a 422 before the engine is asked"),
     19: ("F", "there is one way for every mix of tools and tool messages"),
-    20: ("F", "`enable_tools` is the server's own loop, a named 400 until there is one"),
+    20: ("F", "`enable_tools` is the server's own loop, also beside the client's tools"),
     21: ("F", "an empty list of tools is an ordinary request"),
     22: ("F", "a further turn without tools goes through"),
     23: ("F", "messages reach the engine as they came"),

@@ -134,6 +134,11 @@ class Home:
         return self.root / "scratch"
 
     @property
+    def workspaces(self) -> Path:
+        """The folders in which tools of the server work, one for each chat."""
+        return self.root / "workspaces"
+
+    @property
     def stack(self) -> Path:
         """The training stack: an environment of its own beside paddock's."""
         return self.root / "stack"

@@ -322,8 +322,9 @@ async def test_errors_are_of_the_sdks_own_kinds(sdk: openai.AsyncOpenAI) -> None
         await sdk.chat.completions.create(model=MODEL, messages=[])
     with pytest.raises(openai.NotFoundError):
         await sdk.chat.completions.create(model="nothing", messages=HELLO)
-    with pytest.raises(openai.BadRequestError, match="enable_tools"):
-        await sdk.chat.completions.create(model=MODEL, messages=HELLO, extra_body={"enable_tools": True})
+    asked = {"enable_tools": True, "enabled_tools": ["rocket"]}
+    with pytest.raises(openai.BadRequestError, match="enabled_tools"):
+        await sdk.chat.completions.create(model=MODEL, messages=HELLO, extra_body=asked)
 
 
 async def test_the_streaming_accumulator_of_the_sdk_works(sdk: openai.AsyncOpenAI) -> None:

@@ -27,15 +27,6 @@ async def test_row_19_there_is_one_relay_for_every_mix_of_tools_and_tool_message
     assert body.get("tools") == (tools or None)
 
 
-@pytest.mark.parametrize("tools", [None, [TOOL]])
-@pytest.mark.parametrize("stream", [False, True])
-async def test_row_20_the_servers_own_loop_is_a_named_400_until_it_exists(rig: Rig, tools: Any, stream: bool) -> None:
-    response = await rig.chat(enable_tools=True, tools=tools, stream=stream)
-    assert response.status_code == 400
-    assert response.json()["error"]["param"] == "enable_tools"
-    assert await rig.engine.seen() == []
-
-
 async def test_row_21_an_empty_tools_list_is_an_ordinary_request(rig: Rig) -> None:
     body = await rig.forwarded(tools=[])
     assert not {"tools", "tool_choice"} & set(body)

@@ -48,6 +48,7 @@ from paddock.serving.sampling import recommended
 from paddock.serving.shelf import Shelf
 from paddock.store.access import Access
 from paddock.store.db import Database
+from paddock.tools.toolbox import Tools
 from paddock.tracing.traces import Traces
 from paddock.training.trainings import Trainings
 
@@ -90,6 +91,7 @@ class Edge:
     pushes: Pushes
     tries: Tries
     evaluations: Evaluations
+    tools: Tools
     engine: str
     """The build that engines are started of, until paddock is started anew."""
     log: Ring

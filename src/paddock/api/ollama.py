@@ -13,9 +13,9 @@ from starlette.routing import Route
 from starlette.types import ASGIApp
 
 from paddock.api.attending import attended
-from paddock.api.chat import prepared_chat
 from paddock.api.dialects import OLLAMA
 from paddock.api.edge import Edge
+from paddock.api.looped import exchange, prepared_chat
 from paddock.api.models import entry
 from paddock.engine.remotes import RemoteModel
 from paddock.engine.resident import Resident
@@ -114,11 +114,11 @@ class _Ollama:
         raise BadRequest(_READ_ONLY)
 
     async def _answered(self, body: dict[str, Any], form: ChatForm, kind: Literal["chat", "generate"]) -> ASGIApp:
-        prepared = prepared_chat(form.body, strict=False)
+        prepared = prepared_chat(self.edge, form.body)
         prepared = replace(prepared, adapted=(*form.adapted, *prepared.adapted))
         passage = OllamaPassage(kind=kind, model=str(body.get("model")), created_at=_now())
         prepared, model = await self.edge.addressed(prepared)
-        return self.edge.relay(prepared, model, dialect=OLLAMA, passage=passage)
+        return exchange(self.edge, prepared, model, dialect=OLLAMA, passage=passage)
 
 
 def routes(edge: Edge) -> list[Route]:

@@ -14,8 +14,9 @@ from starlette.routing import Route
 from starlette.types import ASGIApp
 
 from paddock.api.attending import attended
-from paddock.api.chat import prepared_chat
 from paddock.api.edge import Edge
+from paddock.api.looped import exchange as exchange_of
+from paddock.api.looped import prepared_chat
 from paddock.api.recording import carried
 from paddock.clock import stamp_s
 from paddock.engine.remotes import RemoteModel
@@ -64,7 +65,7 @@ def routes(edge: Edge) -> list[Route]:
 
     async def input_tokens(request: Request) -> Response:
         form = await _form(edge, {"input": "", **await edge.body(request)}, "resp_count")
-        prepared, model = await edge.addressed(_prepared(form))
+        prepared, model = await edge.addressed(_prepared(edge, form))
         tokens = await attended(request, lambda: edge.count(prepared, model))
         return JSONResponse({"object": "response.input_tokens", "input_tokens": tokens})
 
@@ -112,7 +113,7 @@ async def in_background(
 
 async def as_chat(edge: Edge, body: dict[str, Any]) -> tuple[Prepared, Model | RemoteModel]:
     """A request for a response as its model is asked it, and that model. Raises as one does."""
-    return await edge.addressed(_prepared(await _form(edge, body, "resp_read")))
+    return await edge.addressed(_prepared(edge, await _form(edge, body, "resp_read")))
 
 
 async def _begun(
@@ -130,7 +131,7 @@ async def _work(edge: Edge, body: dict[str, Any], response_id: str) -> tuple[ASG
     is_background = body.get("background") is True
     is_streamed = is_background or bool(body.get("stream"))
     form = await _form(edge, {**body, "stream": True} if is_background else body, response_id)
-    prepared, model = await edge.addressed(_prepared(form))
+    prepared, model = await edge.addressed(_prepared(edge, form))
     snapshot = Snapshot(
         response_id=response_id,
         created_s=int(stamp_s()),
@@ -138,7 +139,7 @@ async def _work(edge: Edge, body: dict[str, Any], response_id: str) -> tuple[ASG
         request=body,
         watch=Stopwatch(time.monotonic) if is_streamed else None,
     )
-    exchange = edge.relay(prepared, model, passage=ResponsesPassage(snapshot=snapshot, tools=form.tools))
+    exchange = exchange_of(edge, prepared, model, passage=ResponsesPassage(snapshot=snapshot, tools=form.tools))
     return exchange, Work(snapshot=snapshot, items=form.items)
 
 
@@ -148,8 +149,8 @@ async def _form(edge: Edge, body: dict[str, Any], response_id: str) -> Responses
     return to_chat(body, response_id=response_id, history=history)
 
 
-def _prepared(form: ResponsesForm) -> Prepared:
-    prepared = prepared_chat(form.body, strict=False)
+def _prepared(edge: Edge, form: ResponsesForm) -> Prepared:
+    prepared = prepared_chat(edge, form.body)
     return replace(prepared, adapted=(*form.adapted, *prepared.adapted))
 
 

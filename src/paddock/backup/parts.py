@@ -70,6 +70,7 @@ LEFT_OUT = {
     "serving": "is a lock",
     "present": "is locks",
     "scratch": "is for the length of a request",
+    "workspaces": "is what tools are at work on, for a week",
     "stack": "is installed anew by `paddock setup python-stack`",
     "trackers": "is installed anew by the command that a training names",
     "tracked": "is the trackers' own; what a training told is in the backup",

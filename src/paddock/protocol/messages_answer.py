@@ -7,6 +7,7 @@ from typing import Any
 
 from paddock.protocol.chat import Frames, calls_in, is_cut, usage_of
 from paddock.protocol.shape import as_object, is_json, objects_in
+from paddock.protocol.turns import tool_event
 
 _REASONS = {"tool_calls": "tool_use", "length": "max_tokens", "content_filter": "refusal"}
 # A signature is Anthropic's own proof of a thought. Clients hand it back unread, so it only has to be there.
@@ -25,6 +26,7 @@ class MessagesPassage:
     """
 
     content_type = b"text/event-stream"
+    keeps_turns = True
 
     def __init__(self, *, message_id: str, model: str) -> None:
         self._message_id = message_id
@@ -79,10 +81,15 @@ class MessagesPassage:
         choice = (objects_in(answer.get("choices")) or [dict[str, Any]()])[0]
         said = as_object(choice.get("message")) or {}
         content: list[dict[str, Any]] = []
-        if said.get("reasoning_content"):
-            content.append({"type": "thinking", "thinking": said["reasoning_content"], "signature": _SIGNATURE})
-        if said.get("content"):
-            content.append({"type": "text", "text": said["content"]})
+        # Without tools of the server the message is its only turn.
+        for turn in objects_in((as_object(answer.get("paddock")) or {}).get("turns")) or [said]:
+            if turn.get("reasoning_content"):
+                content.append({"type": "thinking", "thinking": turn["reasoning_content"], "signature": _SIGNATURE})
+            if turn.get("content"):
+                content.append({"type": "text", "text": turn["content"]})
+            events = objects_in(turn.get("tools"))
+            for ended in (False, True):
+                content += [block for event in events for block in tool_blocks(event, ended=ended)]
         calls = calls_in(said)
         content += [_tool_use(call_id, name, _input(arguments)) for call_id, name, arguments in calls]
         stopped = _stop_word(choice)
@@ -109,6 +116,8 @@ class MessagesPassage:
             return self.fail({"type": "api_error", "message": str(error.get("message") or "The engine failed.")})
         if usage := as_object(chunk.get("usage")):
             self._usage = usage
+        if event := tool_event(chunk):
+            return self._tool(event)
         out = b""
         for choice in objects_in(chunk.get("choices"))[:1]:
             delta = as_object(choice.get("delta")) or {}
@@ -121,6 +130,20 @@ class MessagesPassage:
             if choice.get("finish_reason"):
                 self._reason = choice["finish_reason"]
                 self._stop_sequence = _stop_word(choice)
+        return out
+
+    def _tool(self, event: dict[str, Any]) -> bytes:
+        """What a tool of the server does: blocks for its call and its result, an own event for what it prints."""
+        if event["state"] == "output":
+            return _event("paddock_tool", {"tool": event})
+        out = self._close()
+        for block in tool_blocks(event, ended=event["state"] != "running"):
+            self._index += 1
+            shown: dict[str, Any] = {**block, "input": {}} if "input" in block else block
+            out += _event("content_block_start", {"index": self._index, "content_block": shown})
+            if "input" in block:
+                out += _delta(self._index, "input_json_delta", "partial_json", json.dumps(block["input"]))
+            out += _event("content_block_stop", {"index": self._index})
         return out
 
     def _text(self, kind: str, delta_kind: str, text: str) -> bytes:
@@ -188,6 +211,19 @@ class MessagesPassage:
             held["arguments"] = held["arguments"] or "{}"
             out += self._show(place)
         return out
+
+
+def tool_blocks(event: dict[str, Any], *, ended: bool) -> list[dict[str, Any]]:
+    """The block of a call that the server carries out, or of its result once that `ended`."""
+    use_id = f"mcptoolu_{event['id']}"
+    if not ended:
+        given = _input(event["arguments"])
+        named = {"id": use_id, "name": event["name"], "input": given, "server_name": "paddock"}
+        return [{"type": "mcp_tool_use", **named}]
+    content = [{"type": "text", "text": event["output"]}]
+    files = {"files": event["files"]} if event.get("files") else {}
+    is_error = event["state"] == "failed"
+    return [{"type": "mcp_tool_result", "tool_use_id": use_id, "is_error": is_error, "content": content, **files}]
 
 
 def _tool_use(call_id: str, name: str, given: Any) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 from paddock.protocol.chat import Frames, calls_in, is_cut, usage_of
 from paddock.protocol.shape import as_object, objects_in
+from paddock.protocol.turns import tool_event
 
 _NS_PER_MS = 1_000_000
 
@@ -21,6 +22,7 @@ class OllamaPassage:
     """
 
     content_type = b"application/x-ndjson"
+    keeps_turns = False
 
     def __init__(self, *, kind: Literal["chat", "generate"], model: str, created_at: str) -> None:
         self._kind = kind
@@ -74,7 +76,8 @@ class OllamaPassage:
         self._reason = str(choice.get("finish_reason") or "stop")
         self._usage = as_object(answer.get("usage")) or {}
         self._timings = as_object(answer.get("timings")) or {}
-        return _json(self._shaped(message, self._end()))
+        turns = {"paddock": answer["paddock"]} if "paddock" in answer else {}
+        return _json({**self._shaped(message, self._end()), **turns})
 
     def _chunk(self, chunk: dict[str, Any]) -> bytes:
         if "error" in chunk:
@@ -82,6 +85,8 @@ class OllamaPassage:
             return self.fail(error)
         self._usage = as_object(chunk.get("usage")) or self._usage
         self._timings = as_object(chunk.get("timings")) or self._timings
+        if event := tool_event(chunk):
+            return _json({**self._shaped({"content": ""}, {"done": False}), "paddock": {"tool": event}}) + b"\n"
         out = b""
         for choice in objects_in(chunk.get("choices"))[:1]:
             delta = as_object(choice.get("delta")) or {}

@@ -10,6 +10,7 @@ from paddock.protocol.responses_object import InputText, Item, Kind, Snapshot
 from paddock.protocol.responses_tools import ToolMap
 from paddock.protocol.shape import as_object, is_json, objects_in
 from paddock.protocol.sse import comment
+from paddock.protocol.turns import tool_event
 
 # How an engine names a prompt that outgrew its context while it was answering.
 _OVERFLOW = "exceed_context_size_error"
@@ -29,6 +30,7 @@ class ResponsesPassage:
     """
 
     content_type = b"text/event-stream"
+    keeps_turns = True
 
     def __init__(self, *, snapshot: Snapshot, tools: ToolMap) -> None:
         self.snapshot = snapshot
@@ -36,6 +38,7 @@ class ResponsesPassage:
         self._frames = Frames()
         self._number = 0
         self._lane = _Lane()
+        self._working: dict[str, Item] = {}
         self._reason: str | None = None
         self._answered_s: int | None = None
         self._is_waiting = False
@@ -101,6 +104,11 @@ class ResponsesPassage:
         choice = (objects_in(answer.get("choices")) or [dict[str, Any]()])[0]
         said = as_object(choice.get("message")) or {}
         calls = [{**call, "index": place} for place, call in enumerate(objects_in(said.get("tool_calls")))]
+        for turn in objects_in((as_object(answer.get("paddock")) or {}).get("turns")):
+            self._chunk({"choices": [{"delta": turn}]})
+            for event in [{**event, "state": "running"} for event in turn["tools"]] + turn["tools"]:
+                self._tool(event)
+            said = {}
         self._chunk({**answer, "choices": [{**choice, "delta": {**said, "tool_calls": calls}}]})
         if not self._is_over:
             self._end()
@@ -132,6 +140,8 @@ class ResponsesPassage:
             self.snapshot.usage = _usage(usage)
             if isinstance(chunk.get("created"), int):
                 self._answered_s = chunk["created"]
+        if event := tool_event(chunk):
+            return self._tool(event)
         out = b""
         for choice in objects_in(chunk.get("choices"))[:1]:
             delta = as_object(choice.get("delta")) or {}
@@ -145,10 +155,30 @@ class ResponsesPassage:
             self._reason = choice.get("finish_reason") or self._reason
         return out
 
+    def _tool(self, event: dict[str, Any]) -> bytes:
+        """What a tool of the server does. Its item stands apart: several may be at work side by side."""
+        if event["state"] == "running":
+            out = self._advance(is_over=True)
+            item = self._working[event["id"]] = Item(kind="tool", event_of_tool=event)
+            self.snapshot.add(item)
+            out += self._event("response.output_item.added", output_index=item.index, item=item.whole())
+            place = {"item_id": item.id, "output_index": item.index}
+            out += self._event("response.mcp_call.in_progress", **place)
+            return out + self._event("response.mcp_call_arguments.done", **place, arguments=event["arguments"])
+        item = self._working[event["id"]]
+        place = {"item_id": item.id, "output_index": item.index}
+        if event["state"] == "output":
+            return self._event("response.mcp_call.output.delta", **place, delta=event["output"])
+        item.status, item.event_of_tool = "completed", event
+        outcome = "failed" if event["state"] == "failed" else "completed"
+        return self._event(f"response.mcp_call.{outcome}", **place) + self._event(
+            "response.output_item.done", output_index=item.index, item=item.whole()
+        )
+
     def _text(self, kind: Kind, text: str, odds: list[dict[str, Any]] | None = None) -> bytes:
         lane = self._lane
         item = lane.items[-1] if lane.items else None
-        if item is None or item.kind != kind:
+        if item is None or item.kind != kind or item.status != "in_progress":
             item = Item(kind=kind)
             lane.items.append(item)
         item.pieces.append(text)

@@ -55,6 +55,11 @@ class Turns:
             self._message(where, item)
         elif kind in ("function_call", "custom_tool_call"):
             self._call(where, item, is_custom=kind == "custom_tool_call")
+        elif kind == "mcp_call" and item.get("server_label") == "paddock":
+            # A tool of the server's own: a call and what came of it, in one item.
+            self._call(where, {**item, "call_id": item.get("id")}, is_custom=False)
+            output = item.get("error") if item.get("output") is None else item["output"]
+            self._output(where, {"call_id": item.get("id"), "output": output})
         elif kind == "reasoning":
             texts = objects_in(item.get("content")) or objects_in(item.get("summary"))
             self._thoughts += [str(text["text"]) for text in texts if text.get("text")]

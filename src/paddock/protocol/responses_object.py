@@ -13,8 +13,8 @@ from paddock.protocol.responses_tools import Origin
 from paddock.protocol.shape import as_object, objects_in
 
 Status = Literal["queued", "in_progress", "completed", "incomplete", "failed", "cancelled"]
-Kind = Literal["message", "reasoning", "call"]
-_PREFIXES: dict[Kind, str] = {"message": "msg", "reasoning": "rs", "call": "fc"}
+Kind = Literal["message", "reasoning", "call", "tool"]
+_PREFIXES: dict[Kind, str] = {"message": "msg", "reasoning": "rs", "call": "fc", "tool": "mcp"}
 # What the answer says of its request, and what it says where the request was silent.
 _ECHOED: dict[str, Any] = {
     "instructions": None, "max_output_tokens": None, "max_tool_calls": None, "metadata": {},
@@ -92,6 +92,8 @@ class Item:
     status: Literal["in_progress", "completed", "incomplete"] = "in_progress"
     began_s: float | None = None
     duration_s: float | None = None
+    event_of_tool: dict[str, Any] = field(default_factory=dict[str, Any])
+    """What was last told of a tool that the server runs, whose item this is."""
 
     @property
     def text(self) -> str:
@@ -135,6 +137,8 @@ class Item:
             fields = {"type": "reasoning", "summary": [], "content": content}
             if self.duration_s is not None:
                 fields["duration_s"] = self.duration_s
+        elif self.kind == "tool":
+            return {"id": self.id, **self._tool()}
         else:
             named = {"namespace": self.origin.namespace} if self.origin.namespace else {}
             fields = {"type": "function_call", "call_id": self.call_id, "name": self.origin.name, **named}
@@ -142,6 +146,22 @@ class Item:
             if self.is_custom:
                 fields["type"] = "custom_tool_call"
         return {"id": self.id, "status": self.status, **fields}
+
+    def _tool(self) -> dict[str, Any]:
+        """A call that the server carries out itself, in the dialect's form for tools that are called for a client."""
+        told = self.event_of_tool
+        has_failed = told["state"] == "failed"
+        fields: dict[str, Any] = {
+            "type": "mcp_call",
+            "status": "failed" if has_failed else self.status,
+            "server_label": "paddock",
+            "name": told["name"],
+            "arguments": told["arguments"],
+            "approval_request_id": None,
+            "output": None if has_failed else told.get("output"),
+            "error": told["output"] if has_failed else None,
+        }
+        return {**fields, **{name: told[name] for name in ("duration_s", "files") if name in told}}
 
     @property
     def event(self) -> str:

@@ -50,6 +50,13 @@ class Spent:
         """What was spent so far, all in all."""
         return self._total or (self._pieces and self._pieces + self.prompt_tokens)
 
+    def add(self, other: Spent) -> None:
+        """What another answer cost, of which this one is made too."""
+        self._total += other.tokens
+        self.read, self.cached, self._written = (
+            self.read + other.read, self.cached + other.cached, self._written + other.written
+        )  # fmt: skip
+
     def feed(self, data: bytes) -> None:
         """The next bytes of the engine's stream."""
         is_one = data.endswith(b"\n\n") and data.find(b"\n\n") == len(data) - 2

@@ -15,6 +15,8 @@ class Passage(Protocol):
     """One answer's way to the client, in the client's dialect. Made for one exchange; it keeps state."""
 
     content_type: bytes
+    keeps_turns: bool
+    """Whether the dialect tells apart what was said before a tool and after it; else all of it is one text."""
 
     def opening(self) -> bytes:
         """What may be sent before the engine has answered; called once, when a stream opens."""
@@ -49,6 +51,7 @@ class Straight:
     """
 
     content_type = EVENTS
+    keeps_turns = False
 
     def __init__(self, *, real: str = "", asked: str = "") -> None:
         # Within a JSON text a quote is always escaped: these bytes are never part of what the model said.

@@ -9,9 +9,13 @@ from typing import Any
 from paddock.errors import BadRequest, shown
 from paddock.protocol.shape import as_object
 from paddock.serving import images
+from paddock.serving.toolruns import ToolUse
 
 # paddock's own fields: read here, never sent on.
-EXTENSIONS = ("enable_tools", "enabled_tools", "session_id", "image_base64", "heal")
+EXTENSIONS = (
+    "enable_tools", "enabled_tools", "session_id", "max_tool_calls_per_message", "tool_call_timeout", "image_base64",
+    "heal",
+)  # fmt: skip
 # Where a request says how long its answer may be.
 BOUNDS = ("max_tokens", "max_completion_tokens", "n_predict")
 _FORCED_TOKENS_MOST = 8192
@@ -36,6 +40,7 @@ class Prepared:
     `adapted` says what was put otherwise (`x-paddock-adapted`), `sampling` what the model was recommended with
     (`x-paddock-sampling`); `served_by` is the model's id where the client named another (`x-paddock-model`); `tools`
     are the client's own where `body` holds a copy of them for decoding. `received` is the body before any of that.
+    `tool_use` is there where the server's own tools help to answer it.
     """
 
     path: str
@@ -54,6 +59,7 @@ class Prepared:
     is_single_call: bool = False
     tools: list[Any] | None = None
     received: dict[str, Any] | None = None
+    tool_use: ToolUse | None = None
 
     def encoded(self) -> bytes:
         """The body's bytes. Text stays as it is, but for halves of a pair, which UTF-8 cannot hold and JSON escapes."""
@@ -69,12 +75,6 @@ def refuse_unsupported(body: dict[str, Any]) -> None:
     if modalities is not None and modalities != ["text"]:
         raise BadRequest(
             f"modalities {shown(modalities)} are not supported: paddock answers in text.", param="modalities"
-        )
-    if body.get("enable_tools") is True:
-        raise BadRequest(
-            "enable_tools is not supported yet: paddock does not run tools itself. "
-            "Send 'tools' and run the calls in your own program.",
-            param="enable_tools",
         )
     for at, tool in enumerate(body.get("tools") or []):
         _refuse_tool(at, tool)

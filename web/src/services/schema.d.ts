@@ -2920,6 +2920,11 @@ export interface components {
              * @default null
              */
             max_tokens: number | null;
+            /**
+             * Max Tool Calls Per Message
+             * @default null
+             */
+            max_tool_calls_per_message: number | null;
             /** Messages */
             messages: components["schemas"]["Message"][];
             /**
@@ -2991,6 +2996,11 @@ export interface components {
              * @default null
              */
             temperature: number | null;
+            /**
+             * Tool Call Timeout
+             * @default null
+             */
+            tool_call_timeout: number | null;
             /**
              * Tool Choice
              * @default null

@@ -1,0 +1,143 @@
+"""Owns which tools there are, which of them one message may use, and holding a call to its tool; runs none itself."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
+from typing import Any
+
+import anyio.to_thread
+
+from paddock.caller import current
+from paddock.config import Settings
+from paddock.errors import BadRequest, PaddockError, shown
+from paddock.log import named
+from paddock.protocol.schema_checking import faults_of
+from paddock.protocol.shape import as_object
+from paddock.protocol.turns import Outcome
+from paddock.tools.calculator import CALCULATOR
+from paddock.tools.files import FILES
+from paddock.tools.moment import DATETIME
+from paddock.tools.tool import Given, Json, Tool, Unfit
+from paddock.tools.workspaces import Workspace, sweep, workspace
+
+_log = named(__name__)
+_RESULT_CHARACTERS_MOST = 60_000
+_SESSION_CHARACTERS_MOST = 200
+_FAULTS_MOST = 4
+
+
+class Tools:
+    """Every tool of one paddock."""
+
+    def __init__(self, settings: Settings, tools: Sequence[Tool] = (CALCULATOR, DATETIME, *FILES)) -> None:
+        self._settings = settings
+        self._tools = {tool.name: tool for tool in tools}
+
+    async def tidy(self) -> None:
+        """Take away workspaces that nobody has used for long."""
+        await anyio.to_thread.run_sync(sweep, self._settings.home)
+
+    def all(self) -> list[Tool]:
+        """Every tool, also those that are off."""
+        return list(self._tools.values())
+
+    def chosen(self, enabled: Sequence[str] | None, taken: frozenset[str]) -> list[Tool]:
+        """The tools that a message asks for, by their names or groups; where it names none, those without any harm.
+
+        `taken` are names of the client's own tools, which keep them.
+
+        Raises:
+            BadRequest: a name that no tool has, or one that is off here, and why.
+        """
+        if enabled is None:
+            found = [tool for tool in self._tools.values() if tool.is_harmless and not tool.why_off()]
+        else:
+            found = [tool for name in dict.fromkeys(enabled) for tool in self._named(name)]
+        return list({tool.name: tool for tool in found if tool.name not in taken}.values())
+
+    def _named(self, name: str) -> list[Tool]:
+        found = [tool for tool in self._tools.values() if name in (tool.name, tool.group) and name]
+        if not found:
+            names = dict.fromkeys(known for tool in self._tools.values() for known in (tool.group, tool.name) if known)
+            raise BadRequest(
+                f"enabled_tools names {shown(name)}, and there is no such tool. There are: {', '.join(names)}.",
+                param="enabled_tools",
+            )
+        for tool in found:
+            if why := tool.why_off():
+                raise BadRequest(f"The tool {tool.name} is off: {why}", param="enabled_tools")
+        return found
+
+    @asynccontextmanager
+    async def working(self, session_id: str | None) -> AsyncGenerator[Workspace]:
+        """The workspace of a message's tools, for whoever asks now. Raises BadRequest."""
+        if session_id and len(session_id) > _SESSION_CHARACTERS_MOST:
+            raise BadRequest(
+                f"session_id has {len(session_id)} characters; at most {_SESSION_CHARACTERS_MOST} are taken.",
+                param="session_id",
+            )
+        async with workspace(self._settings.home, current(), session_id or "") as folder:
+            yield folder
+
+
+class Box:
+    """The tools that one message may use, in its workspace."""
+
+    def __init__(self, tools: Sequence[Tool]) -> None:
+        self._tools = {tool.name: tool for tool in tools}
+        self.workspace: Workspace | None = None
+
+    def offered(self) -> list[Json]:
+        """Their definitions, in chat form."""
+        return [tool.definition() for tool in self._tools.values()]
+
+    def changes_things(self, name: str) -> bool:
+        """Whether a call of it may make an earlier call of some tool come out otherwise."""
+        tool = self._tools.get(name)
+        return tool is not None and tool.changes_things
+
+    async def call(self, name: str, arguments: str, tell: Callable[[str], Awaitable[None]]) -> Outcome:
+        """Carry one out. Whatever goes wrong becomes words for the model."""
+        tool, workspace = self._tools.get(name), self.workspace
+        if tool is None or workspace is None:
+            there = ", ".join(self._tools) or "none"
+            return _failed(f"there is no tool {name[:60]!r}. There are: {there}.")
+        try:
+            given = _arguments(tool, arguments)
+            return _bounded(await tool.carry_out(Given(arguments=given, workspace=workspace, tell=tell)))
+        except Unfit as error:
+            return _failed(f"{name}: {error}.")
+        except PaddockError as error:
+            return _failed(f"{name}: {error.message}")
+        except Exception:  # what nobody foresaw in a tool is no reason to end a chat
+            _log.exception("the tool %s broke", name)
+            return _failed(f"{name} broke. paddock's log tells why.")
+
+
+def _arguments(tool: Tool, arguments: str) -> dict[str, Any]:
+    """A call's arguments, which are as its tool wants them. Raises Unfit."""
+    try:
+        read = as_object(json.loads(arguments))
+    except (ValueError, RecursionError):
+        raise Unfit(f"its arguments are no JSON: {arguments[:100]}") from None
+    if read is None:
+        raise Unfit(f"its arguments must be an object, not {arguments[:100]}")
+    if faults := faults_of(arguments, tool.parameters):
+        raise Unfit(f"its arguments do not fit: {'; '.join(faults[:_FAULTS_MOST])}")
+    return read
+
+
+def _failed(text: str) -> Outcome:
+    return Outcome(text=f"Error: {text}", is_error=True)
+
+
+def _bounded(outcome: Outcome) -> Outcome:
+    """An outcome that a context can hold: of a long text its beginning and its end."""
+    text = outcome.text
+    if len(text) <= _RESULT_CHARACTERS_MOST:
+        return outcome
+    half = _RESULT_CHARACTERS_MOST // 2
+    cut = f"{text[:half]}\n[... {len(text) - 2 * half} characters left out ...]\n{text[-half:]}"
+    return Outcome(text=cut, is_error=outcome.is_error, files=outcome.files)

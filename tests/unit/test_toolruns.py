@@ -1,0 +1,117 @@
+"""Tests carrying out the calls of one message: side by side, bounded, remembered, ended with their message."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import anyio
+import anyio.lowlevel
+import pytest
+
+from paddock.protocol.turns import Call, Outcome
+from paddock.serving.toolruns import ToolRuns, ToolUse
+
+pytestmark = pytest.mark.anyio
+Json = dict[str, Any]
+
+
+class Shelf:
+    """A toolbox whose tools wait, print and count."""
+
+    def __init__(self) -> None:
+        self.calls: list[str] = []
+        self.ended: list[str] = []
+        self.all_here = anyio.Event()
+
+    def offered(self) -> list[Json]:
+        return []
+
+    def changes_things(self, name: str) -> bool:
+        return name == "write"
+
+    async def call(self, name: str, arguments: str, tell: Callable[[str], Awaitable[None]]) -> Outcome:
+        self.calls.append(name)
+        try:
+            if name == "hang":
+                await anyio.sleep_forever()
+            if name == "meet":
+                if self.calls.count("meet") == 2:
+                    self.all_here.set()
+                await self.all_here.wait()
+            if name == "print":
+                await tell("half")
+                await tell(" and half")
+        finally:
+            self.ended.append(name)
+        return Outcome(text=f"{name} {len(self.calls)}")
+
+
+def runs(shelf: Shelf, *, most: int = 9, timeout_s: float = 60.0) -> ToolRuns:
+    return ToolRuns(use=ToolUse(toolbox=shelf, own=frozenset(), calls_most=most, call_timeout_s=timeout_s))
+
+
+def call(name: str, arguments: str = "{}", call_id: str = "c") -> Call:
+    return Call(call_id=call_id, name=name, arguments=arguments)
+
+
+async def carried(one: ToolRuns, *calls: Call) -> tuple[list[str], list[Json]]:
+    told: list[Json] = []
+
+    async def tell(event: Json) -> None:
+        told.append(event)
+
+    ended = await one.carry_out(calls, tell)
+    return [outcome.text for _, outcome, _ in ended], told
+
+
+async def test_calls_of_a_turn_are_at_work_at_once() -> None:
+    with anyio.fail_after(10):
+        texts, _ = await carried(runs(Shelf()), call("meet", '{"a": 1}'), call("meet", '{"a": 2}'))
+    assert len(texts) == 2
+
+
+async def test_two_of_one_turn_that_ask_for_the_same_are_one() -> None:
+    shelf = Shelf()
+    texts, told = await carried(runs(shelf), call("read", '{"a":1}', "x"), call("read", '{ "a": 1 }', "y"))
+    assert (shelf.calls, texts) == (["read"], ["read 1", "read 1"])
+    assert [one.get("is_repeated", False) for one in told if one["state"] == "done"] == [False, True]
+
+
+async def test_what_may_have_changed_is_asked_anew() -> None:
+    shelf = Shelf()
+    told: list[str] = []
+    one = runs(shelf)
+    for name in ("read", "read", "write", "read"):
+        told += (await carried(one, call(name)))[0]
+    assert told == ["read 1", "read 1", "write 2", "read 3"]
+
+
+async def test_one_that_hangs_is_stopped_and_told() -> None:
+    shelf = Shelf()
+    texts, told = await carried(runs(shelf, timeout_s=0.05), call("hang"), call("read"))
+    assert texts[0] == "Error: hang took longer than 0.05 s and was stopped."
+    assert shelf.ended.count("hang") == 1
+    assert [one["state"] for one in told if one["name"] == "hang"] == ["running", "failed"]
+
+
+async def test_what_is_printed_is_told_as_it_comes() -> None:
+    _, told = await carried(runs(Shelf()), call("print"))
+    assert [one.get("output") for one in told] == [None, "half", " and half", "print 1"]
+
+
+async def test_a_cancelled_message_ends_what_is_at_work() -> None:
+    shelf = Shelf()
+    async with anyio.create_task_group() as group:
+        group.start_soon(carried, runs(shelf), call("hang"))
+        while not shelf.calls:
+            await anyio.lowlevel.checkpoint()
+        group.cancel_scope.cancel()
+    assert shelf.ended == ["hang"]
+
+
+async def test_none_is_carried_out_past_the_most() -> None:
+    shelf = Shelf()
+    texts, _ = await carried(runs(shelf, most=0), call("read"))
+    assert texts == ["Not carried out: a message may make 0 calls, and has. Answer with what is known."]
+    assert shelf.calls == []
