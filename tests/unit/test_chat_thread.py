@@ -91,6 +91,22 @@ def test_a_response_becomes_parts_and_text_follows_text() -> None:
     assert parts_of([], [thought, said]) == [THOUGHT, {"type": "text", "text": " you"}]
 
 
+def test_a_tool_of_the_servers_is_a_call_and_what_it_answered() -> None:
+    ran: Json = {"type": "mcp_call", "id": "mcp_1", "name": "add", "arguments": "{}", "output": "2", "error": None}
+    call = {"type": "tool_call", "call_id": "mcp_1", "name": "add", "arguments": "{}"}
+    result = {"type": "tool_result", "call_id": "mcp_1", "output": "2", "is_error": False}
+    assert parts_of([], [ran]) == [call, result]
+    assert parts_of([], [{**ran, "output": None, "error": "no"}])[1] == {**result, "output": "no", "is_error": True}
+    assert parts_of([], [{**ran, "output": None}]) == [call]
+
+
+def test_tools_work_in_a_place_of_the_chats_own() -> None:
+    wanted = Wanted(settings={"tools": ["files"]}, metadata={"chat_id": "chat_1"})
+    body = request_of([Said(role="user", content=[TEXT])], {}, wanted)
+    assert (body["enable_tools"], body["enabled_tools"], body["session_id"]) == (True, ["files"], "chat_1")
+    assert "enable_tools" not in request_of([Said(role="user", content=[TEXT])], {}, Wanted(settings={"tools": []}))
+
+
 def test_an_outcome_tells_of_usage_and_of_the_cause() -> None:
     usage: Json = {
         "input_tokens": 3,

@@ -33,6 +33,43 @@ test("events become parts, and those that come twice are read once", () => {
   expect(reader.seen).toBe(events.length - 1);
 });
 
+test("what tools of the server print and answer stands beside their calls", () => {
+  const call = (id: string, more: object = {}) => ({
+    type: "mcp_call",
+    id,
+    name: "f",
+    arguments: "{}",
+    ...more,
+  });
+  const work: Omit<ResponseEvent, "sequence_number">[] = [
+    { type: "response.output_item.added", item: call("a") },
+    { type: "response.output_item.added", item: call("b") },
+    { type: "response.mcp_call.output.delta", item_id: "a", delta: "ha" },
+    { type: "response.mcp_call.output.delta", item_id: "a", delta: "lf" },
+    { type: "response.output_item.done", item: call("b", { output: null, error: "no" }) },
+    { type: "response.output_item.done", item: call("a", { output: "whole" }) },
+    { type: "response.output_item.added", item: { type: "message" } },
+    { type: "response.output_text.delta", delta: "So." },
+  ];
+  const reader = new AnswerReader([]);
+  const read = (count: number) => {
+    work.slice(0, count).forEach((event, sequence_number) => {
+      reader.feed({ ...event, sequence_number });
+    });
+    return reader.parts;
+  };
+  const named = (call_id: string) => ({ type: "tool_call", call_id, name: "f", arguments: "{}" });
+  const half = { type: "tool_result", call_id: "a", output: "half", is_error: false };
+  expect(read(4)).toEqual([named("a"), half, named("b")]);
+  expect(read(8)).toEqual([
+    named("a"),
+    { ...half, output: "whole" },
+    named("b"),
+    { type: "tool_result", call_id: "b", output: "no", is_error: true },
+    { type: "text", text: "So." },
+  ]);
+});
+
 test("a model that is being loaded is known", () => {
   const reader = new AnswerReader([]);
   for (const event of events.slice(0, 2)) reader.feed(event);

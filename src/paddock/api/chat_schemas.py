@@ -19,7 +19,7 @@ from pydantic import (
 from paddock.store.chat_rows import MESSAGES_MOST
 
 _TITLE_MOST, _NAME_MOST, _TEXT_MOST, _SYSTEM_MOST = 200, 100, 1_000_000, 100_000
-_PARTS_MOST, _ATTACHMENTS_MOST, _STOPS_MOST = 200, 32, 16
+_PARTS_MOST, _ATTACHMENTS_MOST, _STOPS_MOST, _TOOLS_MOST = 200, 32, 16, 50
 
 
 def _storable(text: str) -> str:
@@ -143,6 +143,9 @@ class ChatSettings(_Closed):
     ) = None
     thinking: StrictBool | None = None
     effort: Literal["none", "minimal", "low", "medium", "high"] | None = None
+    tools: Annotated[list[Name], Field(max_length=_TOOLS_MOST)] | None = Field(
+        default=None, description="The server's own tools that answers may use, by their names or groups."
+    )
     extra: dict[str, Any] | None = Field(default=None, description="Further fields of POST /v1/responses.")
 
 

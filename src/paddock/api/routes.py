@@ -51,6 +51,7 @@ from paddock.api import (
     session,
     settings,
     system,
+    tools,
     training,
     users,
 )
@@ -99,10 +100,11 @@ _ROOMS = (
     exports,
     pushes,
     evaluations,
+    tools,
 )
 _TOLD = (
     chat_transfer, chats, chat_messages, chat_folders, attachments, keys, session, users, clients, requests, training,
-    checkpoints, exports, pushes, evaluations,
+    checkpoints, exports, pushes, evaluations, tools,
 )  # fmt: skip
 
 

@@ -28,14 +28,12 @@ def parts_of(base: Sequence[Part], output: Sequence[dict[str, Any]]) -> list[Par
     """The parts of a message that is made by a response's items, after what stood there before."""
     parts = [dict(part) for part in base]
     for item in output:
-        made = _part(item)
-        if made is None:
-            continue
-        last = parts[-1] if parts else None
-        if last is not None and made["type"] == "text" and last["type"] == "text":
-            last["text"] += made["text"]
-        else:
-            parts.append(made)
+        for made in _parts(item):
+            last = parts[-1] if parts else None
+            if last is not None and made["type"] == "text" and last["type"] == "text":
+                last["text"] += made["text"]
+            else:
+                parts.append(made)
     return parts
 
 
@@ -65,18 +63,24 @@ def title_of(text: str) -> str:
     return f"{cut[: cut.rfind(' ')] if ' ' in cut[20:] else cut}…"
 
 
-def _part(item: dict[str, Any]) -> Part | None:
+def _parts(item: dict[str, Any]) -> list[Part]:
     kind = item.get("type")
     if kind in ("message", "reasoning"):
         text = "".join(str(part.get("text") or "") for part in objects_in(item.get("content")))
         if kind == "message":
-            return {"type": "text", "text": text}
-        return {"type": "reasoning", "text": text, "duration_s": item.get("duration_s")}
-    if kind == "function_call":
-        return {
-            "type": "tool_call",
-            "call_id": str(item.get("call_id")),
-            "name": str(item.get("name")),
-            "arguments": str(item.get("arguments")),
-        }
-    return None
+            return [{"type": "text", "text": text}]
+        return [{"type": "reasoning", "text": text, "duration_s": item.get("duration_s")}]
+    if kind not in ("function_call", "mcp_call"):
+        return []
+    call_id = str(item.get("call_id") or item.get("id"))
+    call: Part = {
+        "type": "tool_call",
+        "call_id": call_id,
+        "name": str(item.get("name")),
+        "arguments": str(item.get("arguments")),
+    }
+    output, error = item.get("output"), item.get("error")
+    if output is None and error is None:
+        return [call]
+    said = str(error if output is None else output)
+    return [call, {"type": "tool_result", "call_id": call_id, "output": said, "is_error": output is None}]

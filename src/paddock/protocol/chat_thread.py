@@ -64,6 +64,9 @@ def request_of(thread: Sequence[Said], enclosed: Mapping[str, Enclosed], wanted:
     items = [item for said in thread for item in _items(said, enclosed)]
     if begun := text_of(wanted.begun, kinds=("text",)):
         items.append(_spoken("assistant", [{"type": "output_text", "text": begun}]))
+    if settings.get("tools"):
+        # They work in a place of the chat's own.
+        body |= {"enable_tools": True, "enabled_tools": settings["tools"], "session_id": wanted.metadata.get("chat_id")}
     if settings.get("system"):
         body["instructions"] = settings["system"]
     if wanted.model:

@@ -3,9 +3,13 @@ import type { Part } from "./chat-shapes";
 /** The items of a response, as an event brings them. */
 interface Item {
   type: string;
+  id?: string;
   call_id?: string;
   name?: string;
   arguments?: string;
+  /** Of a tool that the server ran: what it answered, or why it failed. */
+  output?: string | null;
+  error?: string | null;
   duration_s?: number | null;
   content?: { text?: string }[];
 }
@@ -14,6 +18,7 @@ export interface ResponseEvent {
   type: string;
   sequence_number: number;
   delta?: string;
+  item_id?: string;
   item?: Item;
   response?: {
     id: string;
@@ -52,10 +57,28 @@ export class AnswerReader {
     if (event.type === "response.output_item.done" && event.item) this.close(event.item);
     if (!event.type.endsWith(".delta") || event.delta === undefined) return;
     const last = this.parts.at(-1);
-    if (!last) return;
-    if (last.type === "tool_call") this.replace({ ...last, arguments: last.arguments + event.delta });
+    if (event.type.startsWith("response.mcp_call.")) this.printed(event.item_id ?? "", event.delta);
+    else if (!last) return;
+    else if (last.type === "tool_call") this.replace({ ...last, arguments: last.arguments + event.delta });
     else if (last.type === "text" || last.type === "reasoning")
       this.replace({ ...last, text: last.text + event.delta });
+  }
+
+  /** What a tool prints while it works; several may be at work. */
+  private printed(callId: string, text: string): void {
+    const at = this.parts.findIndex((part) => part.type === "tool_result" && part.call_id === callId);
+    const before = this.parts[at];
+    if (before?.type === "tool_result") this.parts[at] = { ...before, output: before.output + text };
+    else this.settle(callId, text, false);
+  }
+
+  /** Put a tool's answer beside its call. */
+  private settle(callId: string, output: string, isError: boolean): void {
+    const made: Part = { type: "tool_result", call_id: callId, output, is_error: isError };
+    const at = this.parts.findIndex((part) => part.type === "tool_result" && part.call_id === callId);
+    const call = this.parts.findIndex((part) => part.type === "tool_call" && part.call_id === callId);
+    if (at >= 0) this.parts[at] = made;
+    else this.parts.splice(call + 1, 0, made);
   }
 
   private begin(item: Item): void {
@@ -65,9 +88,9 @@ export class AnswerReader {
     else if (item.type.endsWith("_call"))
       this.parts.push({
         type: "tool_call",
-        call_id: item.call_id ?? "",
+        call_id: item.call_id ?? item.id ?? "",
         name: item.name ?? "",
-        arguments: "",
+        arguments: item.arguments ?? "",
       });
   }
 
@@ -75,7 +98,9 @@ export class AnswerReader {
     const last = this.parts.at(-1);
     if (item.type === "reasoning" && last?.type === "reasoning")
       this.replace({ ...last, duration_s: item.duration_s ?? null });
-    if (item.type.endsWith("_call") && last?.type === "tool_call")
+    if (item.type === "mcp_call")
+      this.settle(item.id ?? "", item.output ?? item.error ?? "", item.output == null);
+    else if (item.type.endsWith("_call") && last?.type === "tool_call")
       this.replace({ ...last, arguments: item.arguments ?? last.arguments });
   }
 

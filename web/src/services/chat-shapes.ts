@@ -64,6 +64,7 @@ export interface Settings {
   stop?: string[] | null;
   thinking?: boolean | null;
   effort?: (typeof EFFORTS)[number] | null;
+  tools?: string[] | null;
   extra?: Record<string, unknown> | null;
 }
 

@@ -1893,6 +1893,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/tools": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The server's own tools, also those that are off here, and why. */
+        get: operations["get /api/tools"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/training": {
         parameters: {
             query?: never;
@@ -2594,6 +2611,7 @@ export interface components {
              *       "system": null,
              *       "temperature": null,
              *       "thinking": null,
+             *       "tools": null,
              *       "top_k": null,
              *       "top_p": null
              *     }
@@ -2749,6 +2767,7 @@ export interface components {
              *       "system": null,
              *       "temperature": null,
              *       "thinking": null,
+             *       "tools": null,
              *       "top_k": null,
              *       "top_p": null
              *     }
@@ -2874,6 +2893,7 @@ export interface components {
              *       "system": null,
              *       "temperature": null,
              *       "thinking": null,
+             *       "tools": null,
              *       "top_k": null,
              *       "top_p": null
              *     }
@@ -3101,6 +3121,12 @@ export interface components {
              * @default null
              */
             thinking: boolean | null;
+            /**
+             * Tools
+             * @description The server's own tools that answers may use, by their names or groups.
+             * @default null
+             */
+            tools: string[] | null;
             /**
              * Top K
              * @default null
@@ -4941,6 +4967,39 @@ export interface components {
              * @enum {string}
              */
             type: "tool_call";
+        };
+        /**
+         * ToolEntry
+         * @description One tool of the server.
+         */
+        ToolEntry: {
+            /** Description */
+            description: string;
+            /** Group */
+            group: string;
+            /** Is Harmless */
+            is_harmless: boolean;
+            /** Name */
+            name: string;
+            /** Parameters */
+            parameters: {
+                [key: string]: unknown;
+            };
+            /** Why Off */
+            why_off: string;
+        };
+        /**
+         * ToolList
+         * @description The tools that `enable_tools` can turn on.
+         */
+        ToolList: {
+            /** Data */
+            data: components["schemas"]["ToolEntry"][];
+            /**
+             * Object
+             * @constant
+             */
+            object: "list";
         };
         /**
          * ToolResultPart
@@ -9121,6 +9180,35 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content?: never;
+            };
+        };
+    };
+    "get /api/tools": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The server's own tools, also those that are off here, and why. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ToolList"];
+                };
+            };
+            /** @description An error. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
             };
         };
     };

@@ -58,11 +58,12 @@ function end(told: Message, { type, response }: ResponseEvent): void {
 }
 
 /** A chat's settings as the fields of a response. */
-export function fields({ system, thinking, effort, extra, model: _, ...rest }: Settings): object {
+export function fields({ system, thinking, effort, extra, tools, model: _, ...rest }: Settings): object {
   const told = Object.entries(rest).filter(([, value]) => value !== null && value !== undefined);
   return {
     ...Object.fromEntries(told),
     ...(system ? { instructions: system } : {}),
+    ...(tools && tools.length > 0 ? { enable_tools: true, enabled_tools: tools } : {}),
     ...(effort ? { reasoning: { effort } } : {}),
     ...(thinking === null || thinking === undefined
       ? {}

@@ -10,6 +10,7 @@ import { Group } from "./panel-group";
 import { PanelPresets } from "./panel-presets";
 import { PanelSampling } from "./panel-sampling";
 import { PanelSchema } from "./panel-schema";
+import { PanelTools } from "./panel-tools";
 
 const NONE: Settings = {};
 
@@ -57,6 +58,7 @@ export function PanelContent({ chat }: { chat: string }) {
         />
       </Group>
       <PanelSampling chat={chat} settings={settings} />
+      <PanelTools chat={chat} settings={settings} />
       <PanelSchema chat={chat} settings={settings} />
       <Group title={t("chat.reading")}>
         <SwitchField

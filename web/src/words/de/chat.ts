@@ -162,6 +162,10 @@ export const chat: Area<typeof english> = {
   "chat.sampling.top_p": "Anteil der Wahrscheinlichkeit zur Wahl (Top P)",
   "chat.sampling.top_p.about": "1 ist alles.",
   "chat.sampling.wrong": "Eine Zahl von {least} bis {most}.",
+  "chat.tools": "Werkzeuge",
+  "chat.tools.about":
+    "Was das Modell von sich aus benutzen darf. Aufrufe und Ergebnisse stehen im Chat; Dateien liegen in einem eigenen Ordner dieses Chats.",
+  "chat.tools.off": "Hier aus: {why}",
   "chat.schema": "Antworten als JSON (Structured Output)",
   "chat.schema.about": "Die Antwort hält sich an ein JSON-Schema, das die Engine Wort für Wort erzwingt.",
   "chat.schema.on": "Antworten an ein Schema binden",

@@ -155,6 +155,10 @@ export const chat = {
   "chat.sampling.top_p": "Share of likelihood to choose from (top p)",
   "chat.sampling.top_p.about": "1 is all of it.",
   "chat.sampling.wrong": "A number from {least} to {most}.",
+  "chat.tools": "Tools",
+  "chat.tools.about":
+    "What the model may use of its own accord. Calls and results are shown in the chat; files lie in a folder of this chat's own.",
+  "chat.tools.off": "Off here: {why}",
   "chat.schema": "Answers as JSON (structured output)",
   "chat.schema.about": "The answer keeps to a JSON Schema, which the engine enforces word by word.",
   "chat.schema.on": "Hold answers to a schema",

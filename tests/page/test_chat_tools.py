@@ -1,0 +1,71 @@
+"""Shows the server's own tools in a chat: turned on in its panel, their calls and results told, kept, gone on from."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from playwright.sync_api import expect
+
+from tests.fakes.scripted_shapes import Answer
+from tests.page.chatting import USAGE, content, frame, say, says, script, settled
+from tests.page.rig import PHONE, Served, Tab
+from tests.page.test_chat import Another
+from tests.page.test_chat_panel import panel
+
+
+def asks(name: str, arguments: str) -> Answer:
+    """An engine's answer that calls a tool."""
+    function = {"name": name, "arguments": arguments}
+    call = {"index": 0, "id": "c1", "type": "function", "function": function}
+    chunks = [frame({"content": "Let me see."}), frame({"tool_calls": [call]}), frame({}, "tool_calls", usage=USAGE)]
+    return {"chunks": [{"text": chunk} for chunk in [*chunks, "data: [DONE]\n\n"]]}
+
+
+def turned_on(tab: Tab, *names: str) -> None:
+    side = panel(tab)
+    for name in names:
+        side.get_by_role("switch", name=name).click()
+        expect(side.get_by_role("switch", name=name)).to_be_checked()
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_a_tool_is_turned_on_and_what_it_does_is_shown_and_kept(scripted: Served, tab: Tab, theme: str) -> None:
+    script(scripted, asks("calculator", '{"expression": "23 * 19"}'), says("It is 437."), says("Less one: 436."))
+    tab.open()
+    tab.theme(theme)
+    tab.open()
+    turned_on(tab, "calculator")
+    tab.shoot(f"chat-tools-panel-{theme}")
+    say(tab, "What is 23 * 19?")
+    done = settled(tab)
+    for _ in range(2):
+        expect(content(done)).to_contain_text("Let me see.")
+        expect(content(done)).to_contain_text("It is 437.")
+        done.get_by_role("button", name="calculator").click()
+        expect(content(done).get_by_text('"expression": "23 * 19"')).to_be_visible()
+        done.get_by_role("button", name=re.compile("result", re.IGNORECASE)).click()
+        expect(content(done).get_by_text("437", exact=True)).to_be_visible()
+        assert tab.axe() == []
+        tab.shoot(f"chat-tools-{theme}")
+        tab.page.reload()
+        done = settled(tab)
+    say(tab, "Less one?")
+    expect(content(settled(tab))).to_have_text("Less one: 436.")
+
+
+def test_a_tool_that_fails_says_why(scripted: Served, another: Another) -> None:
+    script(scripted, asks("read_file", '{"path": "../secret"}'), says("I cannot."))
+    with another(viewport=PHONE, has_touch=True, is_mobile=True) as tab:
+        tab.open()
+        tab.page.get_by_role("button", name="How answers are made").click()
+        sheet = tab.page.get_by_role("dialog", name="How answers are made")
+        sheet.get_by_role("switch", name="files").click()
+        sheet.get_by_role("button", name="Close").click()
+        say(tab, "Read it")
+        tab.page.get_by_role("button", name="Send").click()
+        done = settled(tab)
+        expect(content(done)).to_contain_text("I cannot.")
+        done.get_by_role("button", name=re.compile("failed", re.IGNORECASE)).click()
+        expect(content(done).get_by_text("is no path of a file here")).to_be_visible()
+        tab.shoot("phone-chat-tools")
