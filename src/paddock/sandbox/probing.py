@@ -67,11 +67,12 @@ def available(*, is_unsafe: bool = False) -> str | None:
         return None
     with _lock:
         if _found is None or (_found[0] and time.monotonic() - _found[1] > _REFUSED_S):
-            _found = (_refusal(), time.monotonic())
+            _found = (refusal(), time.monotonic())
         return _found[0]
 
 
-def _refusal() -> str | None:
+def refusal() -> str | None:
+    """Why code of models cannot be run here, tried anew; None where it can. Blocks."""
     kind = kind_here()
     if sys.platform == "win32":
         return "Code is not run on Windows, where paddock has no walls for it. Run paddock in WSL, or in a container."

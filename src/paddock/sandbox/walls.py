@@ -35,6 +35,8 @@ _PEOPLE = {"passwd": f"person:x:{{0}}:{{0}}::{WORKSPACE}:/bin/sh\n", "group": "p
 # Numbers that no user of a machine has.
 _FIRST_USER, _USERS = 2**30, 2**20
 _FEW_USERS = 4096
+# To give files away, read them all, become another, and mount.
+_NEEDED_RIGHTS = sum(1 << right for right in (0, 1, 6, 7, 21))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -85,12 +87,19 @@ def kind_here() -> Kind:
 
 
 def free_user() -> int | None:
-    """A number for programs that root starts, which nobody has; None where paddock is not root, or has one number."""
+    """A number for programs that root starts, which nobody has; None where paddock is no root that can mount.
+
+    Some containers' root cannot, and may yet make namespaces as anybody does.
+    """
     if sys.platform != "linux" or os.geteuid() != 0:
         return None
     try:
         first, _, count = map(int, Path("/proc/self/uid_map").read_text("ascii").split("\n")[0].split())
-    except (OSError, ValueError):
+        status = Path("/proc/self/status").read_text("utf-8", "replace")
+        rights = int(status.partition("\nCapEff:")[2].split()[0], 16)
+    except (OSError, ValueError, IndexError):
+        return None
+    if rights & _NEEDED_RIGHTS != _NEEDED_RIGHTS:
         return None
     if first == 0 and count > _FIRST_USER + _USERS:
         return _FIRST_USER + secrets.randbelow(_USERS)
@@ -124,7 +133,8 @@ def words(
         program: what bubblewrap is found as.
         descriptors: from the first it reads the filter, on the second it tells the number of the process within.
     """
-    inside = [str(place.python.path), "-I", "-B", "-X", "utf8"]
+    # What only makes way for a command needs no packages.
+    inside = [str(place.python.path), "-I", "-B", "-X", "utf8", *(["-S"] if "command" in order else [])]
     told = json.dumps(order)
     if kind == "bubblewrap":
         return [*_bubblewrap(place, program, descriptors), *inside, _PROGRAM, told]
