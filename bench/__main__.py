@@ -25,6 +25,7 @@ from bench import (  # noqa: E402
     report,
     resting,
     rivals,
+    sandboxing,
     stopping,
     swapping,
     training,
@@ -53,6 +54,7 @@ MEASUREMENTS: dict[str, Callable[[bool], list[Figure]]] = {
     "page": paging.page,
     "training": training.training,
     "export": exporting.exporting,
+    "sandbox": sandboxing.sandbox,
     "clients": clients.compare,
 }
 # Takes the test set's packages and decides nothing anew; docs/adr/0002-http-client.md holds its outcome.

@@ -14,7 +14,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT / "src"), str(ROOT)]
 
-from docs import coverage
+from docs import attempts, coverage
 from paddock import errors
 from paddock.api.faults import TABLE
 from paddock.api.metric_families import FAMILIES
@@ -99,6 +99,11 @@ def wire_page() -> str:
         "tested.\n\n"
     )
     return head + coverage.page(ROWS, BEYOND)
+
+
+def sandbox_page() -> str:
+    """Every attempt to get out of a workspace."""
+    return f"{HEAD}\n# Attempts to get out of the sandbox\n\n{attempts.page()}"
 
 
 def families_page() -> str:
@@ -205,6 +210,7 @@ PAGES: dict[str, Callable[[], str]] = {
     "families.md": families_page,
     "model-settings.md": model_settings_page,
     "training.md": training_page,
+    "sandbox.md": sandbox_page,
 }
 
 

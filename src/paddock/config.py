@@ -148,6 +148,12 @@ class Settings:
     tls_cert: str = _setting("", "A certificate in PEM: paddock speaks HTTPS. `self-signed` makes one.")
     tls_key: str = _setting("", "The key of the certificate, where it is not in the same file.")
     unsafe_no_auth: bool = _setting(False, "Listen beyond loopback although nobody is asked for a key.")
+    tools_network: bool = _setting(
+        False, "Let code that models write reach whatever this machine reaches, this paddock included."
+    )
+    tools_unsafe: bool = _setting(
+        False, "Run code that models write without walls, as paddock's own user: in a container, or not at all."
+    )
     log_level: str = _setting(
         "warning", "Least severe log line that is printed: debug, info, warning or error.", choices=LOG_LEVELS
     )
@@ -171,14 +177,14 @@ _BY_HAND = frozenset(
     (
         "host", "allowed_origins", "server_names", "trusted_proxies", "tls_cert", "tls_key", "require_key",
         "require_login", "unsafe_no_auth", "database_url", "engine", "engine_mirror",
-        "lend_hub_token", "trace_endpoint",
+        "lend_hub_token", "trace_endpoint", "tools_network", "tools_unsafe",
     )
 )  # fmt: skip
 _ADDRESSES = frozenset(("database_url", "engine_mirror", "trace_endpoint"))
 # What is run, or where it is fetched from.
 _PROGRAMS = ("engine", "engine_mirror")
 NAMES: tuple[str, ...] = tuple(f.name for f in fields(Settings) if "help" in f.metadata)
-_TYPED_ONLY = ("unsafe_no_auth",)
+_TYPED_ONLY = ("unsafe_no_auth", "tools_unsafe")
 
 
 def describe(name: str) -> str:

@@ -1,4 +1,4 @@
-"""Installs the system's programs that the tests start: PostgreSQL and Chromium, from Debian's packages."""
+"""Installs the system's programs that the tests start: PostgreSQL, Chromium and bubblewrap, of Debian's packages."""
 
 from __future__ import annotations
 
@@ -21,10 +21,14 @@ def has_chromium() -> bool:
 
 def main() -> int:
     """Install what is missing where that can be done; the tests themselves say what they lack."""
-    missing = [*([] if has_postgres() else ["postgresql"]), *([] if has_chromium() else ["chromium"])]
+    missing = [
+        *([] if has_postgres() else ["postgresql"]),
+        *([] if has_chromium() else ["chromium"]),
+        *([] if shutil.which("bwrap") else ["bubblewrap"]),
+    ]
     if not missing or shutil.which("apt-get") is None or os.geteuid() != 0:
         return 0
-    print(f"Installing {' and '.join(missing)} for the tests.", flush=True)
+    print(f"Installing {', '.join(missing)} for the tests.", flush=True)
     environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
     subprocess.run(["apt-get", "update", "-qq"], env=environment, check=False)
     words = ["apt-get", "install", "-y", "-qq", "--no-install-recommends", *missing]

@@ -34,6 +34,7 @@ MAY_CATCH_ALL = {
     "sandbox/inside.py": 1,
     # What breaks in a tool is told to the model, and the chat goes on.
     "tools/toolbox.py": 1,
+    "sandbox/interpreter.py": 1,
     # The libraries that train raise what they like, and how a job ended is told whatever that was.
     "training/worker/outcome.py": 1,
     "export/worker/outcome.py": 1,

@@ -8,7 +8,7 @@ from pathlib import Path
 SOURCES = Path(__file__).resolve().parents[2] / "src" / "paddock"
 ELSEWHERE = {"resource", "fcntl", "pwd", "grp", "termios", "syslog", "pty", "tty"}
 # Runs where the kernel confines code, which is Linux alone.
-LINUX = {SOURCES / "sandbox" / "inside.py"}
+LINUX = {SOURCES / "sandbox" / name for name in ("inside.py", "interpreter.py")}
 
 
 def imported_at_once(text: str) -> set[str]:

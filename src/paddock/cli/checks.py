@@ -1,7 +1,7 @@
 """Owns what the doctor looks at: one function a check, each an observation and the next step; refuses to mend anything.
 
-Covered: Python, the engine's library, CPU, memory, GPUs, disk, the data home, its database, the port, the models, and
-one real answer of the bundled model. Not covered: speed, and models other than by their file's header.
+Covered: Python, the engine's library, CPU, memory, GPUs, walls for code, disk, the data home, its database, the port,
+the models, and one real answer of the bundled model. Not covered: speed, and models other than by their file's header.
 """
 
 from __future__ import annotations
@@ -53,6 +53,7 @@ def all_checks() -> Iterator[Check]:
     yield memory_check(machine.memory)
     yield platform_check(machine)
     yield gpu_check(hardware.find_accelerators(machine.memory))
+    yield walls_check()
     home = home_check(settings.home)
     yield home
     yield disk_check(settings.home)
@@ -113,6 +114,15 @@ def gpu_check(found: hardware.Found) -> Check:
     if not found.accelerators:
         return _ok("gpu", "none found: models run on the processor")
     return _ok("gpu", "; ".join(_told(one) for one in found.accelerators))
+
+
+def walls_check() -> Check:
+    """Whether code that models write can be run here, within walls, and by which Python."""
+    from paddock.sandbox import probing, pythons
+
+    if reason := probing.available():
+        return _warn("walls", reason, "Until then the tools that run code, python and terminal, are off.")
+    return _ok("walls", f"code of models runs within {probing.kind_here()}, {pythons.best().told()}")
 
 
 def _told(one: hardware.Accelerator) -> str:

@@ -1,1 +1,1 @@
-"""Code of strangers, run where it can reach nothing: no files, no network, no processes, little memory and time."""
+"""Code of strangers within walls: rewards that reach nothing, and workspaces with files for code of models."""

@@ -39,10 +39,10 @@ _CALLS = {
     "getrandom": (318, 278), "sigaltstack": (131, 132), "gettid": (186, 178), "restart_syscall": (219, 128),
 }  # fmt: skip
 # As `linux/audit.h` numbers them: x86-64 and arm64, little-endian, 64 bits.
-_MACHINES = {"x86_64": (0, 0xC000003E), "aarch64": (1, 0xC00000B7)}
-_LOAD, _JUMP_IF_EQUAL, _RETURN = 0x20, 0x15, 0x06
-_NUMBER_AT, _MACHINE_AT = 0, 4
-_ALLOW, _REFUSE, _KILL = 0x7FFF0000, 0x00050000 | 1, 0x80000000
+MACHINES = {"x86_64": (0, 0xC000003E), "aarch64": (1, 0xC00000B7)}
+LOAD, JUMP_IF_EQUAL, RETURN = 0x20, 0x15, 0x06
+NUMBER_AT, MACHINE_AT = 0, 4
+ALLOW, REFUSE, KILL = 0x7FFF0000, 0x00050000 | 1, 0x80000000
 _SET_SECCOMP, _SECCOMP_FILTER, _NO_NEW_PRIVILEGES = 22, 2, 38
 _WORDS_MOST = 300
 
@@ -53,13 +53,13 @@ class _Program(ctypes.Structure):
 
 def _filter() -> bytes:
     """The kernel's own little program: every call but those of the list is refused."""
-    column, machine = _MACHINES[platform.machine()]
+    column, machine = MACHINES[platform.machine()]
     numbers = [both[column] for both in _CALLS.values()]
     steps = [
-        (_LOAD, 0, 0, _MACHINE_AT), (_JUMP_IF_EQUAL, 1, 0, machine), (_RETURN, 0, 0, _KILL),
-        (_LOAD, 0, 0, _NUMBER_AT),
-        *((_JUMP_IF_EQUAL, len(numbers) - place, 0, number) for place, number in enumerate(numbers)),
-        (_RETURN, 0, 0, _REFUSE), (_RETURN, 0, 0, _ALLOW),
+        (LOAD, 0, 0, MACHINE_AT), (JUMP_IF_EQUAL, 1, 0, machine), (RETURN, 0, 0, KILL),
+        (LOAD, 0, 0, NUMBER_AT),
+        *((JUMP_IF_EQUAL, len(numbers) - place, 0, number) for place, number in enumerate(numbers)),
+        (RETURN, 0, 0, REFUSE), (RETURN, 0, 0, ALLOW),
     ]  # fmt: skip
     return b"".join(struct.pack("=HBBI", *step) for step in steps)
 

@@ -56,6 +56,8 @@ export const GROUPS = {
     "tls_cert",
     "tls_key",
     "unsafe_no_auth",
+    "tools_network",
+    "tools_unsafe",
     "engine",
     "engine_mirror",
   ],

@@ -63,6 +63,7 @@ export const engines: Area<typeof english> = {
   "feature.notebook": "das Notebook",
   "feature.training": "Training auf dem Prozessor, und Chats mit Sicherungspunkten",
   "feature.export": "Export mit Zertifikaten, und Bewertung",
+  "feature.sandbox": "Code von Modellen hinter Wänden",
   "about.licence":
     "Freie Software unter der GNU Affero General Public License, Version 3. Ohne Gewähr; Sie dürfen sie unter denselben Bedingungen weitergeben und verändern.",
   "about.licences": "Lizenzen der Pakete in dieser Seite",
@@ -162,6 +163,8 @@ export const engines: Area<typeof english> = {
   "setting.tls_cert": "Zertifikat für HTTPS",
   "setting.tls_key": "Schlüssel des Zertifikats",
   "setting.unsafe_no_auth": "Offen für andere ohne Schlüssel",
+  "setting.tools_network": "Netz für Code von Modellen",
+  "setting.tools_unsafe": "Code von Modellen ohne Wände",
   "setting.engine": "Engine",
   "setting.engine_mirror": "Spiegel der Builds",
   "engines.about":

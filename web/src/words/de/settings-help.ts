@@ -64,6 +64,10 @@ export const help: Readonly<Record<string, string>> = {
   trusted_proxies: "Adressen von Proxys, deren Angaben über Clients geglaubt wird, mit Kommas dazwischen.",
   tls_cert: "Ein Zertifikat in PEM: paddock spricht HTTPS. `self-signed` erzeugt eines.",
   tls_key: "Der Schlüssel des Zertifikats, wo er nicht in derselben Datei liegt.",
+  tools_network:
+    "Code, den Modelle schreiben, alles erreichen lassen, was dieser Rechner erreicht, auch dieses paddock.",
+  tools_unsafe:
+    "Code, den Modelle schreiben, ohne Wände ausführen, als der Benutzer von paddock: in einem Container, oder gar nicht.",
   unsafe_no_auth: "Für andere Rechner offen sein, obwohl von niemandem ein Schlüssel verlangt wird.",
   log_level: "Geringste Stufe, die im Protokoll erscheint: debug, info, warning oder error.",
   log_format: "Wie das Protokoll geschrieben wird: text, oder json für ein Objekt je Zeile.",

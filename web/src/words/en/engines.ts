@@ -59,6 +59,7 @@ export const engines = {
   "feature.notebook": "the notebook",
   "feature.training": "training on the processor, and chatting with checkpoints",
   "feature.export": "export with certificates, and evaluation",
+  "feature.sandbox": "code of models within walls",
   "about.licence":
     "Free software under the GNU Affero General Public License, version 3. No warranty; you may pass it on and change it under the same terms.",
   "about.licences": "Licences of the packages in this page",
@@ -158,6 +159,8 @@ export const engines = {
   "setting.tls_cert": "Certificate for HTTPS",
   "setting.tls_key": "Key of the certificate",
   "setting.unsafe_no_auth": "Open to others without keys",
+  "setting.tools_network": "Network for code of models",
+  "setting.tools_unsafe": "Code of models without walls",
   "setting.engine": "Engine",
   "setting.engine_mirror": "Mirror of builds",
   "engines.about":
