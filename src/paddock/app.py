@@ -187,7 +187,7 @@ async def _serving(settings: Settings, parts: _Parts) -> AsyncGenerator[Studio]:
                 tasks.start_soon(edge.pool.preload)
                 tasks.start_soon(slots.tidy)
                 tasks.start_soon(anyio.to_thread.run_sync, scratch.sweep, settings.home)
-                tasks.start_soon(edge.tools.tidy)
+                tasks.start_soon(edge.tools.keep, over)
                 tasks.start_soon(anyio.to_thread.run_sync, importing.sweep, settings.home.models)
                 await anyio.to_thread.run_sync(removal.finish, settings.home.models)
                 tasks.start_soon(edge.downloads.restore)
@@ -247,7 +247,7 @@ def _edge(settings: Settings, parts: _Parts, tasks: TaskGroup, slots: Slots, end
         pushes=Pushes.of(settings.home, database, exported, hub_token),
         tries=tried,
         evaluations=Evaluations.of(settings.home, database, subjects(shelf, parts.engine)),
-        tools=Tools(settings),
+        tools=Tools(settings, lambda: stacking.python(Prefix(settings.home.stack))),
         engine=parts.engine,
         log=parts.ring,
         traces=parts.traces,

@@ -22,13 +22,13 @@ def routes(edge: Edge) -> list[Route]:
         body = await edge.body(request)
         strict = edge.settings.strict_wire
         body, notes = (body, ()) if strict else adapt_cursor(body)
-        prepared = prepared_chat(edge, body, strict=strict)
+        prepared = await prepared_chat(edge, body, strict=strict)
         prepared = replace(prepared, adapted=(*notes, *prepared.adapted))
         return exchange(edge, *await edge.addressed(prepared))
 
     async def input_tokens(request: Request) -> Response:
         body = await edge.body(request)
-        prepared = prepared_chat(edge, body, strict=edge.settings.strict_wire)
+        prepared = await prepared_chat(edge, body, strict=edge.settings.strict_wire)
         prepared, model = await edge.addressed(prepared)
         tokens = await attended(request, lambda: edge.count(prepared, model))
         return JSONResponse({"input_tokens": tokens})

@@ -29,7 +29,7 @@ _CALLS_MOST = 25
 _CALL_TIMEOUT_S = 300.0
 
 
-def prepared_chat(edge: Edge, body: dict[str, Any], *, strict: bool = False) -> Prepared:
+async def prepared_chat(edge: Edge, body: dict[str, Any], *, strict: bool = False) -> Prepared:
     """A chat body, the client's own or a converted one, checked and prepared, the tools of the server in it.
 
     Raises:
@@ -42,6 +42,7 @@ def prepared_chat(edge: Edge, body: dict[str, Any], *, strict: bool = False) -> 
     check(ChatRequest, body, lenient=not strict)
     use: ToolUse | None = None
     if body.get("enable_tools"):
+        await edge.tools.look()
         body, use = _with_tools(edge, body)
     refuse_unsupported(body)
     images.check_sources(body)
@@ -68,7 +69,7 @@ def exchange(
     notes, strict = prepared.adapted, edge.settings.strict_wire
 
     async def next_turn(body: dict[str, Any], dialect: Dialect, passage: Passage) -> ASGIApp:
-        turn = prepared_chat(edge, {name: body[name] for name in body if name != "enable_tools"}, strict=strict)
+        turn = await prepared_chat(edge, {name: body[name] for name in body if name != "enable_tools"}, strict=strict)
         turn, found = await edge.addressed(replace(turn, adapted=(*notes, *turn.adapted)))
         return edge.relay(turn, found, dialect=dialect, passage=passage)
 

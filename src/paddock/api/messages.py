@@ -24,7 +24,7 @@ def routes(edge: Edge) -> list[Route]:
     async def messages(request: Request) -> ASGIApp:
         body = await edge.body(request)
         form = to_chat(body)
-        prepared = prepared_chat(edge, form.body)
+        prepared = await prepared_chat(edge, form.body)
         prepared = replace(prepared, adapted=(*form.adapted, *prepared.adapted))
         prepared, model = await edge.addressed(prepared)
         passage = MessagesPassage(message_id=f"msg_{secrets.token_hex(12)}", model=str(body.get("model") or model.id))
@@ -33,7 +33,7 @@ def routes(edge: Edge) -> list[Route]:
     async def count_tokens(request: Request) -> Response:
         body = await edge.body(request)
         form = to_chat({"max_tokens": 1, **body})
-        prepared, model = await edge.addressed(prepared_chat(edge, form.body))
+        prepared, model = await edge.addressed(await prepared_chat(edge, form.body))
         tokens = await attended(request, lambda: edge.count(prepared, model))
         return JSONResponse({"input_tokens": tokens})
 

@@ -114,7 +114,7 @@ class _Ollama:
         raise BadRequest(_READ_ONLY)
 
     async def _answered(self, body: dict[str, Any], form: ChatForm, kind: Literal["chat", "generate"]) -> ASGIApp:
-        prepared = prepared_chat(self.edge, form.body)
+        prepared = await prepared_chat(self.edge, form.body)
         prepared = replace(prepared, adapted=(*form.adapted, *prepared.adapted))
         passage = OllamaPassage(kind=kind, model=str(body.get("model")), created_at=_now())
         prepared, model = await self.edge.addressed(prepared)

@@ -65,7 +65,7 @@ def routes(edge: Edge) -> list[Route]:
 
     async def input_tokens(request: Request) -> Response:
         form = await _form(edge, {"input": "", **await edge.body(request)}, "resp_count")
-        prepared, model = await edge.addressed(_prepared(edge, form))
+        prepared, model = await edge.addressed(await _prepared(edge, form))
         tokens = await attended(request, lambda: edge.count(prepared, model))
         return JSONResponse({"object": "response.input_tokens", "input_tokens": tokens})
 
@@ -113,7 +113,7 @@ async def in_background(
 
 async def as_chat(edge: Edge, body: dict[str, Any]) -> tuple[Prepared, Model | RemoteModel]:
     """A request for a response as its model is asked it, and that model. Raises as one does."""
-    return await edge.addressed(_prepared(edge, await _form(edge, body, "resp_read")))
+    return await edge.addressed(await _prepared(edge, await _form(edge, body, "resp_read")))
 
 
 async def _begun(
@@ -131,7 +131,7 @@ async def _work(edge: Edge, body: dict[str, Any], response_id: str) -> tuple[ASG
     is_background = body.get("background") is True
     is_streamed = is_background or bool(body.get("stream"))
     form = await _form(edge, {**body, "stream": True} if is_background else body, response_id)
-    prepared, model = await edge.addressed(_prepared(edge, form))
+    prepared, model = await edge.addressed(await _prepared(edge, form))
     snapshot = Snapshot(
         response_id=response_id,
         created_s=int(stamp_s()),
@@ -149,8 +149,8 @@ async def _form(edge: Edge, body: dict[str, Any], response_id: str) -> Responses
     return to_chat(body, response_id=response_id, history=history)
 
 
-def _prepared(edge: Edge, form: ResponsesForm) -> Prepared:
-    prepared = prepared_chat(edge, form.body)
+async def _prepared(edge: Edge, form: ResponsesForm) -> Prepared:
+    prepared = await prepared_chat(edge, form.body)
     return replace(prepared, adapted=(*form.adapted, *prepared.adapted))
 
 

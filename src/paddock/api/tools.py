@@ -40,6 +40,7 @@ def routes(edge: Edge) -> list[Route]:
     """The route of the server's tools."""
 
     async def listed(request: Request) -> Response:
+        await edge.tools.look()
         data = [
             {
                 "name": tool.name,

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import secrets
 import stat
 from collections.abc import Generator, Mapping
 from contextlib import contextmanager
@@ -17,6 +18,7 @@ from pathlib import Path
 _DEPTH_MOST = 32
 _HEAD_BYTES = 16
 _OPEN_FOLDER = os.O_RDONLY | getattr(os, "O_DIRECTORY", 0) | getattr(os, "O_NOFOLLOW", 0)
+_NO_LINK = getattr(os, "O_NOFOLLOW", 0)
 # A pipe that took a file's place would be waited for.
 _OPEN_FILE = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_NOFOLLOW", 0)
 # What a file is, by how it begins; and by its name where that is text, which no beginning tells.
@@ -130,10 +132,8 @@ def read(folder: Path, name: str, *, most_bytes: int, is_cut: bool = False) -> b
     Raises:
         OSError: it is not there, is no regular file of one name, is reached through a link, or is longer than that.
     """
-    *parts, last = name.split("/")
-    if any(part in ("", ".", "..") or "\0" in part for part in (*parts, last)):
-        raise FileNotFoundError(f"{name!r} is no name within a workspace")
-    with _folder(folder, tuple(parts)) as here:
+    parts, last = _named(name)
+    with _folder(folder, parts) as here:
         descriptor = os.open(last, _OPEN_FILE, dir_fd=here)
         try:
             found = os.fstat(descriptor)
@@ -146,6 +146,33 @@ def read(folder: Path, name: str, *, most_bytes: int, is_cut: bool = False) -> b
     if len(data) > most_bytes and not is_cut:
         raise OSError(f"{name!r} has more than {most_bytes} bytes")
     return data[:most_bytes]
+
+
+def write(folder: Path, name: str, data: bytes) -> None:
+    """Write a file of the workspace whole or not at all, with the folders on its way. Blocks.
+
+    A link that has its name is replaced, and what it led to stays. Raises OSError, where the name is a folder's too.
+    """
+    parts, last = _named(name)
+    with _folder(folder, parts, makes=True) as here:
+        draft = f".{secrets.token_hex(8)}.draft"
+        descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | _NO_LINK, 0o644, dir_fd=here)
+        try:
+            with os.fdopen(descriptor, "wb") as file:
+                file.write(data)
+            os.replace(draft, last, src_dir_fd=here, dst_dir_fd=here)
+        finally:
+            # Once it has its name there is no draft.
+            with contextlib.suppress(OSError):
+                os.unlink(draft, dir_fd=here)
+
+
+def _named(name: str) -> tuple[tuple[str, ...], str]:
+    """The folders that a name within a workspace leads through, and what it is called there. Raises OSError."""
+    *parts, last = name.split("/")
+    if any(part in ("", ".", "..") or "\0" in part for part in (*parts, last)):
+        raise FileNotFoundError(f"{name!r} is no name within a workspace")
+    return (*parts,), last
 
 
 def media_type(name: str, head: bytes) -> str:
@@ -204,11 +231,14 @@ def _unlinked(folder: int, name: str) -> bool:
 
 
 @contextmanager
-def _folder(top: Path, parts: tuple[str, ...]) -> Generator[int]:
+def _folder(top: Path, parts: tuple[str, ...], *, makes: bool = False) -> Generator[int]:
     """A folder within, through no link."""
     here = os.open(top, _OPEN_FOLDER)
     try:
         for part in parts:
+            if makes:
+                with contextlib.suppress(FileExistsError):
+                    os.mkdir(part, 0o755, dir_fd=here)
             with _entered(here, part) as inner:
                 os.dup2(inner, here, inheritable=False)
         yield here

@@ -7,75 +7,84 @@ from pathlib import Path
 import anyio.to_thread
 
 from paddock.protocol.turns import Outcome
-from paddock.tools import beneath
+from paddock.sandbox import files
 from paddock.tools.tool import Given, Tool, Unfit, takes, text, whole_number
 
 _READ_MOST_BYTES = 2**18
 _WRITTEN_MOST_BYTES = 2**22
 _LINES_MOST = 2000
+_LISTED_MOST = 500
+_ENTRIES_MOST = 20_000
 _PATH = text("Where the file lies in the workspace, such as notes/plan.md.")
 
 
 async def _list(given: Given) -> Outcome:
-    entries = await anyio.to_thread.run_sync(beneath.listed, await given.workspace.folder())
-    lines = [f"{entry.path} ({entry.size_bytes} bytes)" for entry in entries]
-    return Outcome(text="\n".join(lines) or "The workspace is empty.")
+    root = await given.workspace.files()
+    seen = await anyio.to_thread.run_sync(lambda: files.look(root, entries_most=_ENTRIES_MOST))
+    lines = [f"{name} ({size_bytes} bytes)" for name, size_bytes in sorted(seen.sizes_bytes.items())]
+    more = [f"[and {len(lines) - _LISTED_MOST} more]"] if len(lines) > _LISTED_MOST else []
+    return Outcome(text="\n".join([*lines[:_LISTED_MOST], *more]) or "The workspace is empty.")
 
 
 async def _read(given: Given) -> Outcome:
-    root, path = await given.workspace.folder(), given.arguments["path"]
     first, most = given.arguments.get("first_line", 1), given.arguments.get("lines", _LINES_MOST)
-    content, size_bytes = await anyio.to_thread.run_sync(_text_of, root, path)
+    content, is_cut = await anyio.to_thread.run_sync(_text_of, await given.workspace.files(), given.arguments["path"])
     lines = content.splitlines(keepends=True)
     chosen = lines[first - 1 : first - 1 + most]
     said = "".join(chosen)
     if len(chosen) < len(lines):
         said += f"\n[lines {first} to {first - 1 + len(chosen)} of {len(lines)}]"
-    if size_bytes > _READ_MOST_BYTES:
-        said += f"\n[the file has {size_bytes} bytes; its first {_READ_MOST_BYTES} were read]"
+    if is_cut:
+        said += f"\n[the file is longer; its first {_READ_MOST_BYTES} bytes were read]"
     return Outcome(text=said or "(the file is empty)")
 
 
 async def _write(given: Given) -> Outcome:
-    root, path, content = await given.workspace.folder(), given.arguments["path"], given.arguments["content"]
-    size_bytes = await anyio.to_thread.run_sync(_written, root, path, content)
-    return Outcome(text=f"Wrote {size_bytes} bytes to {path}.", files=({"path": path, "size_bytes": size_bytes},))
+    path, content = given.arguments["path"], given.arguments["content"]
+    return await anyio.to_thread.run_sync(_written, await given.workspace.files(), path, content, "Wrote")
 
 
 async def _edit(given: Given) -> Outcome:
-    root, path = await given.workspace.folder(), given.arguments["path"]
+    root, path = await given.workspace.files(), given.arguments["path"]
     old, new = given.arguments["old_text"], given.arguments["new_text"]
-    content, size_bytes = await anyio.to_thread.run_sync(_text_of, root, path)
-    if size_bytes > _READ_MOST_BYTES:
-        raise Unfit(f"the file has {size_bytes} bytes, and at most {_READ_MOST_BYTES} can be edited")
+    content, is_cut = await anyio.to_thread.run_sync(_text_of, root, path)
+    if is_cut:
+        raise Unfit(f"the file has more than {_READ_MOST_BYTES} bytes, and no more can be edited")
     count = content.count(old) if old else 0
     if count != 1:
         raise Unfit(f"old_text stands {count} times in {path}; give more of what is around it, so that it stands once")
-    size_bytes = await anyio.to_thread.run_sync(_written, root, path, content.replace(old, new))
-    return Outcome(text=f"Edited {path}.", files=({"path": path, "size_bytes": size_bytes},))
+    return await anyio.to_thread.run_sync(_written, root, path, content.replace(old, new), "Edited")
 
 
-def _text_of(root: Path, path: str) -> tuple[str, int]:
+def name_of(path: str) -> str:
+    """A path as models write it, as a name within the workspace. Raises Unfit."""
+    parts = [part for part in path.strip().split("/") if part not in ("", ".")]
+    if not parts or ".." in parts or not all(part.isprintable() for part in parts):
+        raise Unfit(f"{path[:100]!r} is no path of a file here: write names below the workspace, such as notes/a.txt")
+    return "/".join(parts)
+
+
+def _text_of(root: Path, path: str) -> tuple[str, bool]:
+    """A file's text, and whether there is more of it."""
     try:
-        data, size_bytes = beneath.read(root, path, _READ_MOST_BYTES)
-    except beneath.NotThere as error:
-        raise Unfit(str(error)) from None
-    if b"\0" in data[:4096]:
-        raise Unfit(f"{path} is no text: it has {size_bytes} bytes of something else")
-    return data.decode("utf-8", "replace"), size_bytes
+        data = files.read(root, name_of(path), most_bytes=_READ_MOST_BYTES + 1, is_cut=True)
+    except OSError as error:
+        raise Unfit(f"{path} cannot be read: {error.strerror or error}") from None
+    if b"\0" in data:
+        raise Unfit(f"{path} is no text")
+    return data[:_READ_MOST_BYTES].decode("utf-8", "replace"), len(data) > _READ_MOST_BYTES
 
 
-def _written(root: Path, path: str, content: str) -> int:
-    data = content.encode("utf-8", "replace")
+def _written(root: Path, path: str, content: str, done: str) -> Outcome:
+    name, data = name_of(path), content.encode("utf-8", "replace")
     if len(data) > _WRITTEN_MOST_BYTES:
         raise Unfit(f"the text has {len(data)} bytes; at most {_WRITTEN_MOST_BYTES} are written")
     try:
-        beneath.write(root, path, data)
-    except beneath.NotThere as error:
-        raise Unfit(str(error)) from None
+        files.write(root, name, data)
     except OSError as error:
-        raise Unfit(f"{path} cannot be written: {error.strerror}") from None
-    return len(data)
+        raise Unfit(f"{path} cannot be written: {error.strerror or error}") from None
+    made = {"path": name, "size_bytes": len(data), "media_type": files.media_type(name, data[:16])}
+    return Outcome(text=f"{done} {name}, {len(data)} bytes.", files=(made,))
 
 
 _GROUP = "files"

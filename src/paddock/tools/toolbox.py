@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any
 
+import anyio
 import anyio.to_thread
 
 from paddock.caller import current
@@ -16,9 +18,11 @@ from paddock.log import named
 from paddock.protocol.schema_checking import faults_of
 from paddock.protocol.shape import as_object
 from paddock.protocol.turns import Outcome
+from paddock.tools import code
 from paddock.tools.calculator import CALCULATOR
 from paddock.tools.files import FILES
 from paddock.tools.moment import DATETIME
+from paddock.tools.sessions import Sessions
 from paddock.tools.tool import Given, Json, Tool, Unfit
 from paddock.tools.workspaces import Workspace, sweep, workspace
 
@@ -31,13 +35,20 @@ _FAULTS_MOST = 4
 class Tools:
     """Every tool of one paddock."""
 
-    def __init__(self, settings: Settings, tools: Sequence[Tool] = (CALCULATOR, DATETIME, *FILES)) -> None:
+    def __init__(self, settings: Settings, stack_python: Callable[[], Path | None] = lambda: None) -> None:
         self._settings = settings
-        self._tools = {tool.name: tool for tool in tools}
+        self._sessions = Sessions(settings=settings, stack_python=stack_python)
+        tools = (CALCULATOR, DATETIME, *FILES, *code.tools(self._sessions))
+        self._tools: dict[str, Tool] = {tool.name: tool for tool in tools}
 
-    async def tidy(self) -> None:
-        """Take away workspaces that nobody has used for long."""
+    async def keep(self, over: anyio.Event) -> None:
+        """Take away workspaces that nobody has used for long, and end idle interpreters; all of them when it is over."""
         await anyio.to_thread.run_sync(sweep, self._settings.home)
+        await self._sessions.keep(over)
+
+    async def look(self) -> None:
+        """Find out which tools can be used here; quick once that is known."""
+        await self._sessions.look()
 
     def all(self) -> list[Tool]:
         """Every tool, also those that are off."""

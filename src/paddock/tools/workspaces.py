@@ -5,10 +5,10 @@ A session's folder is kept for a week after it was last used; a message without 
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
-import shutil
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 
@@ -19,14 +19,16 @@ from paddock import scratch
 from paddock.caller import Caller
 from paddock.clock import stamp_s
 from paddock.paths import Home
+from paddock.sandbox import files
 
 _KEPT_S = 7 * 86400.0
 
 
 class Workspace:
-    """The folder of one message's tools; it is made when it is first asked for."""
+    """The folder of one message's tools; it is made when it is first asked for. `lasts` is whether a session has it."""
 
     def __init__(self, home: Home, name: str, stack: AsyncExitStack) -> None:
+        self.lasts = name != ""
         self._home = home
         self._name = name
         self._stack = stack
@@ -34,14 +36,23 @@ class Workspace:
         self._making = anyio.Lock()
 
     async def folder(self) -> Path:
-        """The folder. Raises HomeUnusable where a folder of its own cannot be made, OSError for a session's."""
+        """Where it lies. Raises HomeUnusable or OSError where it cannot be made."""
         async with self._making:
-            if self._folder is None and not self._name:
-                self._folder = await self._stack.enter_async_context(scratch.private_folder(self._home))
-            elif self._folder is None:
-                self._folder = self._home.workspaces / self._name
+            if self._folder is None:
+                if self.lasts:
+                    self._folder = self._home.workspaces / self._name
+                else:
+                    self._folder = await self._stack.enter_async_context(scratch.private_folder(self._home))
                 await anyio.to_thread.run_sync(_made, self._folder)
         return self._folder
+
+    async def files(self) -> Path:
+        """Where the files of it lie that programs and people see. Raises as `folder` does."""
+        return await self.folder() / "files"
+
+    def on_leaving(self, deed: Callable[[], Awaitable[None]]) -> None:
+        """Do something when the message is over, before a folder that does not last goes."""
+        self._stack.push_async_callback(deed)
 
 
 @asynccontextmanager
@@ -60,15 +71,13 @@ def name_of(caller: Caller, session_id: str) -> str:
 def sweep(home: Home) -> None:
     """Take away the folders of sessions that nobody has used for a week. Blocks."""
     for folder in home.workspaces.glob("*"):
-        try:
-            is_old = stamp_s() - folder.stat().st_mtime > _KEPT_S
-        except OSError:
-            continue
-        if is_old:
-            shutil.rmtree(folder, ignore_errors=True)
+        with contextlib.suppress(OSError):
+            if stamp_s() - folder.stat().st_mtime > _KEPT_S:
+                files.remove(folder)
 
 
 def _made(folder: Path) -> None:
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    (folder / "files").mkdir(mode=0o755, parents=True, exist_ok=True)
+    os.chmod(folder, 0o700)
     # By which it is known when it was last used.
     os.utime(folder)

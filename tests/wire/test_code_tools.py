@@ -1,0 +1,165 @@
+"""Tests the tools that run what a model writes, in a message: their output, files, sessions, ends, and being off."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import anyio
+import pytest
+
+from paddock.sandbox import probing
+from tests.shapes.responses_streams import calls, says
+from tests.wire.rig import CHAT, HANG_GUARD_S, USER, Json, Rig, data_of, scripted_studio
+from tests.wire.test_toolloop import asks, conversations, events, turn
+
+pytestmark = [
+    pytest.mark.anyio,
+    pytest.mark.skipif(probing.available() is not None, reason=f"no walls here: {probing.available()}"),
+]
+
+
+def python(code: str, call_id: str = "p") -> Json:
+    return calls(json.dumps({"code": code}), name="python", call_id=call_id)
+
+
+def terminal(command: str, call_id: str = "t") -> Json:
+    return calls(json.dumps({"command": command}), name="terminal", call_id=call_id)
+
+
+async def results(rig: Rig) -> list[str]:
+    return [turns[-1]["content"] for turns in await conversations(rig) if turns[-1]["role"] == "tool"]
+
+
+async def test_python_keeps_its_variables_and_files_within_a_session(rig: Rig) -> None:
+    on: Json = {"enable_tools": True, "enabled_tools": ["python", "terminal", "files"]}
+    read = calls('{"path": "made.txt"}', name="read_file", call_id="r")
+    await rig.script(
+        asks(python("x = 6 * 7\nx")), asks(python("open('made.txt', 'w').write(str(x))")), asks(read), turn(says("42")),
+        asks(python("x + 1")), asks(terminal("cat made.txt; exit 3")), turn(says("43")),
+        asks(python("x")), turn(says("Not there.")),
+    )  # fmt: skip
+    first = (await rig.chat(session_id="mine", **on)).json()
+    assert first["paddock"]["turns"][1]["tools"][0]["files"] == [
+        {"path": "made.txt", "size_bytes": 2, "media_type": "text/plain"}
+    ]
+    await rig.chat(session_id="mine", **on)
+    await rig.chat(session_id="another", **on)
+    said = await results(rig)
+    assert said[0] == "42"
+    assert said[2] == "42"
+    assert said[3] == "43"
+    assert said[4] == "42\n[It ended with status 3.]"
+    assert "NameError" in said[5]
+
+
+async def test_what_a_file_tool_writes_code_can_change(rig: Rig) -> None:
+    write = calls('{"path": "a/b.txt", "content": "one"}', name="write_file", call_id="w")
+    read = calls('{"path": "a/b.txt"}', name="read_file", call_id="r")
+    change = terminal("cat a/b.txt && echo two >> a/b.txt && ls -la a")
+    await rig.script(asks(write), asks(change), asks(read), turn(says("Done.")))
+    await rig.chat(enable_tools=True, enabled_tools=["terminal", "files"])
+    said = await results(rig)
+    assert said[1].startswith("one")
+    assert said[2] == "onetwo\n"
+
+
+async def test_what_is_printed_is_told_while_it_runs(rig: Rig) -> None:
+    slow = "import time\nfor n in range(3):\n    print(n, flush=True)\n    time.sleep(0.2)"
+    await rig.script(asks(python(slow)), turn(says("Done.")))
+    seen = await events(rig, enabled_tools=["python"])
+    told = [one["output"] for one in seen if one["state"] == "output"]
+    assert "".join(told) == "0\n1\n2\n"
+    assert len(told) > 1
+
+
+async def test_a_message_without_a_session_leaves_nothing(rig: Rig, tmp_path: Path) -> None:
+    marked = f"left-{tmp_path.name}.txt"
+    await rig.script(asks(python(f"open('{marked}', 'w').write('x'); x = 1")), turn(says("Done.")))
+    on: Json = {"enable_tools": True, "enabled_tools": ["python"]}
+    answer = (await rig.chat(**on)).json()
+    assert answer["paddock"]["turns"][0]["tools"][0]["files"][0]["path"] == marked
+    homes = list(tmp_path.parent.glob("*/home"))
+    assert homes
+    with anyio.fail_after(HANG_GUARD_S):
+        while any(list(home.rglob(marked)) for home in homes):
+            await anyio.sleep(0.02)
+    await rig.script(asks(python("x")), turn(says("Gone.")))
+    await rig.chat(**on)
+    assert "NameError" in (await results(rig))[-1]
+
+
+async def test_a_call_that_takes_too_long_is_ended_and_told(rig: Rig) -> None:
+    await rig.script(asks(terminal("sleep 600")), turn(says("Too slow.")))
+    answer = (await rig.chat(enable_tools=True, enabled_tools=["terminal"], tool_call_timeout=0.5)).json()
+    assert answer["choices"][0]["message"]["content"] == "Too slow."
+    assert "took longer than 0.5 s and was stopped" in (await results(rig))[0]
+
+
+async def test_a_client_that_leaves_ends_what_its_tool_does(rig: Rig) -> None:
+    mark = "paddock_test_leaves"
+    await rig.script(asks(terminal(f"exec -a {mark} sleep 600")))
+    body: Json = {
+        "messages": [USER], "stream": True, "enable_tools": True, "enabled_tools": ["terminal"],
+    }  # fmt: skip
+
+    def is_there() -> bool:
+        for place in Path("/proc").glob("[0-9]*/cmdline"):
+            try:
+                if mark.encode() in place.read_bytes().split(b"\0")[0]:
+                    return True
+            except OSError:
+                continue
+        return False
+
+    async with rig.http.stream("POST", CHAT, json=body):
+        with anyio.fail_after(30):
+            while not is_there():
+                await anyio.sleep(0.02)
+    with anyio.fail_after(30):
+        while is_there():
+            await anyio.sleep(0.02)
+
+
+@pytest.mark.parametrize("code", ["print('x' * 10**9)", "import os; os.write(1, bytes(range(256)) * 100000)"])
+async def test_endless_and_binary_output_is_cut_and_the_chat_goes_on(rig: Rig, code: str) -> None:
+    await rig.script(asks(python(code)), turn(says("Much.")))
+    answer = await rig.chat(enable_tools=True, enabled_tools=["python"])
+    assert answer.json()["choices"][0]["message"]["content"] == "Much."
+    said = (await results(rig))[0]
+    assert "Its output was cut" in said
+    assert len(said) < 70_000
+
+
+async def test_an_interpreter_that_dies_is_begun_anew_and_that_is_told(rig: Rig) -> None:
+    await rig.script(asks(python("y = 1; import os; os._exit(1)")), asks(python("y")), turn(says("Anew.")))
+    await rig.chat(enable_tools=True, enabled_tools=["python"])
+    said = await results(rig)
+    assert "What cells had defined is gone" in said[0]
+    assert "NameError" in said[1]
+
+
+async def test_where_there_are_no_walls_code_tools_are_off_and_say_why(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refused(*, is_unsafe: bool = False) -> str:
+        return "Install bubblewrap."
+
+    monkeypatch.setattr(probing, "available", refused)
+    listed: list[Any] = (await rig.http.get("/api/tools")).json()["data"]
+    assert {one["name"]: one["why_off"] for one in listed if one["why_off"]} == {
+        "python": "Install bubblewrap.", "terminal": "Install bubblewrap.",
+    }  # fmt: skip
+    response = await rig.chat(enable_tools=True, enabled_tools=["python"])
+    assert (response.status_code, response.json()["error"]["message"]) == (
+        400, "The tool python is off: Install bubblewrap.",
+    )  # fmt: skip
+
+
+async def test_unsafe_tools_run_without_walls_where_somebody_typed_that(tmp_path: Path) -> None:
+    async with scripted_studio(tmp_path, tools_unsafe=True) as rig:
+        await rig.script(asks(terminal("ls -d /root")), turn(says("Seen.")))
+        raw = await rig.stream(enable_tools=True, enabled_tools=["terminal"])
+        assert b"[DONE]" in data_of(raw)
+        assert (await results(rig))[0] == "/root"
