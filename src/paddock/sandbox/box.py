@@ -158,8 +158,8 @@ class Box:
     def forget(self) -> None:
         """Drop what was said and nobody took, of processes that are stopped or gone."""
         with contextlib.suppress(BlockingIOError):
-            while self._take(Output(0), None):
-                pass
+            # What fits into the pipe, and no more than that, where somebody says without end.
+            self._take(Output(0), None)
 
     def innermost(self) -> int:
         """The process that was started, within whatever stands around it. Blocks."""
