@@ -41,9 +41,8 @@ async def test_python_keeps_its_variables_and_files_within_a_session(rig: Rig) -
         asks(python("x")), turn(says("Not there.")),
     )  # fmt: skip
     first = (await rig.chat(session_id="mine", **on)).json()
-    assert first["paddock"]["turns"][1]["tools"][0]["files"] == [
-        {"path": "made.txt", "size_bytes": 2, "media_type": "text/plain"}
-    ]
+    (made,) = first["paddock"]["turns"][1]["tools"][0]["files"]
+    assert (made["path"], made["size_bytes"], made["media_type"]) == ("made.txt", 2, "text/plain")
     await rig.chat(session_id="mine", **on)
     await rig.chat(session_id="another", **on)
     said = await results(rig)
@@ -52,6 +51,31 @@ async def test_python_keeps_its_variables_and_files_within_a_session(rig: Rig) -
     assert said[3] == "43"
     assert said[4] == "42\n[It ended with status 3.]"
     assert "NameError" in said[5]
+
+
+async def test_a_figure_comes_back_as_a_picture_of_its_session(rig: Rig) -> None:
+    # Matplotlib may not be there; what it would write is a file as any other.
+    pixel = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNkYPhfDwAChwGA60e6kgAAAABJRU5ErkJggg=="
+    code = (
+        f"import base64; open('plot 1.png', 'wb').write(base64.b64decode('{pixel}')); open('x.html', 'w').write('<p>')"
+    )
+    await rig.script(asks(python(code)), turn(says("Drawn.")))
+    asked: Json = {"input": "Draw", "enable_tools": True, "enabled_tools": ["python"], "session_id": "my/session"}
+    answer = (await rig.post(asked, "/v1/responses")).json()
+    made = {file["path"]: file for file in answer["output"][0]["files"]}
+    assert made["plot 1.png"]["media_type"] == "image/png"
+    assert made["plot 1.png"]["url"] == "/api/tools/file?session_id=my%2Fsession&path=plot+1.png"
+    picture = await rig.http.get(made["plot 1.png"]["url"])
+    assert (picture.status_code, picture.headers["content-type"]) == (200, "image/png")
+    assert picture.content.startswith(b"\x89PNG")
+    page = await rig.http.get(made["x.html"]["url"])
+    # What a model wrote is never a page of ours.
+    assert page.headers["content-type"] == "application/octet-stream"
+    assert page.headers["content-disposition"] == "attachment"
+    for path in ("gone.png", "../../../paddock.db", "/etc/passwd", "", "x\0y"):
+        asked = {"session_id": "my/session", "path": path}
+        refused = await rig.http.get("/api/tools/file", params=asked)
+        assert refused.status_code == 404, path
 
 
 async def test_what_a_file_tool_writes_code_can_change(rig: Rig) -> None:

@@ -19,7 +19,7 @@ from pydantic import (
 from paddock.store.chat_rows import MESSAGES_MOST
 
 _TITLE_MOST, _NAME_MOST, _TEXT_MOST, _SYSTEM_MOST = 200, 100, 1_000_000, 100_000
-_PARTS_MOST, _ATTACHMENTS_MOST, _STOPS_MOST, _TOOLS_MOST = 200, 32, 16, 50
+_PARTS_MOST, _ATTACHMENTS_MOST, _STOPS_MOST, _TOOLS_MOST, _FILES_MOST = 200, 32, 16, 50, 100
 
 
 def _storable(text: str) -> str:
@@ -86,6 +86,15 @@ class ToolCallPart(_Closed):
     arguments: Text
 
 
+class ToolFile(_Closed):
+    """A file that a tool made, and where it can be fetched while its session lasts."""
+
+    path: Annotated[str, Field(max_length=1000)]
+    size_bytes: Annotated[StrictInt, Field(ge=0)]
+    media_type: Annotated[str, Field(max_length=100)]
+    url: Annotated[str, Field(max_length=4000)] | None = None
+
+
 class ToolResultPart(_Closed):
     """What a tool answered."""
 
@@ -93,6 +102,7 @@ class ToolResultPart(_Closed):
     call_id: Annotated[str, Field(min_length=1, max_length=200)]
     output: Text
     is_error: StrictBool = False
+    files: Annotated[list[ToolFile], Field(max_length=_FILES_MOST)] = []
 
 
 Part = Annotated[

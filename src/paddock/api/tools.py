@@ -31,8 +31,21 @@ class ToolList(Told):
     data: list[ToolEntry]
 
 
+_PICTURES = ("image/png", "image/jpeg", "image/gif", "image/webp")
+_INERT = {
+    "Content-Disposition": "attachment",
+    "Content-Security-Policy": "default-src 'none'; sandbox",
+    "Cache-Control": "no-store",
+}
+
 OPERATIONS: Mapping[str, Operation] = {
     "GET /api/tools": Operation(says="The server's own tools, also those that are off here, and why.", answer=ToolList),
+    "GET /api/tools/file": Operation(
+        says="A file that a tool made in a session of the caller's.",
+        kind="application/octet-stream",
+        query={"session_id": {"type": "string"}, "path": {"type": "string"}},
+        needs=("session_id", "path"),
+    ),
 }
 
 
@@ -54,4 +67,14 @@ def routes(edge: Edge) -> list[Route]:
         ]
         return JSONResponse({"object": "list", "data": data})
 
-    return [Route("/api/tools", listed, methods=["GET"])]
+    async def file(request: Request) -> Response:
+        session_id, path = (request.query_params.get(name, "") for name in ("session_id", "path"))
+        data, kind = await edge.tools.file(session_id, path)
+        # A page that a model wrote must not be one of ours.
+        shown = kind if kind in _PICTURES else "application/octet-stream"
+        return Response(data, media_type=shown, headers=_INERT)
+
+    return [
+        Route("/api/tools", listed, methods=["GET"]),
+        Route("/api/tools/file", file, methods=["GET"]),
+    ]

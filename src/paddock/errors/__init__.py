@@ -30,6 +30,7 @@
     ├── DownloadsElsewhere        another paddock works on the downloads of this data home
     ├── JobUnknown                no training or export of that id
     ├── ExportFileUnknown         an export has no file of that name
+    ├── ToolFileUnknown           the workspace of a session has no file of that name
     ├── HubTokenMissing           the hub lets nobody write without a token, and there is none
     ├── PushRefused               the repository or a file is other than what a push may write to or send
     ├── NoTrainingStack           the libraries that train and export are not installed
@@ -103,6 +104,7 @@ from paddock.errors.builds import (
 )
 from paddock.errors.jobs import ExportFileUnknown, HubTokenMissing, JobUnknown, NoTrainingStack, PushRefused
 from paddock.errors.keeping import DiskTooFull, HomeUnusable, StoreBusy, StoreDamaged, StoreFull, StoreUnusable
+from paddock.errors.tools import ToolFileUnknown
 
 # What is made in the files beside this one.
 __all__ = [
@@ -140,6 +142,7 @@ __all__ = [
     "StoreFull",
     "StoreUnusable",
     "TooBusy",
+    "ToolFileUnknown",
     "TriesSpent",
     "shown",
     "size",

@@ -83,4 +83,5 @@ def _parts(item: dict[str, Any]) -> list[Part]:
     if output is None and error is None:
         return [call]
     said = str(error if output is None else output)
-    return [call, {"type": "tool_result", "call_id": call_id, "output": said, "is_error": output is None}]
+    files = {"files": item["files"]} if item.get("files") else {}
+    return [call, {"type": "tool_result", "call_id": call_id, "output": said, "is_error": output is None, **files}]

@@ -5,31 +5,35 @@ from __future__ import annotations
 import json
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
 
 import anyio
 import anyio.to_thread
 
 from paddock.caller import current
 from paddock.config import Settings
-from paddock.errors import BadRequest, PaddockError, shown
+from paddock.errors import BadRequest, PaddockError, ToolFileUnknown, shown
 from paddock.log import named
 from paddock.protocol.schema_checking import faults_of
 from paddock.protocol.shape import as_object
 from paddock.protocol.turns import Outcome
+from paddock.sandbox import files
 from paddock.tools import code
 from paddock.tools.calculator import CALCULATOR
 from paddock.tools.files import FILES
 from paddock.tools.moment import DATETIME
 from paddock.tools.sessions import Sessions
 from paddock.tools.tool import Given, Json, Tool, Unfit
-from paddock.tools.workspaces import Workspace, sweep, workspace
+from paddock.tools.workspaces import Workspace, name_of, sweep, workspace
 
 _log = named(__name__)
 _RESULT_CHARACTERS_MOST = 60_000
 _SESSION_CHARACTERS_MOST = 200
 _FAULTS_MOST = 4
+_FILE_MOST_BYTES = 64 * 2**20
 
 
 class Tools:
@@ -42,7 +46,7 @@ class Tools:
         self._tools: dict[str, Tool] = {tool.name: tool for tool in tools}
 
     async def keep(self, over: anyio.Event) -> None:
-        """Take away workspaces that nobody has used for long, and end idle interpreters; all of them when it is over."""
+        """Take away old workspaces, and end interpreters that are idle; all of them when it is over."""
         await anyio.to_thread.run_sync(sweep, self._settings.home)
         await self._sessions.keep(over)
 
@@ -92,6 +96,15 @@ class Tools:
         async with workspace(self._settings.home, current(), session_id or "") as folder:
             yield folder
 
+    async def file(self, session_id: str, path: str) -> tuple[bytes, str]:
+        """A file of a session of whoever asks, and its media type. Raises ToolFileUnknown."""
+        folder = self._settings.home.workspaces / name_of(current(), session_id) / "files"
+        try:
+            data = await anyio.to_thread.run_sync(lambda: files.read(folder, path, most_bytes=_FILE_MOST_BYTES))
+        except OSError as error:
+            raise ToolFileUnknown(path, str(error.strerror or error)) from error
+        return data, files.media_type(path, data[:16])
+
 
 class Box:
     """The tools that one message may use, in its workspace."""
@@ -117,7 +130,8 @@ class Box:
             return _failed(f"there is no tool {name[:60]!r}. There are: {there}.")
         try:
             given = _arguments(tool, arguments)
-            return _bounded(await tool.carry_out(Given(arguments=given, workspace=workspace, tell=tell)))
+            outcome = await tool.carry_out(Given(arguments=given, workspace=workspace, tell=tell))
+            return _bounded(replace(outcome, files=tuple(_found_at(workspace, file) for file in outcome.files)))
         except Unfit as error:
             return _failed(f"{name}: {error}.")
         except PaddockError as error:
@@ -138,6 +152,13 @@ def _arguments(tool: Tool, arguments: str) -> dict[str, Any]:
     if faults := faults_of(arguments, tool.parameters):
         raise Unfit(f"its arguments do not fit: {'; '.join(faults[:_FAULTS_MOST])}")
     return read
+
+
+def _found_at(workspace: Workspace, file: Json) -> Json:
+    """A file that a tool made, with the address at which it can be fetched while its session lasts."""
+    if not workspace.session_id:
+        return file
+    return {**file, "url": f"/api/tools/file?{urlencode({'session_id': workspace.session_id, 'path': file['path']})}"}
 
 
 def _failed(text: str) -> Outcome:

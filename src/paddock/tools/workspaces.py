@@ -27,8 +27,9 @@ _KEPT_S = 7 * 86400.0
 class Workspace:
     """The folder of one message's tools; it is made when it is first asked for. `lasts` is whether a session has it."""
 
-    def __init__(self, home: Home, name: str, stack: AsyncExitStack) -> None:
-        self.lasts = name != ""
+    def __init__(self, home: Home, name: str, stack: AsyncExitStack, session_id: str = "") -> None:
+        self.session_id = session_id
+        self.lasts = session_id != ""
         self._home = home
         self._name = name
         self._stack = stack
@@ -59,7 +60,7 @@ class Workspace:
 async def workspace(home: Home, caller: Caller, session_id: str) -> AsyncGenerator[Workspace]:
     """The workspace of a caller's session; without an id, one that goes with the block."""
     async with AsyncExitStack() as stack:
-        yield Workspace(home, name_of(caller, session_id) if session_id else "", stack)
+        yield Workspace(home, name_of(caller, session_id), stack, session_id)
 
 
 def name_of(caller: Caller, session_id: str) -> str:

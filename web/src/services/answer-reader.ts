@@ -1,4 +1,4 @@
-import type { Part } from "./chat-shapes";
+import type { Part, ToolFile } from "./chat-shapes";
 
 /** The items of a response, as an event brings them. */
 interface Item {
@@ -10,6 +10,7 @@ interface Item {
   /** Of a tool that the server ran: what it answered, or why it failed. */
   output?: string | null;
   error?: string | null;
+  files?: ToolFile[];
   duration_s?: number | null;
   content?: { text?: string }[];
 }
@@ -73,8 +74,9 @@ export class AnswerReader {
   }
 
   /** Put a tool's answer beside its call. */
-  private settle(callId: string, output: string, isError: boolean): void {
-    const made: Part = { type: "tool_result", call_id: callId, output, is_error: isError };
+  private settle(callId: string, output: string, isError: boolean, files?: ToolFile[]): void {
+    const told = files && files.length > 0 ? { files } : {};
+    const made: Part = { type: "tool_result", call_id: callId, output, is_error: isError, ...told };
     const at = this.parts.findIndex((part) => part.type === "tool_result" && part.call_id === callId);
     const call = this.parts.findIndex((part) => part.type === "tool_call" && part.call_id === callId);
     if (at >= 0) this.parts[at] = made;
@@ -99,7 +101,7 @@ export class AnswerReader {
     if (item.type === "reasoning" && last?.type === "reasoning")
       this.replace({ ...last, duration_s: item.duration_s ?? null });
     if (item.type === "mcp_call")
-      this.settle(item.id ?? "", item.output ?? item.error ?? "", item.output == null);
+      this.settle(item.id ?? "", item.output ?? item.error ?? "", item.output == null, item.files);
     else if (item.type.endsWith("_call") && last?.type === "tool_call")
       this.replace({ ...last, arguments: item.arguments ?? last.arguments });
   }

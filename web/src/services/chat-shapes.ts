@@ -7,7 +7,15 @@ export type TextPart = { type: "text"; text: string };
 export type ReasoningPart = { type: "reasoning"; text: string; duration_s: number | null };
 export type AttachedPart = { type: "image" | "document"; attachment_id: string; name?: string | null };
 export type CallPart = { type: "tool_call"; call_id: string; name: string; arguments: string };
-export type ResultPart = { type: "tool_result"; call_id: string; output: string; is_error?: boolean };
+/** A file that a tool made, and where it can be fetched while its session lasts. */
+export type ToolFile = { path: string; size_bytes: number; media_type: string; url?: string | null };
+export type ResultPart = {
+  type: "tool_result";
+  call_id: string;
+  output: string;
+  is_error?: boolean;
+  files?: ToolFile[];
+};
 export type Part = TextPart | ReasoningPart | AttachedPart | CallPart | ResultPart;
 
 export interface Usage {

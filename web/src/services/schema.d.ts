@@ -1910,6 +1910,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/tools/file": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** A file that a tool made in a session of the caller's. */
+        get: operations["get /api/tools/file"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/training": {
         parameters: {
             query?: never;
@@ -4989,6 +5006,23 @@ export interface components {
             why_off: string;
         };
         /**
+         * ToolFile
+         * @description A file that a tool made, and where it can be fetched while its session lasts.
+         */
+        ToolFile: {
+            /** Media Type */
+            media_type: string;
+            /** Path */
+            path: string;
+            /** Size Bytes */
+            size_bytes: number;
+            /**
+             * Url
+             * @default null
+             */
+            url: string | null;
+        };
+        /**
          * ToolList
          * @description The tools that `enable_tools` can turn on.
          */
@@ -5008,6 +5042,11 @@ export interface components {
         ToolResultPart: {
             /** Call Id */
             call_id: string;
+            /**
+             * Files
+             * @default []
+             */
+            files: components["schemas"]["ToolFile"][];
             /**
              * Is Error
              * @default false
@@ -9199,6 +9238,38 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["ToolList"];
+                };
+            };
+            /** @description An error. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    "get /api/tools/file": {
+        parameters: {
+            query: {
+                session_id: string;
+                path: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A file that a tool made in a session of the caller's. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/octet-stream": string;
                 };
             };
             /** @description An error. */

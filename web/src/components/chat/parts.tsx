@@ -1,12 +1,14 @@
-import { Brain, ChevronRight, FileText, Wrench } from "lucide-react";
-import { memo, type ReactNode, useEffect, useId, useState } from "react";
+import { Brain, FileText, Wrench } from "lucide-react";
+import { memo, useEffect, useState } from "react";
 import { joined } from "@/components/ui/joined";
-import type { AttachedPart, CallPart, Part, ReasoningPart, ResultPart } from "@/services/chat-shapes";
+import type { AttachedPart, CallPart, Part, ReasoningPart } from "@/services/chat-shapes";
 import { attachments } from "@/services/chats";
 import { useChatPreferences } from "@/stores/chat-preferences";
 import { useWords } from "@/words";
 import { useAmounts } from "@/words/amounts";
+import { CODE, Fold, pretty } from "./fold";
 import { Text } from "./text";
+import { ToolResult } from "./tool-result";
 
 /** What a message holds, in its order. */
 export function Parts({
@@ -43,43 +45,9 @@ const OnePart = memo(function OnePart({
   }
   if (part.type === "reasoning") return <Thoughts part={part} isLive={isLive} />;
   if (part.type === "tool_call") return <Call part={part} />;
-  if (part.type === "tool_result") return <Result part={part} />;
+  if (part.type === "tool_result") return <ToolResult part={part} />;
   return <Attached part={part} />;
 });
-
-function Fold({
-  icon,
-  title,
-  isOpen,
-  onToggle,
-  children,
-}: {
-  icon: ReactNode;
-  title: ReactNode;
-  isOpen: boolean;
-  onToggle: () => void;
-  children: ReactNode;
-}) {
-  const id = useId();
-  return (
-    <div className="my-2 rounded-xl border border-line">
-      <button
-        type="button"
-        aria-expanded={isOpen}
-        aria-controls={id}
-        onClick={onToggle}
-        className="flex min-h-9 w-full items-center gap-2 px-3 text-start text-sm text-soft coarse:min-h-11 [&_svg]:size-4"
-      >
-        {icon}
-        <span className="min-w-0 flex-1 truncate">{title}</span>
-        <ChevronRight aria-hidden className={joined("transition-transform", isOpen && "rotate-90")} />
-      </button>
-      <div id={id} hidden={!isOpen} className="border-t border-line px-3 py-2">
-        {isOpen ? children : null}
-      </div>
-    </div>
-  );
-}
 
 /** What the model thought before it answered. Whether thoughts are open is one choice for all of them. */
 function Thoughts({ part, isLive }: { part: ReasoningPart; isLive: boolean }) {
@@ -104,16 +72,6 @@ function Thoughts({ part, isLive }: { part: ReasoningPart; isLive: boolean }) {
   );
 }
 
-function pretty(text: string): string {
-  try {
-    return JSON.stringify(JSON.parse(text), null, 2);
-  } catch {
-    return text;
-  }
-}
-
-const CODE = "overflow-x-auto font-mono text-xs leading-relaxed whitespace-pre-wrap break-words";
-
 function Call({ part }: { part: CallPart }) {
   const t = useWords();
   const [isOpen, setOpen] = useState(false);
@@ -125,21 +83,6 @@ function Call({ part }: { part: CallPart }) {
       onToggle={() => setOpen(!isOpen)}
     >
       <pre className={CODE}>{pretty(part.arguments)}</pre>
-    </Fold>
-  );
-}
-
-function Result({ part }: { part: ResultPart }) {
-  const t = useWords();
-  const [isOpen, setOpen] = useState(false);
-  return (
-    <Fold
-      icon={<Wrench aria-hidden />}
-      title={t(part.is_error ? "chat.result.failed" : "chat.result")}
-      isOpen={isOpen}
-      onToggle={() => setOpen(!isOpen)}
-    >
-      <pre className={joined(CODE, part.is_error && "text-danger")}>{pretty(part.output)}</pre>
     </Fold>
   );
 }

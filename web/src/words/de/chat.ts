@@ -162,6 +162,7 @@ export const chat: Area<typeof english> = {
   "chat.sampling.top_p": "Anteil der Wahrscheinlichkeit zur Wahl (Top P)",
   "chat.sampling.top_p.about": "1 ist alles.",
   "chat.sampling.wrong": "Eine Zahl von {least} bis {most}.",
+  "chat.file.gone": "{name} ist nicht mehr da: Dateien von Werkzeugen bleiben eine Woche.",
   "chat.tools": "Werkzeuge",
   "chat.tools.about":
     "Was das Modell von sich aus benutzen darf. Aufrufe und Ergebnisse stehen im Chat; Dateien liegen in einem eigenen Ordner dieses Chats.",

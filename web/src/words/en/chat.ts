@@ -155,6 +155,7 @@ export const chat = {
   "chat.sampling.top_p": "Share of likelihood to choose from (top p)",
   "chat.sampling.top_p.about": "1 is all of it.",
   "chat.sampling.wrong": "A number from {least} to {most}.",
+  "chat.file.gone": "{name} is no longer there: files that tools make are kept for a week.",
   "chat.tools": "Tools",
   "chat.tools.about":
     "What the model may use of its own accord. Calls and results are shown in the chat; files lie in a folder of this chat's own.",

@@ -1,0 +1,15 @@
+"""Owns the errors about the server's own tools; `errors/__init__.py` draws their tree."""
+
+from __future__ import annotations
+
+from paddock.errors.base import PaddockError, shown
+
+
+class ToolFileUnknown(PaddockError):
+    """The workspace of a session holds no such file, or no longer: one is kept for a week after its last use."""
+
+    def __init__(self, path: str, why: str) -> None:
+        super().__init__(
+            f"There is no file {shown(path)} in this session's workspace ({why[:200]}). Workspaces are kept for a week "
+            "after they were last used; have the model make it again."
+        )

@@ -1,0 +1,89 @@
+import { Download, Wrench } from "lucide-react";
+import { useEffect, useState } from "react";
+import { Button } from "@/components/ui/button";
+import { joined } from "@/components/ui/joined";
+import type { ResultPart, ToolFile } from "@/services/chat-shapes";
+import { toolFile } from "@/services/tools";
+import { useWords } from "@/words";
+import { useAmounts } from "@/words/amounts";
+import { CODE, Fold, pretty } from "./fold";
+
+/** What a tool answered, and the files that it made: pictures are shown, others can be saved. */
+export function ToolResult({ part }: { part: ResultPart }) {
+  const t = useWords();
+  const [isOpen, setOpen] = useState(false);
+  const files = part.files ?? [];
+  return (
+    <>
+      <Fold
+        icon={<Wrench aria-hidden />}
+        title={t(part.is_error ? "chat.result.failed" : "chat.result")}
+        isOpen={isOpen}
+        onToggle={() => setOpen(!isOpen)}
+      >
+        <pre className={joined(CODE, part.is_error && "text-danger")}>{pretty(part.output)}</pre>
+      </Fold>
+      {files.map((file) =>
+        file.media_type.startsWith("image/") && file.media_type !== "image/svg+xml" ? (
+          <Picture key={file.path} file={file} />
+        ) : (
+          <Saved key={file.path} file={file} />
+        ),
+      )}
+    </>
+  );
+}
+
+function Picture({ file }: { file: ToolFile }) {
+  const t = useWords();
+  const [source, setSource] = useState<string | null>(null);
+  const [isGone, setGone] = useState(false);
+  useEffect(() => {
+    let made: string | null = null;
+    let isHere = true;
+    toolFile(file).then(
+      (url) => {
+        if (!isHere) return URL.revokeObjectURL(url);
+        made = url;
+        setSource(url);
+      },
+      () => setGone(true),
+    );
+    return () => {
+      isHere = false;
+      if (made) URL.revokeObjectURL(made);
+    };
+  }, [file]);
+  if (isGone) return <p className="text-sm text-soft">{t("chat.file.gone", { name: file.path })}</p>;
+  return (
+    <img
+      src={source ?? undefined}
+      alt={file.path}
+      className="my-2 max-h-96 max-w-full rounded-xl border border-line object-contain"
+    />
+  );
+}
+
+function Saved({ file }: { file: ToolFile }) {
+  const t = useWords();
+  const a = useAmounts();
+  const [isGone, setGone] = useState(false);
+  const save = () =>
+    toolFile(file).then(
+      (url) => {
+        const link = document.createElement("a");
+        link.href = url;
+        link.download = file.path.split("/").at(-1) ?? file.path;
+        link.click();
+        URL.revokeObjectURL(url);
+      },
+      () => setGone(true),
+    );
+  if (isGone) return <p className="text-sm text-soft">{t("chat.file.gone", { name: file.path })}</p>;
+  return (
+    <Button className="my-1 me-2" disabled={!file.url} onClick={() => void save()}>
+      <Download className="size-4" aria-hidden />
+      {file.path} <span className="text-soft">{a.bytes(file.size_bytes)}</span>
+    </Button>
+  );
+}
