@@ -30,7 +30,7 @@ MADE = [
     {"tell": "step", "step": 2, "steps": 2, "doing": "certify"},
     {
         "tell": "certificate", "name": "F16", "verdict": "warn", "links": {"template": "pass", "merge": "warn"},
-        "path": "/a/x-F16.certificate.json", "faults": ["merge: a little"],
+        "path": "/a/x-F16.certificate.json", "faults": ["merge: a little"], "changed": ["x-F16-00002-of-00003.gguf"],
     },
 ]  # fmt: skip
 DONE = [*MADE, {"tell": "done", "took_s": 1.0}]
@@ -79,6 +79,7 @@ async def test_an_export_runs_tells_and_is_removed(tmp_path: Path) -> None:
         assert found["spec"]["types"] == ["F16"]
         assert found["figures"]["artifacts"] == {"F16": {"path": "/a/x-F16.gguf", "size_bytes": 7}}
         assert found["figures"]["certificates"]["F16"]["verdict"] == "warn"
+        assert found["figures"]["certificates"]["F16"]["changed"] == ["x-F16-00002-of-00003.gguf"]
         assert (found["figures"]["step"], found["figures"]["steps"]) == (2, 2)
         order = json.loads((tmp_path / "home" / "jobs" / job_id / "order.json").read_text())
         assert order["source"]["adapter"] is None

@@ -130,14 +130,27 @@ class ExportLink(Told):
     says: str
 
 
+class ExportPiece(Told):
+    """One of the pieces of a file."""
+
+    file: str
+    size_bytes: int
+    changed_ns: int
+    sha256: str
+
+
 class ExportCertificate(Told):
-    """The certificate of a file: the verdict, each link, and the figures from which they were judged."""
+    """The certificate of a file: the verdict, each link, and the figures from which they were judged.
+
+    Of a file in several `pieces`, which are null elsewhere, size and SHA-256 are those of all one after another.
+    """
 
     file: str
     type: str
     size_bytes: int
     changed_ns: int
     sha256: str
+    pieces: list[ExportPiece] | None = None
     made_s: float
     method: str
     prompts: int

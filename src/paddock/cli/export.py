@@ -271,6 +271,8 @@ def _print_made(found: dict[str, Any]) -> None:
     for name, made in figures.get("certificates", {}).items():
         links = ", ".join(f"{link} {verdict}" for link, verdict in made["links"].items())
         print(f"{name}: {made['verdict']} ({links})  {printing.line(made['path'])}")
+        if changed := made.get("changed"):
+            print(f"{name}: other bytes than were compared before: {printing.clean(', '.join(changed))}")
 
 
 def _print_evaluated(address: connection.Address, found: dict[str, Any]) -> None:

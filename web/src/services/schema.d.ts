@@ -3647,6 +3647,8 @@ export interface components {
         /**
          * ExportCertificate
          * @description The certificate of a file: the verdict, each link, and the figures from which they were judged.
+         *
+         *     Of a file in several `pieces`, which are null elsewhere, size and SHA-256 are those of all one after another.
          */
         ExportCertificate: {
             /** Changed Ns */
@@ -3671,6 +3673,11 @@ export interface components {
             made_s: number;
             /** Method */
             method: string;
+            /**
+             * Pieces
+             * @default null
+             */
+            pieces: components["schemas"]["ExportPiece"][] | null;
             /** Prompts */
             prompts: number;
             /** Sha256 */
@@ -3796,6 +3803,20 @@ export interface components {
             suites: string[];
             /** Types */
             types: components["schemas"]["ExportType"][];
+        };
+        /**
+         * ExportPiece
+         * @description One of the pieces of a file.
+         */
+        ExportPiece: {
+            /** Changed Ns */
+            changed_ns: number;
+            /** File */
+            file: string;
+            /** Sha256 */
+            sha256: string;
+            /** Size Bytes */
+            size_bytes: number;
         };
         /**
          * ExportRemoved

@@ -12,13 +12,15 @@ from paddock.export.spec import ADAPTER, LORA, PLAIN, QUANTISED, ExportSpec, spe
 from paddock.export.worker import modelfile
 from paddock.export.worker.ledger import Ledger
 from paddock.export.worker.merging import copy_adapter, merge, refuse_beyond_f16
-from paddock.export.worker.pieces import found, pieces_of, split
+from paddock.export.worker.pieces import found, split
 from paddock.export.worker.programs import Wished, runner
 from paddock.export.worker.quantising import quantise, used, weigh
 from paddock.export.worker.reading import write_rows
 from paddock.export.worker.source import Source
 from paddock.jobs.folder import JobFolder, Report
 from paddock.models import converting
+from paddock.models.certificates import certificate_of
+from paddock.models.entries import pieces_of
 
 # What an adapter's file is compared with: its base, as a file of its own.
 _BASE = "base"
@@ -146,6 +148,7 @@ class Work:
             say=lambda text: self._report.tell("progress", progress=text),
         )
         wanted = [one for one in self._spec.types if one != ADAPTER]
+        changed = {one: self._changed(one) for one in wanted}
         for kind, path in certify(chain, wanted, means).items():
             made = json.loads(path.read_text("utf-8"))
             links = {name: one["verdict"] for name, one in made["links"].items()}
@@ -153,8 +156,17 @@ class Work:
                 f"{name}: {one['says']}" for name, one in made["links"].items() if one["verdict"] in ("warn", "fail")
             ]
             self._report.tell(
-                "certificate", name=kind, verdict=made["verdict"], links=links, path=str(path), faults=faults
-            )
+                "certificate", name=kind, verdict=made["verdict"], links=links, path=str(path), faults=faults,
+                changed=changed[kind],
+            )  # fmt: skip
+
+    def _changed(self, kind: str) -> list[str]:
+        """The pieces of a type's file that hold other bytes than were compared before; none where nothing was."""
+        before = certificate_of(self._file(kind))
+        found = list(before.changed) if before else []
+        if found:
+            self._report.tell("progress", progress=f"other bytes than were compared before: {', '.join(found)}")
+        return found
 
     @property
     def _merged(self) -> Path:
