@@ -30,13 +30,14 @@ def python() -> str:
     return str(STACK / name / "bin" / "python")
 
 
-def make(*words: str) -> None:
-    """Have `making.py` make something."""
-    program = str(Path(__file__).with_name("making.py"))
+def make(*words: str, by: str = "making.py") -> str:
+    """Have a program of these tests make something; what it prints."""
+    program = str(Path(__file__).with_name(by))
     done = subprocess.run(
         [python(), program, *words], env=_ENVIRON, capture_output=True, text=True, timeout=HANG_GUARD_S, check=False
     )
     assert done.returncode == 0, done.stderr
+    return done.stdout
 
 
 def order(folder: Path, base: Path, adapter: Path | None, types: list[str], **more: Any) -> JobFolder:

@@ -114,6 +114,8 @@ class ExportEstimate(Told):
     """What an export would make, in bytes; null where its source has weights of an unknown form.
 
     `sizes` are those of a file by its type, `merged_bytes` of what is merged before, `memory_bytes` what that takes.
+    `into` is which weights of the base an adapter is made part of: as they are, as they lie on the disk although it was
+    trained beside 4 bits of them, or what the base's 4 bits stand for.
     """
 
     name: str
@@ -121,6 +123,7 @@ class ExportEstimate(Told):
     merged_bytes: int | None
     memory_bytes: int | None
     free_bytes: int
+    into: Literal["as_it_is", "as_on_disk", "dequantised"]
 
 
 class ExportLink(Told):

@@ -3694,10 +3694,17 @@ export interface components {
          * @description What an export would make, in bytes; null where its source has weights of an unknown form.
          *
          *     `sizes` are those of a file by its type, `merged_bytes` of what is merged before, `memory_bytes` what that takes.
+         *     `into` is which weights of the base an adapter is made part of: as they are, as they lie on the disk although it was
+         *     trained beside 4 bits of them, or what the base's 4 bits stand for.
          */
         ExportEstimate: {
             /** Free Bytes */
             free_bytes: number;
+            /**
+             * Into
+             * @enum {string}
+             */
+            into: "as_it_is" | "as_on_disk" | "dequantised";
             /** Memory Bytes */
             memory_bytes: number | null;
             /** Merged Bytes */
