@@ -63,16 +63,16 @@ def order(folder: Path, base: Path, adapter: Path | None, types: list[str], **mo
     return job
 
 
-def words(job: JobFolder) -> list[str]:
+def words(job: JobFolder, work: str = WORK) -> list[str]:
     """Those that start its worker."""
-    return [python(), "-I", WORKER, WORK, str(job.root)]
+    return [python(), "-I", WORKER, work, str(job.root)]
 
 
-def worked(job: JobFolder) -> list[dict[str, Any]]:
+def worked(job: JobFolder, work: str = WORK) -> list[dict[str, Any]]:
     """What the worker tells, run to its end."""
     before = len(job.events()[0])
     done = subprocess.run(
-        words(job), env=_ENVIRON, cwd=job.root, capture_output=True, text=True, timeout=HANG_GUARD_S, check=False
+        words(job, work), env=_ENVIRON, cwd=job.root, capture_output=True, text=True, timeout=HANG_GUARD_S, check=False
     )
     told = job.events()[0][before:]
     assert told, done.stderr

@@ -8,9 +8,12 @@ from __future__ import annotations
 import json
 import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
+from gguf import GGUFReader
 
+from paddock.export.tries import WORK as TRY
 from paddock.jobs.folder import JobFolder
 from tests.training.conftest import Opened
 from tests.training.exporting import POCKET, ROOT, certificate, make, order, verdicts, worked
@@ -139,3 +142,34 @@ def test_killed_while_it_unpacks_it_makes_the_same(
     made, whole = (one.root / "between" / "base" / "model.safetensors" for one in (job, exported))
     assert made.read_bytes() == whole.read_bytes()
     assert [path.name for path in job.root.rglob(".*.draft*")] == []
+
+
+def test_a_checkpoint_that_was_trained_on_4_bits_is_made_ready_to_be_tried(
+    base: Path, adapter: Path, tmp_path: Path
+) -> None:
+    made: dict[str, dict[str, bytes]] = {}
+    for form in ("adapter", "merged"):
+        root = tmp_path / form
+        root.mkdir()
+        job = JobFolder(root=root)
+        checkpoint = shutil.copytree(adapter, root / "checkpoint")
+        files = {name: root / f"{name}.gguf" for name in ("base", "target")}
+        base_target = str(files["base"]) if form == "adapter" else ""
+        job.write_order(
+            {"form": form, "base": str(base), "checkpoint": str(checkpoint), "target": str(files["target"]),
+             "base_target": base_target}
+        )  # fmt: skip
+        told = worked(job, TRY)
+        assert told[-1]["kind"] == "done", told[-1]
+        made |= {f"{form} {name}": tensors(file) for name, file in files.items() if file.is_file()}
+        assert [path.name for path in root.rglob(".*draft*")] == []
+    assert set(made) == {"adapter base", "adapter target", "merged target"}
+    whole, merged = made["adapter base"], made["merged target"]
+    assert set(whole) == set(merged)
+    changed = {name for name in whole if whole[name] != merged[name]}
+    assert changed == {f"{name.removesuffix('.lora_a')}" for name in made["adapter target"] if name.endswith(".lora_a")}
+
+
+def tensors(file: Path) -> dict[str, bytes]:
+    read_all: Any = GGUFReader(file).tensors
+    return {str(one.name): one.data.tobytes() for one in read_all}

@@ -86,15 +86,18 @@ def test_what_is_unpacked_needs_room_too(tmp_path: Path) -> None:
     assert plain.disk_bytes == 4 * parameters
 
 
+DAMAGED: list[dict[str, Any]] = [
+    {"shape": None}, {"shape": []}, {"shape": [0, 4]}, {"shape": [-1, 64]}, {"shape": "ab"}, {"blocksize": 0},
+    {"blocksize": "x"}, {"dtype": "float8"}, {"dtype": []}, {"nested_blocksize": -5}, {"nested_offset": "x"},
+    {"blocksize": 1e999},
+]  # fmt: skip
+
+
 @pytest.mark.parametrize(
     "state",
     [
         b"", b"{", b"[]", b"5", b'"x"', b"null", b"{}", b" " * 70_000,
-        *(json.dumps({**STATE, **more}).encode() for more in (
-            {"shape": None}, {"shape": []}, {"shape": [0, 4]}, {"shape": [-1, 64]}, {"shape": "ab"}, {"blocksize": 0},
-            {"blocksize": "x"}, {"dtype": "float8"}, {"dtype": []}, {"nested_blocksize": -5}, {"nested_offset": "x"},
-            {"blocksize": 1e999},
-        )),
+        *(json.dumps({**STATE, **more}).encode() for more in DAMAGED),
     ],
 )  # fmt: skip
 def test_what_does_not_say_what_it_is_made_of_is_refused(tmp_path: Path, state: bytes) -> None:
