@@ -30,13 +30,14 @@ def python() -> str:
     return str(STACK / name / "bin" / "python")
 
 
-def make(*words: str) -> None:
-    """Have `making.py` make something."""
-    program = str(Path(__file__).with_name("making.py"))
+def make(*words: str, by: str = "making.py") -> str:
+    """Have a program of these tests make something; what it prints."""
+    program = str(Path(__file__).with_name(by))
     done = subprocess.run(
         [python(), program, *words], env=_ENVIRON, capture_output=True, text=True, timeout=HANG_GUARD_S, check=False
     )
     assert done.returncode == 0, done.stderr
+    return done.stdout
 
 
 def order(folder: Path, base: Path, adapter: Path | None, types: list[str], **more: Any) -> JobFolder:
@@ -62,16 +63,16 @@ def order(folder: Path, base: Path, adapter: Path | None, types: list[str], **mo
     return job
 
 
-def words(job: JobFolder) -> list[str]:
+def words(job: JobFolder, work: str = WORK) -> list[str]:
     """Those that start its worker."""
-    return [python(), "-I", WORKER, WORK, str(job.root)]
+    return [python(), "-I", WORKER, work, str(job.root)]
 
 
-def worked(job: JobFolder) -> list[dict[str, Any]]:
+def worked(job: JobFolder, work: str = WORK) -> list[dict[str, Any]]:
     """What the worker tells, run to its end."""
     before = len(job.events()[0])
     done = subprocess.run(
-        words(job), env=_ENVIRON, cwd=job.root, capture_output=True, text=True, timeout=HANG_GUARD_S, check=False
+        words(job, work), env=_ENVIRON, cwd=job.root, capture_output=True, text=True, timeout=HANG_GUARD_S, check=False
     )
     told = job.events()[0][before:]
     assert told, done.stderr

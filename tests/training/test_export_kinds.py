@@ -13,10 +13,23 @@ import httpx
 import pytest
 from gguf import GGUFReader
 
+from paddock.evaluation.subject import read_subject
 from paddock.export.exports import quantiser_of
 from paddock.jobs.folder import JobFolder
+from paddock.models.certificates import certificate_of
 from tests.training.conftest import Opened
-from tests.training.exporting import POCKET, ROOT, certificate, make, order, python, set_number, verdicts, worked
+from tests.training.exporting import (
+    POCKET,
+    ROOT,
+    certificate,
+    corrupt,
+    make,
+    order,
+    python,
+    set_number,
+    verdicts,
+    worked,
+)
 from tests.training.test_exports import EXPORTS, asked_in_three_dialects, killed_at, left, read, rests, until
 
 pytestmark = pytest.mark.anyio
@@ -118,6 +131,34 @@ def test_files_that_are_larger_than_they_may_be_come_in_pieces_that_are_the_same
     pieces[1].unlink()
     assert worked(job)[-1]["kind"] == "done"
     assert pieces[1].is_file()
+    assert_a_second_piece_that_changes_is_told(job, pieces)
+
+
+def assert_a_second_piece_that_changes_is_told(job: JobFolder, pieces: list[Path]) -> None:
+    """The certificate of its file is of it as well; what compares anew names it, and finds the fault."""
+    made = certificate(job, "F16")
+    assert [one["file"] for one in made["pieces"]] == [one.name for one in pieces]
+    subject = read_subject("x", pieces, template="", override="", engine="")
+    assert made["sha256"] == subject.file_digest
+    assert stands(pieces[0]) == ("pass", (), verdicts(job, "F16"))
+    corrupt(pieces[1], next(one.name for one in GGUFReader(pieces[1]).tensors if "ffn_up" in one.name))
+    assert stands(pieces[0])[:2] == ("changed", (pieces[1].name,))
+    said = job.order()
+    job.write_order({**said, "verifying": True})
+    told = worked(job)
+    assert told[-1]["kind"] == "done"
+    event = next(one for one in told if one["kind"] == "certificate" and one["name"] == "F16")
+    assert (event["verdict"], event["changed"], event["links"]["conversion"]) == ("fail", [pieces[1].name], "fail")
+    assert any(pieces[1].name in one["progress"] for one in told if one["kind"] == "progress")
+    # It is of the bytes that are there.
+    assert stands(pieces[0]) == ("fail", (), verdicts(job, "F16"))
+
+
+def stands(file: Path) -> tuple[str, tuple[str, ...], dict[str, str]]:
+    """How a certificate stands, which pieces changed, and the verdict on each link."""
+    found = certificate_of(file)
+    assert found
+    return found.standing, found.changed, {**found.links}
 
 
 def split(folder: Path, types: list[str], most_bytes: int) -> JobFolder:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 from pathlib import Path
@@ -15,7 +16,7 @@ from paddock.models.catalog import Catalog
 from paddock.models.certificates import Certificate, beside, certificate_of, marks_of
 from paddock.models.importing import How
 from paddock.paths import Home
-from tests.fakes.gguf_files import gguf
+from tests.fakes.gguf_files import MODEL, gguf
 
 LINKS = {"template": {"verdict": "pass", "says": "Alike."}, "merge": {"verdict": "none", "says": "Nothing merged."}}
 
@@ -27,6 +28,16 @@ def made(folder: Path, name: str = "small-Q8_0", **more: Any) -> Path:
     told = {"verdict": "pass", "links": LINKS, "made_s": 5.0, **marks_of(file), **more}
     beside(file).write_text(json.dumps(told))
     return file
+
+
+def in_pieces(folder: Path) -> list[Path]:
+    """A model's file in three pieces, with its certificate."""
+    files = [folder / f"small-F16-0000{number}-of-00003.gguf" for number in (1, 2, 3)]
+    for number, file in enumerate(files):
+        file.write_bytes(gguf({**MODEL, "split.no": number, "split.count": 3}) + bytes([number]))
+    told = {"verdict": "pass", "links": LINKS, "made_s": 5.0, **marks_of(files[0])}
+    beside(files[0]).write_text(json.dumps(told))
+    return files
 
 
 def later(file: Path) -> None:
@@ -68,6 +79,69 @@ def test_other_bytes_are_not_what_was_compared(tmp_path: Path) -> None:
     file.write_bytes(bytes(data) + b"more")
     assert standing(file) == "changed"
     assert standing(made(tmp_path, "unmarked", changed_ns=None, sha256=None)) == "changed"
+
+
+def test_it_is_of_every_piece_of_a_file_and_names_those_that_changed(tmp_path: Path) -> None:
+    files = in_pieces(tmp_path)
+    told = json.loads(beside(files[0]).read_text())
+    assert beside(files[0]).name == "small-F16.certificate.json"
+    whole = b"".join(file.read_bytes() for file in files)
+    # As an evaluation knows it.
+    assert told["sha256"] == hashlib.sha256(whole).hexdigest()
+    assert told["size_bytes"] == len(whole)
+    assert [one["file"] for one in told["pieces"]] == [file.name for file in files]
+    assert standing(files[0]) == "pass"
+    later(files[1])
+    assert standing(files[0]) == "pass"
+    for file in files:
+        before = file.read_bytes()
+        file.write_bytes(before[:-1] + bytes([before[-1] ^ 1]))
+        later(file)
+        found = certificate_of(files[0])
+        assert found
+        assert (found.standing, found.changed) == ("changed", (file.name,))
+        assert found.told()["changed"] == [file.name]
+        file.write_bytes(before)
+        assert standing(files[0]) == "pass"
+    files[2].unlink()
+    files[1].write_bytes(b"other")
+    found = certificate_of(files[0])
+    assert found
+    assert (found.standing, found.changed) == ("changed", (files[1].name, files[2].name))
+
+
+@pytest.mark.parametrize("pieces", [None, [], "x", [1, 2, 3], [{}, {}, {}], [{"sha256": 5}] * 2])
+def test_what_is_not_of_every_piece_speaks_for_none(tmp_path: Path, pieces: Any) -> None:
+    files = in_pieces(tmp_path)
+    told = {**json.loads(beside(files[0]).read_text()), **marks_of_first(files[0]), "pieces": pieces}
+    beside(files[0]).write_text(json.dumps(told))
+    assert standing(files[0]) == "changed"
+
+
+def marks_of_first(file: Path) -> dict[str, Any]:
+    """As certificates were written of the first piece alone."""
+    status = file.stat()
+    sha256 = hashlib.sha256(file.read_bytes()).hexdigest()
+    return {"size_bytes": status.st_size, "changed_ns": status.st_mtime_ns, "sha256": sha256}
+
+
+@pytest.mark.parametrize("how", ["link", "copy"])
+def test_of_pieces_it_goes_along_too(tmp_path: Path, how: How) -> None:
+    files = in_pieces(tmp_path)
+    catalog = Catalog(Home(root=tmp_path / "home"))
+    model = catalog.import_file(files[0], name="ours", how=how)
+    told = json.loads(beside(model.path).read_text())
+    assert [one["file"] for one in told["pieces"]] == [f"ours-0000{number}-of-00003.gguf" for number in (1, 2, 3)]
+    for number, one in enumerate(told["pieces"], 1):
+        status = (model.path.parent / f"ours-0000{number}-of-00003.gguf").stat()
+        assert one["changed_ns"] == status.st_mtime_ns
+    assert standing(model.path) == "pass"
+    second = model.path.with_name("ours-00002-of-00003.gguf")
+    second.write_bytes(second.read_bytes()[:-1] + b"x")
+    later(second)
+    found = certificate_of(model.path, model.origin)
+    assert found
+    assert found.changed == (second.name,)
 
 
 @pytest.mark.parametrize(

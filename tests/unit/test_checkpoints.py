@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 
 from paddock.models.catalog import Catalog
-from paddock.models.converting import as_engines_scale
+from paddock.models.converting import as_engines_scale, beside_whole_numbers
 from paddock.models.tried import tried_folder, tried_in
 from paddock.paths import Home
 from paddock.training.checkpoints import sizes, whole
@@ -77,3 +77,20 @@ def test_an_addition_scaled_by_the_root_of_its_rank_is_told_so_to_the_engine_in_
     said = json.loads((copy / "adapter_config.json").read_text())
     assert (said["use_rslora"], said["lora_alpha"]) == (False, 128)
     assert json.loads(settings.read_text())["use_rslora"] is True
+
+
+def test_an_adapter_is_written_beside_a_config_that_says_nothing_of_fewer_bits(tmp_path: Path) -> None:
+    base = tmp_path / "base"
+    base.mkdir()
+    words = ("--base", str(base), "--outtype", "f16")
+    (base / "config.json").write_text(json.dumps({"hidden_size": 64}))
+    assert beside_whole_numbers(words, tmp_path) == words
+    assert beside_whole_numbers(("--outtype", "f16"), tmp_path) == ("--outtype", "f16")
+    (base / "config.json").write_text(json.dumps({"hidden_size": 64, "quantization_config": {"quant_method": "gptq"}}))
+    into = tmp_path / "into"
+    into.mkdir()
+    made = beside_whole_numbers(words, into)
+    assert (made[0], made[2:]) == ("--base", ("--outtype", "f16"))
+    assert Path(made[1]).name == "base"
+    assert json.loads((Path(made[1]) / "config.json").read_text()) == {"hidden_size": 64}
+    assert "quantization_config" in json.loads((base / "config.json").read_text())

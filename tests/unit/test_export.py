@@ -165,5 +165,5 @@ def test_figures_are_the_newest_of_what_was_told() -> None:
         ],
     )  # fmt: skip
     assert figures["artifacts"] == {"F16": {"path": "/a", "size_bytes": 3}}
-    assert figures["certificates"] == {"F16": {"verdict": "pass", "links": {}, "path": "/b"}}
+    assert figures["certificates"] == {"F16": {"verdict": "pass", "links": {}, "path": "/b", "changed": []}}
     assert figures["events"] == 3

@@ -14,9 +14,12 @@ import anyio
 import psutil
 import pytest
 
-from paddock.api.exports import Export, ExportList
+from paddock.api.exports import Export, ExportEstimate, ExportList
 from paddock.export.exports import quantiser_of
+from paddock.paths import Home
 from paddock.process import SECRETS
+from paddock.store.db import Database
+from paddock.store.jobs import JobStore
 from tests.wire.rig import HANG_GUARD_S, Rig, scripted_studio
 from tests.wire.test_training import DONE as TRAINED
 from tests.wire.test_training import begun as training_begun
@@ -30,7 +33,7 @@ MADE = [
     {"tell": "step", "step": 2, "steps": 2, "doing": "certify"},
     {
         "tell": "certificate", "name": "F16", "verdict": "warn", "links": {"template": "pass", "merge": "warn"},
-        "path": "/a/x-F16.certificate.json", "faults": ["merge: a little"],
+        "path": "/a/x-F16.certificate.json", "faults": ["merge: a little"], "changed": ["x-F16-00002-of-00003.gguf"],
     },
 ]  # fmt: skip
 DONE = [*MADE, {"tell": "done", "took_s": 1.0}]
@@ -79,6 +82,7 @@ async def test_an_export_runs_tells_and_is_removed(tmp_path: Path) -> None:
         assert found["spec"]["types"] == ["F16"]
         assert found["figures"]["artifacts"] == {"F16": {"path": "/a/x-F16.gguf", "size_bytes": 7}}
         assert found["figures"]["certificates"]["F16"]["verdict"] == "warn"
+        assert found["figures"]["certificates"]["F16"]["changed"] == ["x-F16-00002-of-00003.gguf"]
         assert (found["figures"]["step"], found["figures"]["steps"]) == (2, 2)
         order = json.loads((tmp_path / "home" / "jobs" / job_id / "order.json").read_text())
         assert order["source"]["adapter"] is None
@@ -209,13 +213,41 @@ async def test_what_cannot_be_exported_is_refused_by_its_field(
 
 async def test_a_base_in_few_bits_is_refused_with_what_to_name_instead(tmp_path: Path) -> None:
     folder = model(tmp_path, DONE)
-    said = {"quantization_config": {"quant_method": "bitsandbytes", "load_in_4bit": True}}
+    said = {"quantization_config": {"quant_method": "gptq", "bits": 4}}
     (Path(folder) / "config.json").write_text(json.dumps(said))
     async with scripted_studio(tmp_path, warm=False, worker_program=WORKER) as rig:
         error = (await rig.http.post(EXPORTS, json={"source": folder})).json()["error"]
         assert error["param"] == "base"
-        assert "quantised already ('bitsandbytes')" in error["message"]
-        assert "in 16 bits" in error["message"]
+        assert "kept in fewer bits already (GPTQ)" in error["message"]
+        assert "in 16 bits as base" in error["message"]
+
+
+async def test_it_is_told_which_weights_an_adapter_is_made_part_of(tmp_path: Path) -> None:
+    async with scripted_studio(tmp_path, warm=False, worker_program=WORKER) as rig:
+        for held, into in ((True, "as_on_disk"), (False, "as_it_is")):
+            training = await written_down(tmp_path, base="pocket-v0", base_is_in_4_bits=held)
+            kept = tmp_path / "home" / "jobs" / training / "adapter"
+            kept.mkdir(parents=True)
+            (kept / "adapter_config.json").write_text("{}")
+            foreseen = await rig.http.post(f"{EXPORTS}/estimate", json={"source": training})
+            assert ExportEstimate.model_validate(foreseen.json()).into == into
+            job_id = await begun(rig, training)
+            assert (await rig.http.get(f"{EXPORTS}/{job_id}")).json()["figures"]["into"] == into
+            words = [sys.executable, "-m", "paddock", "export", "show", job_id, "--url", rig.studio.url]
+            done = await anyio.run_process(words)
+            assert ("held in 4 bits only while this was trained" in done.stdout.decode()) == held
+
+
+async def written_down(folder: Path, **spec: Any) -> str:
+    """A training that is done, as if it had been begun where there is all that it needs."""
+    database = Database("", Home(root=folder / "home"))
+    try:
+        store = JobStore(database)
+        job = await store.create("training", "trained", spec, priority=0, figures={})
+        await store.change(job.id, state="done")
+        return job.id
+    finally:
+        await database.close()
 
 
 async def test_a_training_that_made_nothing_is_refused(tmp_path: Path) -> None:

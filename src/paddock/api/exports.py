@@ -114,6 +114,8 @@ class ExportEstimate(Told):
     """What an export would make, in bytes; null where its source has weights of an unknown form.
 
     `sizes` are those of a file by its type, `merged_bytes` of what is merged before, `memory_bytes` what that takes.
+    `into` is which weights of the base an adapter is made part of: as they are, as they lie on the disk although it was
+    trained beside 4 bits of them, or what the base's 4 bits stand for.
     """
 
     name: str
@@ -121,6 +123,7 @@ class ExportEstimate(Told):
     merged_bytes: int | None
     memory_bytes: int | None
     free_bytes: int
+    into: Literal["as_it_is", "as_on_disk", "dequantised"]
 
 
 class ExportLink(Told):
@@ -130,14 +133,27 @@ class ExportLink(Told):
     says: str
 
 
+class ExportPiece(Told):
+    """One of the pieces of a file."""
+
+    file: str
+    size_bytes: int
+    changed_ns: int
+    sha256: str
+
+
 class ExportCertificate(Told):
-    """The certificate of a file: the verdict, each link, and the figures from which they were judged."""
+    """The certificate of a file: the verdict, each link, and the figures from which they were judged.
+
+    Of a file in several `pieces`, which are null elsewhere, size and SHA-256 are those of all one after another.
+    """
 
     file: str
     type: str
     size_bytes: int
     changed_ns: int
     sha256: str
+    pieces: list[ExportPiece] | None = None
     made_s: float
     method: str
     prompts: int

@@ -17,6 +17,13 @@ app = typer.Typer(
     help="Export models as GGUF that is proved: run, list, show, verify, push, pushes, cancel, resume, remove."
 )
 _PATH, _PUSHES = "/api/exports", "/api/pushes"
+# Which weights an adapter is made part of, where that is not what everybody expects.
+_INTO = {
+    "dequantised": "The base's weights are kept in 4 bits: exported are the 16-bit numbers that these stand for, which "
+    "is what an adapter was trained beside.",
+    "as_on_disk": "The base was held in 4 bits only while this was trained: exported are its weights as they lie on "
+    "the disk, with the adapter merged into these, and compared beside these.",
+}
 _SIZE = re.compile(r"(\d{1,9})([MG])B?")
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Either = Annotated[str, typer.Argument(metavar="ID", help="An id from `paddock export list` or `pushes`.")]
@@ -69,6 +76,8 @@ def run(
         address = stack.enter_context(paddocks.reached(load(), model=None, url=url))
         job = connection.asked(address, _PATH, method="POST", body=asked)
         printing.say(f"{job['id']}: {printing.line(job['name'])}, {job['state']}.{_needed(job['figures'])}")
+        if into := _INTO.get(str(job["figures"].get("into"))):
+            printing.say(into)
         if detach:
             print(job["id"])
             return
@@ -103,6 +112,8 @@ def show(export_id: Id, url: Url = None, as_json: Json = False) -> None:
         return
     print(f"{found['id']}  {printing.line(found['name'])}  {found['state']}")
     print(f"source: {printing.line(found['spec']['source'])}")
+    if into := _INTO.get(str(found["figures"].get("into"))):
+        print(into)
     _print_made(found)
     _print_evaluated(address, found)
     if found["error"]:
@@ -271,6 +282,8 @@ def _print_made(found: dict[str, Any]) -> None:
     for name, made in figures.get("certificates", {}).items():
         links = ", ".join(f"{link} {verdict}" for link, verdict in made["links"].items())
         print(f"{name}: {made['verdict']} ({links})  {printing.line(made['path'])}")
+        if changed := made.get("changed"):
+            print(f"{name}: other bytes than were compared before: {printing.clean(', '.join(changed))}")
 
 
 def _print_evaluated(address: connection.Address, found: dict[str, Any]) -> None:

@@ -10,7 +10,7 @@ import re
 import struct
 from pathlib import Path
 
-from paddock.models.weights import header_of
+from paddock.models.weights import header_of, told_in
 from paddock.values import table_in
 
 _PART = re.compile(r"base_model\.model\.(?P<module>.+)\.(lora_[AB]\.weight|lora_magnitude_vector(\.weight)?)")
@@ -23,8 +23,8 @@ def changed_by(adapter: Path, base: Path) -> frozenset[str] | None:
     settings = table_in(adapter / "adapter_config.json")
     try:
         parts, _ = header_of(adapter / "adapter_model.safetensors")
-        kept = {name: told for file in sorted(base.glob("*.safetensors")) for name, told in header_of(file)[0].items()}
-    except (OSError, ValueError, RecursionError, struct.error):
+        kept = {name: told for file in sorted(base.glob("*.safetensors")) for name, told in told_in(file).items()}
+    except (OSError, ValueError, KeyError, TypeError, RecursionError, struct.error):
         return None
     if str(settings.get("peft_type", "")).upper() != "LORA" or settings.get("modules_to_save"):
         return None
@@ -32,8 +32,8 @@ def changed_by(adapter: Path, base: Path) -> frozenset[str] | None:
     for part in parts:
         read = _PART.fullmatch(part)
         name = f"{read['module']}.weight" if read else ""
-        told = kept.get(name)
-        if told is None or len(told["shape"]) != 2 or told.get("dtype") not in _KEPT_AS:
+        dtype, shape = kept.get(name, ("", ()))
+        if len(shape) != 2 or dtype not in _KEPT_AS:
             return None
         if any(word in name for word in _TABLES):
             # What stands behind the last layer may be the same table, under no name of its own.

@@ -34,13 +34,17 @@ _VERDICTS: dict[str, str] = dict(zip(get_args(Verdict), _SAID_OF_VERDICTS, stric
 
 @dataclass(frozen=True, kw_only=True)
 class CardFile:
-    """A file of the model. `standing` and `certificate` are what its certificate says, if it has one."""
+    """A file of the model. `standing`, `certificate` are what its certificate says, if it has one.
+
+    `changed` names what holds other bytes than were compared: it, or some of its pieces.
+    """
 
     name: str
     kind: str
     size_bytes: int
     standing: Standing | None = None
     certificate: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    changed: Sequence[str] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -133,14 +137,18 @@ def _certificates(files: Sequence[CardFile]) -> list[str]:
         return ["## Certificates", "No file here has one: whether they say what was trained was not compared."]
     parts = ["## Certificates", _WHAT_CERTIFICATES_SAY]
     for one in certified:
-        compared = f"{_code(one.name)}: {_STANDINGS.get(one.standing, 'none')}. {_compared(one.certificate)}"
+        named = f" ({', '.join(_code(name) for name in one.changed)})" if one.changed else ""
+        standing = f"{_STANDINGS.get(one.standing, 'none')}{named}"
+        compared = f"{_code(one.name)}: {standing}. {_compared(one.certificate)}"
         parts += [compared, _table(("link", "verdict", "what was found"), _links(one.certificate))]
     return parts
 
 
 def _compared(certificate: Mapping[str, Any]) -> str:
     digest, prompts = certificate.get("sha256"), certificate.get("prompts")
-    told = [f"SHA-256 {_code(digest)}" if digest else "", f"compared {_day(certificate.get('made_s'))}"]
+    pieces = certificate.get("pieces")
+    of_all = f" of its {len(cast('list[Any]', pieces))} pieces in their order" if isinstance(pieces, list) else ""
+    told = [f"SHA-256{of_all} {_code(digest)}" if digest else "", f"compared {_day(certificate.get('made_s'))}"]
     if isinstance(prompts, int):
         told.append(f"with {prompts} prompts")
     return ", ".join(one for one in told if one) + "."

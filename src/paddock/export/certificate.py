@@ -35,7 +35,7 @@ class Bounds:
     scores: tuple[float, float]
 
 
-# Merging rounds to 16 bits once; converting does not round what 16 bits hold.
+# Merging rounds to 16 bits once; what 4 bits stand for is not rounded, nor does converting round what 16 bits hold.
 MERGE = Bounds(kl=(0.002, 0.02), scores=(0.01, 0.04))
 PLAIN = {
     "F32": Bounds(kl=(0.0005, 0.005), scores=(0.005, 0.02)),
@@ -154,17 +154,34 @@ def _tokenizer(told: Mapping[str, Any]) -> Judgement:
 def _merge(told: Mapping[str, Any] | None) -> Judgement:
     if told is None:
         return Judgement(verdict="none", says="Nothing was merged.")
-    weights = told["weights"]
-    if weights["wrong"] or weights["lacking"]:
-        share = weights["share"]
-        names = ", ".join([*weights["named"], *weights["lacking"]])
-        what = "" if share is None else f" What was trained stands in the file {share:.2f} times."
-        return Judgement(
-            verdict="fail",
-            says=f"{weights['wrong'] + len(weights['lacking'])} tensors are not what base and adapter come to: "
-            f"{names}.{what}",
-        )
-    return _within(told["distributions"], MERGE, f"{weights['tensors']} tensors are what base and adapter come to")
+    done: list[str] = []
+    if (unpacked := told.get("dequantised")) is not None:
+        if unpacked["wrong"] or unpacked["lacking"]:
+            return Judgement(
+                verdict="fail",
+                says=f"{unpacked['wrong'] + len(unpacked['lacking'])} tensors are not what the base's 4 bits stand "
+                f"for: {', '.join([*unpacked['named'], *unpacked['lacking']])}.",
+            )
+        done.append(f"{unpacked['tensors']} tensors are what the base's 4 bits stand for")
+    if (weights := told.get("weights")) is not None:
+        if weights["wrong"] or weights["lacking"]:
+            return _merged_wrong(weights)
+        done.append(f"{weights['tensors']} tensors are what base and adapter come to")
+    says = ", and ".join(done)
+    if "distributions" not in told:
+        return Judgement(verdict="pass", says=f"{says}.")
+    return _within(told["distributions"], MERGE, says)
+
+
+def _merged_wrong(weights: Mapping[str, Any]) -> Judgement:
+    share = weights["share"]
+    names = ", ".join([*weights["named"], *weights["lacking"]])
+    what = "" if share is None else f" What was trained stands in the file {share:.2f} times."
+    return Judgement(
+        verdict="fail",
+        says=f"{weights['wrong'] + len(weights['lacking'])} tensors are not what base and adapter come to: "
+        f"{names}.{what}",
+    )
 
 
 def _conversion(kind: str, told: Mapping[str, Any] | None) -> Judgement:

@@ -38,6 +38,8 @@ def figures_of(before: Mapping[str, Any], told: Sequence[Mapping[str, Any]]) -> 
             figures["artifacts"] = {**figures.get("artifacts", {}), event["name"]: made}
         elif kind == "certificate":
             said = {"verdict": event["verdict"], "links": event["links"], "path": event["path"]}
+            # Workers of before told nothing of it.
+            said["changed"] = event.get("changed", [])
             figures["certificates"] = {**figures.get("certificates", {}), event["name"]: said}
     return figures
 

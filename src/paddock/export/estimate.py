@@ -12,6 +12,7 @@ from pathlib import Path
 
 from paddock.errors import FieldInvalid, size
 from paddock.export.adapting import changed_by
+from paddock.export.bases import Into, is_in_4_bits
 from paddock.export.spec import ADAPTER, LORA, TRAINED, TYPES, ExportSpec
 from paddock.models.weights import Weights, weights_of
 
@@ -52,9 +53,10 @@ class Prospect:
     Attributes:
         name: what its files would be called.
         sizes: bytes of a file by its type; None where the weights are of an unknown form.
-        merged_bytes: of what is merged before that; 0 where nothing is.
+        merged_bytes: of what is unpacked and merged before that; 0 where nothing is.
         memory_bytes: that merging and comparing hold.
         free_bytes: on the disk of the data home.
+        into: what an adapter is made part of, by `bases.py`.
     """
 
     name: str
@@ -62,6 +64,7 @@ class Prospect:
     merged_bytes: int | None
     memory_bytes: int | None
     free_bytes: int
+    into: Into
 
 
 def sizes_of(base: Path) -> dict[str, int] | None:
@@ -95,6 +98,8 @@ def estimated(spec: ExportSpec, base: Path, adapter: Path | None) -> Estimate | 
         copies = _WHOLE_COPIES if changed is None else 1
         by_engine = max(weights.parameters * TYPES[one] / _BITS for one in made)
         comparing = round(max(whole * copies, by_engine)) + rows + _LIBRARIES_BYTES
+    # What 4 bits stand for lies there too, and is written before anything is merged into it.
+    merged += weights.parameters * _MERGED_BYTES if is_in_4_bits(base) and {*spec.types} != {ADAPTER} else 0
     return Estimate(
         disk_bytes=disk + merged,
         merged_bytes=merged,

@@ -13,7 +13,7 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import anyio.to_thread
 
@@ -29,6 +29,7 @@ from paddock.errors import (
     StoreUnusable,
     shown,
 )
+from paddock.export.bases import Into, into, refuse_other_forms
 from paddock.export.endings import ADVICE, concluded, figures_of
 from paddock.export.estimate import Estimate, Prospect, estimated, refuse_too_large, sizes_of
 from paddock.export.following import Evaluating, awaiting, name_in, with_told
@@ -64,10 +65,16 @@ WORK = "paddock.export.worker.outcome"
 
 @dataclass(frozen=True, kw_only=True)
 class Source:
-    """What an export is made of: a model, or a base with what was trained on it."""
+    """What an export is made of: a model, or a base with what was trained on it, maybe while it was held in 4 bits."""
 
     base: Path
     adapter: Path | None
+    was_held_in_4_bits: bool = False
+
+    @property
+    def into(self) -> Into:
+        """What the adapter is made part of; of a model alone, what it is made of."""
+        return into(self.base, was_held_in_4_bits=self.was_held_in_4_bits and self.adapter is not None)
 
     def as_table(self) -> dict[str, Any]:
         """As a worker is told it."""
@@ -115,7 +122,7 @@ class Exports(JobQueue):
         figures = (
             {"estimated_bytes": needed.disk_bytes, "estimated_memory_bytes": needed.memory_bytes} if needed else {}
         )
-        return await self._queue(spec.name, as_table(spec), figures=figures)
+        return await self._queue(spec.name, as_table(spec), figures={**figures, "into": source.into})
 
     async def estimate(self, given: dict[str, Any]) -> Prospect:
         """What one would make, in every type. Raises FieldInvalid or StoreUnusable."""
@@ -132,6 +139,7 @@ class Exports(JobQueue):
             merged_bytes=needed.merged_bytes if needed else None,
             memory_bytes=needed.memory_bytes if needed else None,
             free_bytes=self._free_bytes(),
+            into=source.into,
         )
 
     def kinds(self) -> tuple[dict[str, bool], bool]:
@@ -262,7 +270,8 @@ class Exports(JobQueue):
             )
         if (root / "adapter" / "adapter_config.json").is_file():
             base = self._base_of(spec.base or str(training.spec["base"]))
-            return Source(base=base, adapter=root / "adapter")
+            held = bool(training.spec.get("base_is_in_4_bits"))
+            return Source(base=base, adapter=root / "adapter", was_held_in_4_bits=held)
         if (root / "model" / "config.json").is_file():
             return Source(base=root / "model", adapter=None)
         raise FieldInvalid(f"The training {training.id} is {training.state} and made nothing yet.", param="source")
@@ -314,7 +323,7 @@ class Exports(JobQueue):
                 f"{lacking} is what was trained without its base, and {shown(spec.source)} is a whole model.",
                 param="types",
             )
-        _refuse_few_bits(source.base)
+        refuse_other_forms(source.base)
         if spec.importance:
             try:
                 first_rows(spec.importance, 1, row_of)
@@ -344,17 +353,6 @@ def quantiser_of(engine: Sequence[str], installed: Sequence[Path] = ()) -> dict[
     places = list(found.submodule_search_locations or ()) if found else []
     library = next((str(one) for place in places for one in sorted(Path(place).glob("xllamacpp*.so"))), None)
     return {"library": library} if library else {}
-
-
-def _refuse_few_bits(base: Path) -> None:
-    """Raises FieldInvalid where the weights are in fewer bits than 16 already."""
-    if kind := table_in(base / "config.json").get("quantization_config"):
-        method = shown(str(cast("dict[str, Any]", kind).get("quant_method") if isinstance(kind, dict) else kind))
-        raise FieldInvalid(
-            f"The weights in {base} are quantised already ({method}), by libraries that need a card. Name "
-            "the folder of the same model in 16 bits as base.",
-            param="base",
-        )
 
 
 def _files_in(root: Path) -> dict[str, Path]:

@@ -17,7 +17,7 @@ from paddock.data.files import place_of
 from paddock.errors import BadRequest, Conflict, FieldInvalid, PaddockError, shown
 from paddock.export.card import Card, CardData, CardEvaluation, CardFile, CardTraining, card_of
 from paddock.export.spec import ADAPTER, ExportSpec
-from paddock.models.certificates import MOST_BYTES, beside, certificate_of
+from paddock.models.certificates import MOST_BYTES, beside, certificate_of, digests_in
 from paddock.models.hub_choice import parse_spec
 from paddock.models.hub_push import CARD, Upload
 
@@ -152,6 +152,7 @@ def _card_file(kind: str, paths: Sequence[Path]) -> CardFile:
         kind=kind,
         size_bytes=sum(one.stat().st_size for one in paths),
         standing=said.standing if said else None,
+        changed=said.changed if said else (),
         certificate=_read(beside(first)) if said else {},
     )
 
@@ -167,19 +168,23 @@ def _read(path: Path) -> dict[str, Any]:
 def _why_not(file: CardFile) -> str:
     if file.standing is None:
         return "it has no certificate"
-    return "its certificate is of other bytes" if file.standing == "changed" else "its certificate does not pass"
+    if file.standing == "changed":
+        # The name of a file in one piece says no more.
+        named = f" ({', '.join(file.changed)})" if file.certificate.get("pieces") else ""
+        return f"its certificate is of other bytes{named}"
+    return "its certificate does not pass"
 
 
 def _uploads(root: Path, paths: Sequence[Path], file: CardFile) -> list[Upload]:
     """What is sent of a type: its files, its certificate and its Modelfile."""
-    digest = file.certificate.get("sha256")
-    is_known = file.standing not in (None, "changed") and isinstance(digest, str)
+    is_known = file.standing not in (None, "changed")
+    digests = digests_in(dict(file.certificate)) if is_known else []
     found: list[Upload] = []
     for number, path in enumerate(paths):
         if path.name == _SETTINGS:
             found.append(Upload(name=path.relative_to(root).as_posix(), text=_without_folders(path)))
             continue
-        sha256 = str(digest) if is_known and number == 0 else ""
+        sha256 = digests[number] if number < len(digests) else ""
         found.append(Upload(name=path.relative_to(root).as_posix(), path=str(path), sha256=sha256))
     others = [beside(paths[0])] if file.certificate else []
     others += [paths[0].with_suffix(_MODELFILE)] if file.kind != ADAPTER else []

@@ -19,6 +19,7 @@ from paddock.errors import PaddockError
 from paddock.models import conversion
 from paddock.paths import draft_of, says_disk_is_full
 from paddock.process import environment
+from paddock.values import table_in
 
 # As Python ends a traceback.
 _ERROR = re.compile(r"[A-Za-z_.]*(Error|Exception)\b")
@@ -46,7 +47,9 @@ def convert(
     """
     draft = draft_of(target, ".draft.gguf")
     with tempfile.TemporaryDirectory(prefix=".gguf-", suffix=".draft", dir=target.parent) as folder:
-        _convert(kind, as_engines_scale(source, Path(folder)) if kind == "adapter" else source, draft, more, run)
+        if kind == "adapter":
+            source, more = as_engines_scale(source, Path(folder)), beside_whole_numbers(more, Path(folder))
+        _convert(kind, source, draft, more, run)
     draft.replace(target)
 
 
@@ -78,6 +81,26 @@ def refuse_full(done: subprocess.CompletedProcess[str]) -> None:
     """Raises OSError where a program failed because the disk is full, which it can only say in words."""
     if says_disk_is_full(done.stdout + done.stderr):
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+
+def beside_whole_numbers(words: tuple[str, ...], folder: Path) -> tuple[str, ...]:
+    """The words of a conversion, with a base that says nothing of fewer bits in place of one that does, in `folder`.
+
+    Of a base the converter of adapters reads its config alone, and refuses it where that speaks of a quantisation that
+    it does not know. Raises OSError.
+    """
+    if "--base" not in words:
+        return words
+    place = words.index("--base") + 1
+    base = Path(words[place])
+    said = table_in(base / "config.json")
+    if not said.get("quantization_config"):
+        return words
+    copy = folder / "base" / base.name
+    copy.mkdir(parents=True)
+    plain = {name: value for name, value in said.items() if name != "quantization_config"}
+    (copy / "config.json").write_text(json.dumps(plain), "utf-8")
+    return (*words[:place], str(copy), *words[place + 1 :])
 
 
 def as_engines_scale(kept: Path, folder: Path) -> Path:

@@ -66,6 +66,16 @@ def id_of_file(name: str) -> str:
     return "".join(character if character.isprintable() else "_" for character in stem)
 
 
+def pieces_of(path: Path) -> list[Path]:
+    """Every piece of the file that `path` is one of, by their names and in their order: itself where it is whole."""
+    part = part_of(path.name)
+    if part is None or part[2] < 1:
+        return [path]
+    stem, _, count = part
+    ending = path.name[-len(".gguf") :]
+    return [path.with_name(f"{stem}-{number:05}-of-{count:05}{ending}") for number in range(1, count + 1)]
+
+
 def is_gguf(name: str) -> bool:
     """Whether a file of that name may be a model. Hidden ones are drafts."""
     return name.lower().endswith(".gguf") and not name.startswith(".")

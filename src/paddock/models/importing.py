@@ -98,7 +98,7 @@ def import_files(
         put = _copy if how == "copy" else _link
         for file, draft in zip(files, drafts, strict=True):
             put(file, draft, advance)
-        certificates.keep(sources[0], drafts[0], targets[0])
+        certificates.keep(sources, drafts, targets)
         # The first part comes last: with it, the model is there.
         for draft, target in reversed(list(zip(drafts, targets, strict=True))):
             draft.replace(target)

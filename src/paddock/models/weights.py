@@ -1,6 +1,7 @@
 """Owns what the weights of a model in the form of Transformers are, by the headers of its files; reads no weight.
 
-Known: safetensors, in one file or several. The header is JSON behind its length in eight bytes.
+Known: safetensors, in one file or several. The header is JSON behind its length in eight bytes. Of matrices that
+bitsandbytes keeps in 4 bits a table of JSON beside each says what it is made of (`packed_in`).
 """
 
 from __future__ import annotations
@@ -16,6 +17,11 @@ from typing import Any, cast
 from paddock.errors import FieldInvalid
 
 _HEADER_MOST_BYTES = 100 * 2**20
+_STATE_MOST_BYTES = 2**16
+# Behind the name of a matrix in 4 bits: what says what it is made of, by how its numbers are spaced.
+_STATES = {".quant_state.bitsandbytes__nf4": "nf4", ".quant_state.bitsandbytes__fp4": "fp4"}
+_SCALES = (".absmax", ".quant_map", ".nested_absmax", ".nested_quant_map")
+_KEPT_AS = {"bfloat16": "BF16", "float16": "F16", "float32": "F32"}
 _EMBEDDINGS = ("embed", "wte", "lm_head")
 
 
@@ -80,5 +86,71 @@ def header_of(file: Path) -> tuple[dict[str, dict[str, Any]], int]:
     return header, 8 + size_bytes
 
 
+@dataclass(frozen=True, kw_only=True)
+class Packed:
+    """What a matrix in 4 bits is made of.
+
+    Attributes:
+        kind: how its numbers are spaced, nf4 or fp4.
+        kept_as: the kind of number that it was before, as headers call it.
+        block: so many numbers have a scale together.
+        nested_block: so many scales have a scale together; 0 where scales are numbers themselves.
+        nested_offset: what is added to each scale then.
+    """
+
+    kind: str
+    shape: tuple[int, ...]
+    kept_as: str
+    block: int
+    nested_block: int
+    nested_offset: float
+
+
+def packed_in(file: Path) -> dict[str, Packed]:
+    """The matrices in a file that bitsandbytes keeps in 4 bits, by name. Raises OSError, ValueError or struct.error."""
+    header, begin = header_of(file)
+    states = {name: ending for name in header for ending in _STATES if name.endswith(ending)}
+    found: dict[str, Packed] = {}
+    with file.open("rb") as opened:
+        for name, ending in states.items():
+            first, last = header[name]["data_offsets"]
+            if not 0 < last - first <= _STATE_MOST_BYTES:
+                raise ValueError(f"{name} has {last - first} bytes")
+            opened.seek(begin + first)
+            found[name.removesuffix(ending)] = _packed(name, _STATES[ending], opened.read(last - first))
+    return found
+
+
+def told_in(file: Path) -> dict[str, tuple[str, tuple[int, ...]]]:
+    """The kind of number and the shape of each tensor in a file: of matrices in 4 bits those that they were before.
+
+    Raises OSError, ValueError, KeyError, TypeError or struct.error.
+    """
+    packed = packed_in(file)
+    beside = {name + ending for name in packed for ending in (*_SCALES, *_STATES)}
+    found = {
+        name: (str(tensor.get("dtype")), tuple(int(part) for part in tensor["shape"]))
+        for name, tensor in header_of(file)[0].items()
+        if name not in beside
+    }
+    return {**found, **{name: (one.kept_as, one.shape) for name, one in packed.items()}}
+
+
+def _packed(name: str, kind: str, text: bytes) -> Packed:
+    """Raises ValueError."""
+    said: Any = json.loads(text)
+    try:
+        shape = tuple(int(part) for part in said["shape"])
+        made = Packed(
+            kind=kind, shape=shape, kept_as=_KEPT_AS[said["dtype"]], block=int(said["blocksize"]),
+            nested_block=int(said.get("nested_blocksize") or 0), nested_offset=float(said.get("nested_offset") or 0.0),
+        )  # fmt: skip
+    except (KeyError, TypeError, AttributeError, OverflowError) as error:
+        raise ValueError(f"{name} does not say what it is made of: {type(error).__name__} {error}") from error
+    if min(made.block, *shape, len(shape)) < 1 or made.nested_block < 0:
+        raise ValueError(f"{name} says a shape of {list(shape)} in blocks of {made.block}")
+    return made
+
+
 def _shapes(file: Path) -> dict[str, tuple[int, ...]]:
-    return {name: tuple(int(part) for part in tensor["shape"]) for name, tensor in header_of(file)[0].items()}
+    return {name: shape for name, (_, shape) in told_in(file).items()}

@@ -3,6 +3,7 @@ import { useNavigate, useParams } from "@tanstack/react-router";
 import { useEffect } from "react";
 import { Deeds } from "@/components/exports/deeds";
 import { Files } from "@/components/exports/files";
+import { Into } from "@/components/exports/into";
 import { Pushes } from "@/components/exports/pushes";
 import { Steps } from "@/components/exports/steps";
 import { Told } from "@/components/exports/told";
@@ -55,6 +56,7 @@ function One({ job }: { job: Export }) {
         <code className="font-mono text-sm text-soft">{job.id}</code>
       </div>
       {job.error ? <Fault error={job.error.message} /> : null}
+      <Into into={job.figures.into} />
       <Steps job={job} run={run} />
       <Files job={job} />
       <Pushes job={job} mayPush={mayPush} />

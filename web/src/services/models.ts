@@ -39,6 +39,8 @@ export interface Certified {
   standing: "pass" | "warn" | "fail" | "changed";
   links: Record<string, string>;
   made_s: number;
+  /** The file, or those of its pieces, that hold other bytes. */
+  changed: string[];
 }
 
 export interface Adapter {

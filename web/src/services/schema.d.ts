@@ -3700,6 +3700,8 @@ export interface components {
         /**
          * ExportCertificate
          * @description The certificate of a file: the verdict, each link, and the figures from which they were judged.
+         *
+         *     Of a file in several `pieces`, which are null elsewhere, size and SHA-256 are those of all one after another.
          */
         ExportCertificate: {
             /** Changed Ns */
@@ -3724,6 +3726,11 @@ export interface components {
             made_s: number;
             /** Method */
             method: string;
+            /**
+             * Pieces
+             * @default null
+             */
+            pieces: components["schemas"]["ExportPiece"][] | null;
             /** Prompts */
             prompts: number;
             /** Sha256 */
@@ -3740,10 +3747,17 @@ export interface components {
          * @description What an export would make, in bytes; null where its source has weights of an unknown form.
          *
          *     `sizes` are those of a file by its type, `merged_bytes` of what is merged before, `memory_bytes` what that takes.
+         *     `into` is which weights of the base an adapter is made part of: as they are, as they lie on the disk although it was
+         *     trained beside 4 bits of them, or what the base's 4 bits stand for.
          */
         ExportEstimate: {
             /** Free Bytes */
             free_bytes: number;
+            /**
+             * Into
+             * @enum {string}
+             */
+            into: "as_it_is" | "as_on_disk" | "dequantised";
             /** Memory Bytes */
             memory_bytes: number | null;
             /** Merged Bytes */
@@ -3849,6 +3863,20 @@ export interface components {
             suites: string[];
             /** Types */
             types: components["schemas"]["ExportType"][];
+        };
+        /**
+         * ExportPiece
+         * @description One of the pieces of a file.
+         */
+        ExportPiece: {
+            /** Changed Ns */
+            changed_ns: number;
+            /** File */
+            file: string;
+            /** Sha256 */
+            sha256: string;
+            /** Size Bytes */
+            size_bytes: number;
         };
         /**
          * ExportRemoved

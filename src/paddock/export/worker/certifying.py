@@ -19,7 +19,13 @@ from paddock.export.prompts import CHATS, TEXTS, over_the_wire
 from paddock.export.spec import LORA, PLAIN
 from paddock.export.worker import comparing
 from paddock.export.worker.joining import joints_of
-from paddock.export.worker.measuring import apart, joined_weights, merged_weights, quantised_weights
+from paddock.export.worker.measuring import (
+    apart,
+    joined_weights,
+    merged_weights,
+    quantised_weights,
+    unpacked_weights,
+)
 from paddock.export.worker.programs import must
 from paddock.export.worker.quantising import Run
 from paddock.export.worker.source import Source, loaded
@@ -32,6 +38,7 @@ from paddock.paths import write_whole
 class Chain:
     """What is compared: the source, the merged model (None where nothing was merged), the files by their types.
 
+    `dequantised` is the base as whole numbers, where the source's is kept in 4 bits (None where it is not);
     `beside` are the base and what was trained on it, as files of their own (None where they are not compared);
     `importance` is what was measured before anything was quantised (None where it was not).
     """
@@ -40,13 +47,14 @@ class Chain:
     merged: Path | None
     plain: str
     files: Mapping[str, Path]
+    dequantised: Path | None = None
     beside: tuple[Path, Path] | None = None
     importance: Path | None = None
 
     @property
-    def whole(self) -> Path:
-        """The model that was converted."""
-        return self.merged or self.source.base
+    def plain_source(self) -> Source:
+        """The source with its base as whole numbers."""
+        return self.source.over(self.dequantised) if self.dequantised else self.source
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,7 +82,8 @@ def certify(chain: Chain, wanted: Sequence[str], means: Means) -> dict[str, Path
         answers[kind], heard[kind] = _engine(told, file, spoken.shape[1], means.folder / kind, means)
     written: dict[str, Path] = {}
     if chain.beside:
-        written[LORA] = _beside(chain.beside, chain.plain, told, own, means)
+        unpacked = {"dequantised": merge["dequantised"]} if merge and chain.dequantised else None
+        written[LORA] = _beside(chain, unpacked, told, own, means)
     for kind in wanted:
         if kind == LORA:
             continue
@@ -100,16 +109,18 @@ def certify(chain: Chain, wanted: Sequence[str], means: Means) -> dict[str, Path
     return written
 
 
-def _beside(files: tuple[Path, Path], plain: str, told: Said, own: Any, means: Means) -> Path:
+def _beside(chain: Chain, merge: dict[str, Any] | None, told: Said, own: Any, means: Means) -> Path:
     """The certificate of what was trained, as a file that an engine lays over its base."""
-    base, addition = files
+    assert chain.beside
+    base, addition = chain.beside
     means.say(f"the engine answers with {LORA} over its base")
     answers, heard = _engine(told, base, own.shape[1], means.folder / LORA, means, addition=addition)
     agreed = comparing.greedy(told, own, answers)
     figures = {
         "template": comparing.template(told, answers),
         "tokenizer": comparing.tokenizer(told, answers, base),
-        "conversion": {"type": plain, "distributions": apart(own, heard), "greedy_apart": agreed["apart"]},
+        "merge": merge,
+        "conversion": {"type": chain.plain, "distributions": apart(own, heard), "greedy_apart": agreed["apart"]},
     }
     return _write(addition, LORA, figures, told, agreed)
 
@@ -119,22 +130,32 @@ def _source(chain: Chain, means: Means) -> tuple[Said, Any, Any, dict[str, Any] 
     model = chain.source.model()
     told = said(model, chain.source.tokenizer(), means.is_wished)
     own = distributions(model, told, means.is_wished)
-    if chain.merged is None:
-        return told, own, own, None
-    means.say("what was merged is compared")
-    joints = joints_of(chain.source)
-    weights: dict[str, Any] = {}
-    if joints is None:
-        # Base and adapter are held beside one another: what was trained belongs to no matrix of the base's files.
-        base = {name: one.clone() for name, one in loaded(chain.source.base).state_dict().items()}
-        weights = merged_weights(model.merge_and_unload(safe_merge=True).state_dict(), base, chain.merged)
-        del base
+    merge: dict[str, Any] = {}
+    if chain.dequantised:
+        means.say("what 4 bits stand for is compared")
+        merge["dequantised"] = unpacked_weights(chain.source.base, chain.dequantised)
+    if chain.merged is None and not (chain.dequantised and chain.files):
+        return told, own, own, merge or None
+    if chain.merged:
+        means.say("what was merged is compared")
+        merge["weights"], model = _merged(chain, model), None
     del model
     gc.collect()
-    if joints is not None:
-        weights = joined_weights(chain.source.base, joints, chain.merged)
-    spoken = distributions(loaded(chain.merged), told, means.is_wished)
-    return told, own, spoken, {"weights": weights, "distributions": apart(own, spoken)}
+    spoken = distributions(loaded(chain.merged or chain.plain_source.base), told, means.is_wished)
+    return told, own, spoken, {**merge, "distributions": apart(own, spoken)}
+
+
+def _merged(chain: Chain, model: Any) -> dict[str, Any]:
+    """The figures of merged weights. `model` is the source, which is given up for them."""
+    assert chain.merged
+    source = chain.plain_source
+    if (joints := joints_of(source)) is not None:
+        return joined_weights(source.base, joints, chain.merged)
+    # Base and adapter are held beside one another: what was trained belongs to no matrix of the base's files.
+    base = {name: one.clone() for name, one in loaded(source.base).state_dict().items()}
+    # Merging into 4 bits would round anew.
+    whole = source.merged() if chain.dequantised else model.merge_and_unload(safe_merge=True)
+    return merged_weights(whole.state_dict(), base, chain.merged)
 
 
 def _engine(

@@ -97,14 +97,14 @@ def write(base: Path, joints: Joints, folder: Path) -> None:
     for file in sorted(base.glob("*.safetensors")):
         with file.open("rb") as source, (folder / file.name).open("wb") as target:
             placed = sorted(places(file), key=lambda one: one.begin)
-            _copy(source, target, until=placed[0].begin if placed else file.stat().st_size)
+            copy_bytes(source, target, until=placed[0].begin if placed else file.stat().st_size)
             for place in placed:
                 if place.name in joints.names:
                     made = joints.joined(place.name, place.read(source).float()).to(place.dtype)
                     target.write(made.contiguous().view(torch.uint8).numpy().tobytes())
                 else:
                     source.seek(place.begin)
-                    _copy(source, target, until=place.end)
+                    copy_bytes(source, target, until=place.end)
     for index in base.glob("*.safetensors.index.json"):
         shutil.copyfile(index, folder / index.name)
 
@@ -151,7 +151,8 @@ def are_same(one: Place, opened: BinaryIO, other: Place, beside: BinaryIO) -> bo
     return all(opened.read(piece) == beside.read(piece) for piece in _pieces(one.end - one.begin))
 
 
-def _copy(source: BinaryIO, target: BinaryIO, *, until: int) -> None:
+def copy_bytes(source: BinaryIO, target: BinaryIO, *, until: int) -> None:
+    """Copy from where one stands to a place in it."""
     for piece in _pieces(until - source.tell()):
         target.write(source.read(piece))
 

@@ -14,6 +14,7 @@ from safetensors import safe_open
 
 from paddock.export.worker.joining import Joints, are_same, places
 from paddock.export.worker.pieces import Opened
+from paddock.models.weights import packed_in, told_in
 
 _OWN_OF_TYPE = ("general.file_type", "general.quantization_version", "quantize.imatrix.")
 _BLOCK = 256
@@ -83,6 +84,39 @@ def joined_weights(base: Path, joints: Joints, folder: Path) -> dict[str, Any]:
                         continue
                     before = place.read(opened).float()
                     tally.add(place.name, other.read(beside), joints.joined(place.name, before), before)
+    for name in theirs:
+        tally.note(name, is_right=False)
+    return tally.told(lacking)
+
+
+def unpacked_weights(base: Path, folder: Path) -> dict[str, Any]:
+    """The weights in a folder beside a base that bitsandbytes keeps in 4 bits, by its own reading of them."""
+    # Slow to import, and only there for such a base.
+    from bitsandbytes import functional
+
+    tally = _Tally()
+    lacking: list[str] = []
+    theirs = {place.name: (file, place) for file in sorted(folder.glob("*.safetensors")) for place in places(file)}
+    for file in sorted(base.glob("*.safetensors")):
+        packed = packed_in(file)
+        with safe_open(file, "pt") as kept, file.open("rb") as opened:
+            own = {place.name: place for place in places(file)}
+            for name in told_in(file):
+                if name not in theirs:
+                    lacking.append(name)
+                    continue
+                made, place = theirs.pop(name)
+                with made.open("rb") as beside:
+                    if name not in packed:
+                        tally.note(name, is_right=are_same(own[name], opened, place, beside))
+                        continue
+                    before = f"{name}."
+                    parts = {one.removeprefix(before): kept.get_tensor(one) for one in own if one.startswith(before)}
+                    state = functional.QuantState.from_dict(parts, torch.device("cpu"))
+                    bits = kept.get_tensor(name).view(torch.uint8).reshape(-1, 1)
+                    meant: Any = functional.dequantize_4bit(bits, state)
+                    found = place.read(beside)
+                    tally.note(name, is_right=found.dtype == meant.dtype and torch.equal(found, meant))
     for name in theirs:
         tally.note(name, is_right=False)
     return tally.told(lacking)

@@ -7,6 +7,8 @@ from typing import Any
 
 import gguf
 
+from paddock.models.entries import pieces_of
+
 _NO, _COUNT, _TENSORS = (
     gguf.Keys.Split.LLM_KV_SPLIT_NO,
     gguf.Keys.Split.LLM_KV_SPLIT_COUNT,
@@ -44,14 +46,6 @@ class Opened:
 def name_of(path: Path) -> str:
     """What a file is called without its kind, nor its number where it is a piece."""
     return path.name.removesuffix(".gguf").partition("-00001-of-")[0]
-
-
-def pieces_of(path: Path) -> list[Path]:
-    """Every piece of the file whose first is at `path`, in their order: the file itself where it is whole."""
-    name, is_piece, count = path.name.removesuffix(".gguf").partition("-00001-of-")
-    if not is_piece:
-        return [path]
-    return [path.with_name(_piece(name, number, int(count))) for number in range(1, int(count) + 1)]
 
 
 def found(folder: Path, name: str) -> Path | None:

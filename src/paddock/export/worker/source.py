@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -42,6 +42,10 @@ class Source:
         if self.adapter is None:
             raise PaddockError(f"{self.base} is a whole model, and has no adapter.")
         return self.adapter
+
+    def over(self, base: Path) -> Source:
+        """The same with another base."""
+        return replace(self, base=base)
 
     @property
     def words(self) -> Path:
@@ -90,14 +94,19 @@ class Source:
 
 
 def loaded(folder: Path) -> Any:
-    """A model in 32 bits. Raises PaddockError."""
+    """A model in 32 bits; one that is kept in 4 bits computes in 32 with what these stand for. Raises PaddockError."""
     import torch
     from transformers import AutoModelForCausalLM
 
     try:
         model = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32, trust_remote_code=False)
-    except (OSError, ValueError, KeyError) as error:
+    except (OSError, ValueError, KeyError, ImportError) as error:
         raise PaddockError(f"{folder} cannot be loaded: {_first(error)}") from error
+    for one in model.modules():
+        if hasattr(one, "compute_type_is_set"):
+            # bitsandbytes computes in the kind of number that the config says; where the processor has bf16, it packs
+            # weights anew for that.
+            one.compute_dtype, one.compute_type_is_set, one.support_avx512bf16_for_cpu = torch.float32, True, False
     return model.eval()
 
 

@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 from paddock.errors import PaddockError
+from paddock.export.bases import is_in_4_bits
 from paddock.export.spec import ADAPTER, LORA, PLAIN, QUANTISED, ExportSpec, spec_of
 from paddock.export.worker import modelfile
 from paddock.export.worker.ledger import Ledger
 from paddock.export.worker.merging import copy_adapter, merge, refuse_beyond_f16
-from paddock.export.worker.pieces import found, pieces_of, split
+from paddock.export.worker.pieces import found, split
 from paddock.export.worker.programs import Wished, runner
 from paddock.export.worker.quantising import quantise, used, weigh
 from paddock.export.worker.reading import write_rows
 from paddock.export.worker.source import Source
 from paddock.jobs.folder import JobFolder, Report
 from paddock.models import converting
+from paddock.models.certificates import certificate_of
+from paddock.models.entries import pieces_of
 
 # What an adapter's file is compared with: its base, as a file of its own.
 _BASE = "base"
@@ -30,7 +34,10 @@ class Work:
     def __init__(self, job: JobFolder, report: Report) -> None:
         self._order: dict[str, Any] = job.order()
         self._spec: ExportSpec = spec_of(self._order["spec"])
-        self._source = Source.of(self._order["source"])
+        self._given = Source.of(self._order["source"])
+        # What all but certificates are made of has its base as whole numbers.
+        self._is_in_4_bits = is_in_4_bits(self._given.base)
+        self._source = self._given.over(job.root / "between" / "base") if self._is_in_4_bits else self._given
         self._job = job
         self._report = report
         self._ledger = Ledger(job.root)
@@ -39,9 +46,15 @@ class Work:
     def carry_out(self) -> str:
         """Do what is not done yet; "done". Raises PaddockError, OSError or Wished."""
         self._ledger.clear_halves()
-        self._ledger.hold_to(self._source.folders)
+        self._ledger.hold_to(self._given.folders)
         self._report.tell("started", torch=version("torch"), quantiser=used(self._order["quantiser"]))
         steps = self._steps()
+        if self._is_in_4_bits and ("certify", "") in steps and importlib.util.find_spec("bitsandbytes") is None:
+            raise PaddockError(
+                f"The weights in {self._given.base} are in 4 bits, and comparing has bitsandbytes read them, which "
+                "this training stack lacks. `paddock setup python-stack` installs it on Linux and Windows; there is "
+                "none for macOS. Export without a certificate there."
+            )
         if self._order["verifying"]:
             self._refuse_lacking([one for one in steps if one[0] not in ("certify", "weigh", "describe")])
             steps = [one for one in steps if one[0] == "certify"]
@@ -64,6 +77,7 @@ class Work:
         certifies = spec.certifies or self._order["verifying"]
         return [
             *([("copy", ADAPTER)] if ADAPTER in spec.types else []),
+            *([("dequantise", "")] if self._is_in_4_bits and {*spec.types} != {ADAPTER} else []),
             *([("convert", LORA)] if LORA in spec.types else []),
             *([("convert", _BASE)] if LORA in spec.types and certifies else []),
             *([("merge", "")] if self._source.adapter and whole else []),
@@ -87,6 +101,11 @@ class Work:
         quantiser = self._order["quantiser"]
         if what == "copy":
             copy_adapter(self._source, target)
+        elif what == "dequantise":
+            # Slow to import, and of no use to other bases.
+            from paddock.export.worker.dequantising import dequantise
+
+            dequantise(self._given.base, target)
         elif what == "merge":
             merge(self._source, target)
         elif what == "weigh":
@@ -130,7 +149,8 @@ class Work:
 
         kinds = [*self._plain_types(), *(one for one in self._spec.types if one in QUANTISED)]
         chain = Chain(
-            source=self._source,
+            source=self._given,
+            dequantised=self._source.base if self._is_in_4_bits else None,
             merged=self._merged if self._source.adapter and kinds else None,
             plain=self._spec.plain,
             files={one: self._file(one) for one in kinds},
@@ -146,6 +166,7 @@ class Work:
             say=lambda text: self._report.tell("progress", progress=text),
         )
         wanted = [one for one in self._spec.types if one != ADAPTER]
+        changed = {one: self._changed(one) for one in wanted}
         for kind, path in certify(chain, wanted, means).items():
             made = json.loads(path.read_text("utf-8"))
             links = {name: one["verdict"] for name, one in made["links"].items()}
@@ -153,8 +174,17 @@ class Work:
                 f"{name}: {one['says']}" for name, one in made["links"].items() if one["verdict"] in ("warn", "fail")
             ]
             self._report.tell(
-                "certificate", name=kind, verdict=made["verdict"], links=links, path=str(path), faults=faults
-            )
+                "certificate", name=kind, verdict=made["verdict"], links=links, path=str(path), faults=faults,
+                changed=changed[kind],
+            )  # fmt: skip
+
+    def _changed(self, kind: str) -> list[str]:
+        """The pieces of a type's file that hold other bytes than were compared before; none where nothing was."""
+        before = certificate_of(self._file(kind))
+        found = list(before.changed) if before else []
+        if found:
+            self._report.tell("progress", progress=f"other bytes than were compared before: {', '.join(found)}")
+        return found
 
     @property
     def _merged(self) -> Path:
@@ -178,6 +208,8 @@ class Work:
         files = self._job.root / "files"
         if what == "merge":
             return self._merged
+        if what == "dequantise":
+            return self._source.base
         if what == "weigh":
             return self._importance
         if what == "copy":

@@ -12,6 +12,7 @@ import { useWords } from "@/words";
 import { useAmounts } from "@/words/amounts";
 import { Afterwards } from "./afterwards";
 import { Finer, MEGABYTE } from "./finer";
+import { Into } from "./into";
 import { Types } from "./types";
 
 const FIELDS = ["source", "base", "name", "types", "importance", "split_bytes", "evaluates"];
@@ -208,6 +209,7 @@ function Needed({
         memory: a.bytes(memory_bytes ?? 0),
       })}
       {merged_bytes ? ` · ${t("export.needed.merged", { size: a.bytes(merged_bytes) })}` : null}
+      <Into into={told.into} />
       {all > free_bytes ? <span className="block text-danger">{t("export.needed.many")}</span> : null}
     </>
   );

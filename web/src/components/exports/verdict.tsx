@@ -8,7 +8,7 @@ const TONES: Record<string, "plain" | "good" | "warn" | "bad"> = {
   none: "plain",
 };
 const LINKS = ["template", "tokenizer", "merge", "conversion", "quantisation"];
-const STEPS = ["copy", "merge", "convert", "weigh", "quantise", "describe", "certify"];
+const STEPS = ["copy", "dequantise", "merge", "convert", "weigh", "quantise", "describe", "certify"];
 
 /** What a file is by its certificate; a file without one was not compared. */
 export function Verdict({ verdict }: { verdict: string | null }) {

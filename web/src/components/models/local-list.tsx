@@ -190,11 +190,12 @@ function Row({ model, resident, here }: { model: LocalModel; resident: Resident 
 const STANDINGS = { pass: "good", warn: "warn", fail: "bad", changed: "warn" } as const;
 
 /** Whether the certificate of the export that made a model's file speaks for it. */
-function Certified({ certificate: { standing } }: { certificate: Certificate }) {
+function Certified({ certificate: { standing, changed } }: { certificate: Certificate }) {
   const t = useWords();
   const isKnown = standing in STANDINGS;
+  const about = isKnown ? [t(`models.certificate.${standing}.about`), changed.join(", ")] : [];
   return (
-    <span title={isKnown ? t(`models.certificate.${standing}.about`) : undefined}>
+    <span title={about.join(" ").trim() || undefined}>
       <Badge tone={isKnown ? STANDINGS[standing] : "plain"}>
         {isKnown ? t(`models.certificate.${standing}`) : standing}
       </Badge>

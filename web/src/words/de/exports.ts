@@ -51,6 +51,10 @@ export const exports: Area<typeof english> = {
   "export.needed.many": "Das ist mehr, als frei ist. Lassen Sie Typen weg.",
   "export.needed.unknown": "Die Gewichte dieser Quelle haben eine Form, die paddock nicht berechnen kann.",
   "export.needed.ask": "Die Größen werden genannt, sobald die Quelle feststeht.",
+  "export.into.dequantised":
+    "Die Gewichte der Basis liegen in 4 Bit vor: Exportiert werden die 16-Bit-Zahlen, für die diese stehen; neben ihnen wurde ein Adapter trainiert.",
+  "export.into.disk":
+    "Die Basis war nur während des Trainings in 4 Bit gehalten: Exportiert werden ihre Gewichte, wie sie auf der Platte liegen, mit dem Adapter darin, und neben diesen wird verglichen.",
   "export.start": "Starten",
   "export.verify": "Prüfen",
   "export.verify.one": "{name} prüfen",
@@ -64,6 +68,7 @@ export const exports: Area<typeof english> = {
   "export.step.copy": "der Adapter wird kopiert",
   "export.step.weigh": "es wird gemessen, welche Gewichte wichtig sind",
   "export.step.describe": "Modelfiles werden geschrieben",
+  "export.step.dequantise": "die 4 Bit der Basis werden zu dem, wofür sie stehen",
   "export.step.merge": "der Adapter wird mit seiner Basis zusammengeführt",
   "export.step.convert": "{type} wird geschrieben",
   "export.step.quantise": "{type} wird quantisiert",

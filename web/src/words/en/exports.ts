@@ -46,6 +46,10 @@ export const exports = {
   "export.needed.many": "That is more than is free. Leave out some types.",
   "export.needed.unknown": "The weights of this source have a form that paddock cannot reckon with.",
   "export.needed.ask": "The sizes are told once the source is named.",
+  "export.into.dequantised":
+    "The weights of the base are kept in 4 bits: exported are the 16-bit numbers that these stand for, which is what an adapter was trained beside.",
+  "export.into.disk":
+    "The base was held in 4 bits only while this was trained: exported are its weights as they lie on the disk, with the adapter merged into these, and compared beside these.",
   "export.start": "Start",
   "export.verify": "Verify",
   "export.verify.one": "Verify {name}",
@@ -59,6 +63,7 @@ export const exports = {
   "export.step.copy": "the adapter is copied",
   "export.step.weigh": "it is measured which weights matter",
   "export.step.describe": "Modelfiles are written",
+  "export.step.dequantise": "the base's 4 bits become what they stand for",
   "export.step.merge": "the adapter is merged into its base",
   "export.step.convert": "{type} is written",
   "export.step.quantise": "{type} is quantised",
