@@ -272,6 +272,7 @@ def test_the_doctor_tries_the_engine_for_real(env: dict[str, str]) -> None:
         "memory",
         "platform",
         "gpu",
+        "walls",
         "home",
         "disk",
         "database",
