@@ -28,6 +28,8 @@ from paddock.api import (
     downloads,
     engines,
     evaluated,
+    evaluation_sets,
+    evaluation_votes,
     evaluations,
     exports,
     fit,
@@ -99,10 +101,12 @@ _ROOMS = (
     exports,
     pushes,
     evaluations,
+    evaluation_votes,
+    evaluation_sets,
 )
 _TOLD = (
     chat_transfer, chats, chat_messages, chat_folders, attachments, keys, session, users, clients, requests, training,
-    checkpoints, exports, pushes, evaluations,
+    checkpoints, exports, pushes, evaluations, evaluation_votes, evaluation_sets,
 )  # fmt: skip
 
 

@@ -30,6 +30,7 @@
     ├── DownloadsElsewhere        another paddock works on the downloads of this data home
     ├── JobUnknown                no training or export of that id
     ├── ExportFileUnknown         an export has no file of that name
+    ├── SetUnknown                no set of one's own of that id
     ├── HubTokenMissing           the hub lets nobody write without a token, and there is none
     ├── PushRefused               the repository or a file is other than what a push may write to or send
     ├── NoTrainingStack           the libraries that train and export are not installed
@@ -101,7 +102,14 @@ from paddock.errors.builds import (
     NotInstalled,
     SetupFailed,
 )
-from paddock.errors.jobs import ExportFileUnknown, HubTokenMissing, JobUnknown, NoTrainingStack, PushRefused
+from paddock.errors.jobs import (
+    ExportFileUnknown,
+    HubTokenMissing,
+    JobUnknown,
+    NoTrainingStack,
+    PushRefused,
+    SetUnknown,
+)
 from paddock.errors.keeping import DiskTooFull, HomeUnusable, StoreBusy, StoreDamaged, StoreFull, StoreUnusable
 
 # What is made in the files beside this one.
@@ -133,6 +141,7 @@ __all__ = [
     "PageForbidden",
     "PushRefused",
     "QuotaSpent",
+    "SetUnknown",
     "SetupFailed",
     "SignInRefused",
     "StoreBusy",
