@@ -111,6 +111,9 @@ def _lines(text: str) -> list[tuple[int, str]]:
 def _value(line: str, number: int) -> Any:
     try:
         return json.loads(line, parse_constant=_refuse_constant)
+    except json.JSONDecodeError as error:
+        why = f"{error.msg} at character {error.colno}"
+        raise FieldInvalid(f"Line {number} of the set is no JSON ({why}).", param="set") from error
     except (ValueError, RecursionError) as error:
         raise FieldInvalid(f"Line {number} of the set is no JSON ({str(error)[:80]}).", param="set") from error
 

@@ -42,6 +42,7 @@ function Vote({ job }: { job: Evaluation }) {
   const t = useWords();
   const navigate = useNavigate();
   const whole = useQuery({ ...votes(job.id), enabled: false });
+  const isShown = job.vote?.shown_s !== null;
   const [isRemoving, setRemoving] = useState(false);
   const save = async () => {
     const { data, error } = await whole.refetch();
@@ -51,9 +52,12 @@ function Vote({ job }: { job: Evaluation }) {
   return (
     <Page
       title={job.name}
-      about={t("vote.about", { one: String(job.spec.model), other: String(job.spec.against) })}
+      about={t(isShown ? "vote.about.shown" : "vote.about", {
+        one: String(job.spec.model),
+        other: String(job.spec.against),
+      })}
       actions={
-        <>
+        <div className="flex w-full flex-wrap gap-2 sm:w-auto">
           <Changes job={job} />
           <Button onClick={() => void save()}>{t("vote.save")}</Button>
           {isLive(job) ? null : (
@@ -65,7 +69,7 @@ function Vote({ job }: { job: Evaluation }) {
               {t("train.remove")}
             </Button>
           )}
-        </>
+        </div>
       }
     >
       {job.state === "done" ? null : (
@@ -74,7 +78,7 @@ function Vote({ job }: { job: Evaluation }) {
         </div>
       )}
       {job.error ? <Fault error={job.error.message} /> : null}
-      {job.vote?.shown_s === null ? <BallotView job={job} /> : <VoteReport id={job.id} />}
+      {isShown ? <VoteReport id={job.id} /> : <BallotView job={job} />}
       {isRemoving ? (
         <RemoveEvaluation
           job={job}

@@ -18,12 +18,12 @@ export function EvaluationsRoute() {
       title={t("nav.evaluations")}
       about={t("evaluations.about")}
       actions={
-        <>
+        <div className="flex w-full flex-wrap gap-2 sm:w-auto">
           <Button onClick={() => setOpened("vote")}>{t("vote.new")}</Button>
           <Button kind="strong" onClick={() => setOpened("evaluation")}>
             {t("evaluations.new")}
           </Button>
-        </>
+        </div>
       }
     >
       {error ? <Fault error={error} onRetry={() => void refetch()} /> : null}

@@ -1,5 +1,5 @@
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
-import { useState } from "react";
+import { useEffect, useState } from "react";
 import { Text } from "@/components/chat/text";
 import { useKeys } from "@/components/shell/shortcuts";
 import { Button } from "@/components/ui/button";
@@ -36,6 +36,13 @@ export function BallotView({ job }: { job: Evaluation }) {
     },
   });
   const told = found.data;
+  const { refetch } = found;
+  const isWaiting = told?.pair === null;
+  // What was asked for before the last answer came tells of no pair, and nobody asks for another by itself.
+  // biome-ignore lint/correctness/useExhaustiveDependencies: answers that come are told with the evaluation
+  useEffect(() => {
+    if (isWaiting) void refetch();
+  }, [isAnswering, job.vote?.ready]);
   const pair = told?.pair ?? null;
   const before = pair ? pair.number - 1 : (told?.ready ?? 0);
   const back = () => before > 0 && setNumber(before);

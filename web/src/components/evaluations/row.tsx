@@ -104,7 +104,7 @@ function Row({ job, others, isMixed }: RowProps) {
 
 /** The names of the models that are asked. */
 export const modelsOf = ({ spec }: Evaluation): string =>
-  [spec.model, spec.against].filter(Boolean).join(" · ");
+  [spec.model, spec.against].filter(Boolean).join(" / ");
 
 const voteDeed = (job: Evaluation) =>
   job.vote && job.vote.shown_s === null

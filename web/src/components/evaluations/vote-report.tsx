@@ -33,17 +33,17 @@ function Told({ votes: told }: { votes: Votes }) {
           {report.is_whole ? null : (
             <p className="text-warn">{t("vote.early", { voted: told.voted, of: told.of })}</p>
           )}
-          <dl className="flex flex-col gap-3">
+          <ul aria-label={t("vote.report")} className="flex flex-col gap-3">
             {rows.map(([name, share]) => (
-              <div key={name}>
+              <li key={name}>
                 <div className="flex flex-wrap justify-between gap-x-4">
-                  <dt className="min-w-0 font-medium break-words">{name}</dt>
-                  <dd className="text-sm text-soft tabular-nums">{spread(share)}</dd>
+                  <p className="min-w-0 font-medium break-words">{name}</p>
+                  <p className="text-sm text-soft tabular-nums">{spread(share)}</p>
                 </div>
                 <Progress label={name} share={share.share} />
-              </div>
+              </li>
             ))}
-          </dl>
+          </ul>
           {report.preferred.of > 0 ? (
             <div className="flex flex-col gap-1 text-sm">
               <p>

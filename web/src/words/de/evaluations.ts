@@ -44,7 +44,7 @@ export const evaluations: Area<typeof english> = {
   "sets.remove.about": "Bewertungen, die mit ihm begonnen wurden, behalten ihre eigene Abschrift.",
   "vote.new": "Neue Abstimmung",
   "vote.new.about":
-    "Beide Modelle beantworten dasselbe. Du wählst zwischen zwei Antworten, ohne zu wissen, wessen sie sind.",
+    "Beide Modelle werden dasselbe gefragt. Du wählst zwischen zwei Antworten, ohne zu wissen, wessen sie sind.",
   "vote.begin": "Beginnen",
   "vote.one": "Ein Modell",
   "vote.other": "Anderes Modell",
@@ -55,7 +55,8 @@ export const evaluations: Area<typeof english> = {
   "vote.typed.hint": "Je Zeile einer: bisher {n}.",
   "vote.name.hint": "Ohne: der Name des Satzes, oder vote.",
   "vote.about":
-    "{one} und {other} haben dasselbe beantwortet. Welche Seite wessen ist, bleibt verborgen, bis du die Namen zeigen lässt.",
+    "{one} und {other} wurden dasselbe gefragt. Welche Seite wessen ist, bleibt verborgen, bis du die Namen zeigen lässt.",
+  "vote.about.shown": "{one} und {other} wurden dasselbe gefragt.",
   "vote.far": "Paar {number} von {of}; über {voted} abgestimmt",
   "vote.progress": "Abgestimmt",
   "vote.choose": "Welche Antwort ist besser?",

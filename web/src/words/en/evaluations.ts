@@ -1,6 +1,6 @@
 export const evaluations = {
   "evaluations.about":
-    "What models get right, each figure with its interval; and which of two answers better, by a blind vote.",
+    "What models get right, each figure with its interval; and which of two answers better, by blind votes.",
   "evaluations.none": "Nothing was evaluated here yet.",
   "evaluations.new": "New evaluation",
   "evaluations.new.about": "The model is asked as it is served here. The same that did not end goes on.",
@@ -39,7 +39,7 @@ export const evaluations = {
   "sets.remove.about": "Evaluations that were begun with it keep their own copy.",
   "vote.new": "New vote",
   "vote.new.about":
-    "Both models answer the same. You choose between two answers without knowing whose they are.",
+    "Both models are asked the same. You choose between two answers without knowing whose they are.",
   "vote.begin": "Begin",
   "vote.one": "One model",
   "vote.other": "Other model",
@@ -50,7 +50,8 @@ export const evaluations = {
   "vote.typed.hint": "One a line: {n} so far.",
   "vote.name.hint": "If none: the name of the set, or vote.",
   "vote.about":
-    "{one} and {other} answered the same. Which side is whose is hidden until you have the names shown.",
+    "{one} and {other} were asked the same. Which side is whose stays hidden until you have the names shown.",
+  "vote.about.shown": "{one} and {other} were asked the same.",
   "vote.far": "Pair {number} of {of}; {voted} voted on",
   "vote.progress": "Voted on",
   "vote.choose": "Which answer is better?",
