@@ -42,7 +42,8 @@ def test_of_no_vote_nothing_is_known() -> None:
 
 
 def test_sides_are_drawn_for_each_pair() -> None:
-    pairs = pairs_of([("x", {})] * 200)
+    prompts: list[tuple[str, dict[str, Any]]] = [("x", {})] * 200
+    pairs = pairs_of(prompts)
     # Of fair draws fewer than 40 of 200 fall on one side once in 10^18 runs.
     assert 40 <= sum(one.is_turned for one in pairs) <= 160
     assert [one.number for one in pairs] == list(range(1, 201))
