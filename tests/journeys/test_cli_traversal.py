@@ -98,6 +98,9 @@ NAMED: dict[str, list[str]] = {
     "eval run MODEL": ["eval", "run", "--set=/dev/null", "--", "{}"],
     "eval run NAME": ["eval", "run", "--set=/dev/null", "--name={}", "pocket-v0"],
     "eval run JUDGE": ["eval", "run", "--set=/dev/null", "--judge={}", "pocket-v0"],
+    "eval vote MODEL": ["eval", "vote", "--set=/dev/null", "--", "{}", "pocket-v0"],
+    "eval vote OTHER": ["eval", "vote", "--set=/dev/null", "--", "pocket-v0", "{}"],
+    "eval vote NAME": ["eval", "vote", "--set=/dev/null", "--name={}", "pocket-v0", "other"],
     "eval compare BEFORE": ["eval", "compare", "--", "{}", "job_"],
     "eval compare AFTER": ["eval", "compare", "job_", "--", "{}"],
     "eval show EVALUATION_ID": ["eval", "show", "--", "{}"],
@@ -121,12 +124,13 @@ PLACED = [
     ["models", "import", "{}"], ["models", "show", "{}"], ["models", "set", "pocket-v0", "chat_template={}"],
     ["models", "template", "{}", "--check"], ["chat", "--model={}", "hello"], ["doctor", "clients", "--model={}"],
     ["eval", "run", "--set={}", "pocket-v0"], ["eval", "tools", "--detach", "{}"], ["upgrade", "{}"],
+    ["eval", "vote", "--set={}", "pocket-v0", "other"],
     ["engine", "use", "--path={}"],
 ]  # fmt: skip
 # Texts that are no names: files and addresses of the person's own choice, and what is only said.
 APART = {
     "backup make FILE", "backup show FILE", "backup check FILE", "backup restore FILE",
-    "chat MESSAGE", "chat SYSTEM", "eval run SET_", "models import FILE", "engine install ARCHIVE",
+    "chat MESSAGE", "chat SYSTEM", "eval run SET_", "eval vote SET_", "models import FILE", "engine install ARCHIVE",
     "engine install PACKAGE", "engine install DEFINE", "engine use PATH", "remotes add KEY_FROM_ENV",
     "remotes add MODEL", "hub token TOKEN_FROM_ENV",
     "setup python-stack BUILD", "setup python-stack INDEX", "train run SPEC", "train estimate SPEC", "train try ASK",

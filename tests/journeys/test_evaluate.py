@@ -13,6 +13,8 @@ from typing import Any
 
 import pytest
 
+from paddock.models.catalog import BUNDLED
+
 PADDOCK = [sys.executable, "-m", "paddock"]
 WAIT_S = 600.0
 ROWS: list[dict[str, Any]] = [
@@ -71,6 +73,28 @@ def test_a_set_of_every_kind_is_tried_shown_and_compared(home: Path, tmp_path: P
     assert compared["text"]["difference"] == 0
     told = run(home, "compare", job["id"], other["id"])
     assert "less is better" in told.stdout
+
+
+def test_two_models_answer_for_a_vote_whose_names_are_shown_last(home: Path, tmp_path: Path) -> None:
+    file = tmp_path / "tuned.gguf"
+    file.write_bytes(BUNDLED["pocket-v0"].read_bytes())
+    brought = subprocess.run(
+        [*PADDOCK, "models", "import", str(file)], env=environment(home), capture_output=True, text=True, check=False
+    )
+    assert brought.returncode == 0, brought.stderr
+    prompts = written(tmp_path, [{"prompt": f"Hello {n}!"} for n in range(2)])
+    ran = run(home, "vote", "pocket-v0", "tuned", "--set", prompts, "--answer-tokens", "8")
+    assert ran.returncode == 0, ran.stderr
+    assert "Vote on the page of `paddock serve`, at /evaluations/job_" in ran.stdout
+    job_id = ran.stdout.partition("/evaluations/")[2].partition(";")[0]
+    hidden = run(home, "show", job_id)
+    assert "0 of 2 are voted on; 2 have both answers." in hidden.stdout
+    assert "is hidden" in hidden.stdout
+    told = json.loads(run(home, "show", job_id, "--names", "--json").stdout)
+    assert (told["models"], told["report"]["is_whole"]) == (["pocket-v0", "tuned"], False)
+    # The same file answers the same, greedily.
+    assert all(pair["left"]["text"] == pair["right"]["text"] != "" for pair in told["data"])
+    assert "neither better" in run(home, "show", job_id).stdout
 
 
 def test_one_that_ctrl_c_stopped_is_gone_on_with_by_the_same_command(home: Path, tmp_path: Path) -> None:

@@ -18,6 +18,7 @@ from urllib.error import HTTPError
 from urllib.parse import quote
 from urllib.request import Request, urlopen
 
+from paddock.models.catalog import BUNDLED
 from tests.fakes.adapter_files import adapter
 from tests.fakes.gguf_files import gguf
 from tests.fakes.hub import Hub, running_hub
@@ -26,6 +27,8 @@ from tests.page.hostile import payload, short
 from tests.page.rig import Served
 from tests.page.test_requests import recorded
 from tests.unit.test_reading import CHATGPT
+from tests.wire.rig import CHAT
+from tests.wire.test_evaluations import said as answered
 from tests.wire.test_export_files import making
 from tests.wire.test_training import WORKER, asked
 
@@ -79,6 +82,11 @@ MARKS = {
             "data-set",
             "refused-data-set",
             "refused-row",
+            "vote-name",
+            "vote-asked",
+            "vote-answered",
+            "set-name",
+            "set-lines",
             "hub-licence",
             "hub-file",
         ]
@@ -94,11 +102,15 @@ def mark(name: str) -> str:
 
 @dataclass(frozen=True, kw_only=True)
 class Hostile:
-    """Such a paddock. `trainings` and `exports` are its two each, `refused_rows` a file that no training takes."""
+    """Such a paddock. `trainings` and `exports` are its two each, `refused_rows` a file that no training takes.
+
+    `votes` are two as well: one that is blind, and one whose names are shown.
+    """
 
     served: Served
     trainings: tuple[str, str]
     exports: tuple[str, str]
+    votes: tuple[str, str]
     refused_rows: Path
 
     def listed(self, path: str) -> list[Any]:
@@ -169,9 +181,10 @@ def studio(wheel: Path, engine: list[str], folder: Path) -> Generator[Hostile]:
             fetched(served, hub)
             trainings = trained(served, rows)
             exports = exported(served, folder)
+            votes = voted(served, folder)
             refused = rows / f"{short(mark('refused-data-set'))}.jsonl"
             refused.write_text(json.dumps({"messages": [{"role": short(mark("refused-row")), "content": "x"}]}))
-            yield Hostile(served=served, trainings=trainings, exports=exports, refused_rows=refused)
+            yield Hostile(served=served, trainings=trainings, exports=exports, votes=votes, refused_rows=refused)
 
 
 def sent(studio: Served, method: str, path: str, body: Any) -> None:
@@ -288,6 +301,28 @@ def exported(studio: Served, folder: Path) -> tuple[str, str]:
         ids.append(str(studio.ask("/api/exports", {"source": str(source), "types": ["F16"]})["id"]))
     until(studio, f"/api/exports/{ids[0]}", lambda job: job["state"] == "done")
     failed(studio, f"/api/exports/{ids[1]}")
+    return ids[0], ids[1]
+
+
+def voted(studio: Served, folder: Path) -> tuple[str, str]:
+    """Two votes on hostile prompts and answers, and a set of such lines."""
+    file = folder / "tuned.gguf"
+    file.write_bytes(BUNDLED["pocket-v0"].read_bytes())
+    studio.ask("/api/models/import", {"path": str(file)})
+    studio.ask("/api/models/tuned/load", {})
+    studio.script({"routes": {CHAT: [answered(payload(mark("vote-answered")))]}})
+    row = {"prompt": payload(mark("vote-asked")), "contains": "x"}
+    both = {"suite": "vote", "model": "pocket-v0", "against": "tuned"}
+    ids: list[str] = []
+    for name in (short(mark("vote-name")), "shown"):
+        ids.append(str(studio.ask("/api/evaluations", {**both, "name": name, "set": [row]})["id"]))
+        until(studio, f"/api/evaluations/{ids[-1]}", lambda job: job["state"] == "done")
+    studio.ask(f"/api/evaluations/{ids[1]}/ballot", {"number": 1, "choice": "left"})
+    studio.ask(f"/api/evaluations/{ids[1]}/show", {})
+    studio.ask("/api/evaluation-sets", {
+        "name": short(mark("set-name")), "lines": json.dumps({**row, "prompt": payload(mark("set-lines"))}),
+    })  # fmt: skip
+    studio.script({})
     return ids[0], ids[1]
 
 

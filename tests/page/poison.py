@@ -16,6 +16,7 @@ from tests.page.hostile import payload
 _ONE = re.compile(
     r"(?<=/api/chats)/(?!events)[^/]+|(?<=/messages)/[^/]+|(?<=/requests)/[^/]+|(?<=/attachments)/[^/]+"
     r"|(?<=/responses)/[^/]+|(?<=/api/training)/job_[^/]+|(?<=/api/exports)/job_[^/]+|(?<=/files)/[^/]+"
+    r"|(?<=/api/evaluations)/job_[^/]+|(?<=/api/evaluation-sets)/set_[^/]+"
 )
 # What page and API know one another by: changed, it would not be shown at all, and nothing would be tried.
 KEPT = frozenset(
@@ -57,6 +58,7 @@ KEPT = frozenset(
         "own_url",
         "device",
         "default",
+        "choice",
         "choices",
         "level",
         "endpoint",
@@ -71,6 +73,8 @@ KEPT_AT = frozenset(
         "/api/hub/search.data[].repo",
         "/api/exports.types[].name",
         "/api/exports/ID.figures.artifacts.F16.path",
+        "/api/evaluations.data[].spec.suite",
+        "/api/evaluations/ID.spec.suite",
     ]
 )
 # Each answer goes out to the test and comes back spoilt; one that is streamed does so event by event.

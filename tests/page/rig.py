@@ -89,10 +89,10 @@ class Served:
         self.process.stdin.flush()
         return json.loads(self.process.stdout.readline())["ports"]
 
-    def script(self, script: Any) -> None:
-        """Give the scripted engines a new script; its turns begin again."""
-        for port in self.engine_ports():
-            self._post(f"http://127.0.0.1:{port}/__script", script)
+    def script(self, script: Any, *, port: int | None = None) -> None:
+        """Give the scripted engines a new script, or that of a port alone; its turns begin again."""
+        for one in self.engine_ports() if port is None else [port]:
+            self._post(f"http://127.0.0.1:{one}/__script", script)
 
     def ask(self, path: str, body: Any) -> Any:
         """POST JSON to paddock, as another client would."""

@@ -34,6 +34,14 @@ SHOWN = {
     "/api/downloads.data[].error.message",
     "/api/downloads.data[].model",
     "/api/engines.active",
+    "/api/evaluation-sets.data[].name",
+    "/api/evaluation-sets/ID.lines",
+    "/api/evaluations.data[].name",
+    "/api/evaluations/ID.name",
+    "/api/evaluations/ID/ballot.pair.asked[].content",
+    "/api/evaluations/ID/ballot.pair.left.text",
+    "/api/evaluations/ID/votes.data[].right.model",
+    "/api/evaluations/ID/votes.report.models[].model",
     "/api/exports.data[].error.message",
     "/api/exports.data[].name",
     "/api/exports.data[].spec.source",
@@ -95,6 +103,7 @@ OPENED = {
     "/chat/hostile-chat": ("How answers are made",),
     "/models": (MORE, "Settings…", "Close", MORE, "Evaluations…"),
     "/training/new": ("Every option", "Write YAML"),
+    "/evaluations": (re.compile(r"^Change m\d+q"),),
 }
 
 
@@ -151,13 +160,17 @@ DONE: dict[str, Callable[[Page, Hostile], None]] = {
 def places(there: Hostile) -> list[str]:
     """Every place of the page, those of single things with what is hostile in them."""
     first, second = there.trainings
-    ids = {"/chat/{id}": "hostile-chat", "/training/{id}": first, "/exports/{id}": there.exports[1]}
+    ids = {
+        "/chat/{id}": "hostile-chat", "/training/{id}": first, "/exports/{id}": there.exports[1],
+        "/evaluations/{id}": there.votes[0],
+    }  # fmt: skip
     records = [one["id"] for one in there.listed("/api/requests")]
     return [
         *(path.replace("{id}", ids.get(path, "")) for path in PATHS),
         *(f"/requests?id={record}" for record in records),
         f"/training/{second}",
         f"/exports/{there.exports[0]}",
+        f"/evaluations/{there.votes[1]}",
         f"/training/new?from={first}",
         f"/training?compare={first},{second}",
     ]

@@ -62,4 +62,6 @@ def test_the_table_holds_what_it_should() -> None:
         assert ("POST /api/exports", "body", (name,)) in found
         assert ("POST /api/exports/estimate", "body", (name,)) in found
     assert ("POST /api/evaluations", "body", ("set", 0, "messages", 0, "content", 1, "image_url", "url")) in found
+    assert ("POST /api/evaluations", "body", ("against",)) in found
+    assert ("POST /api/evaluation-sets/check", "body", ("lines",)) in found
     assert ("POST /api/training/{id}/checkpoints/{step}/try", "body", ("model",)) in found

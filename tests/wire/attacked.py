@@ -91,7 +91,14 @@ async def jobs(rig: Rig, home: Path, folder: Path, laid: dict[str, str]) -> Asyn
     evaluation = await begun("/api/evaluations", {"suite": "set", "model": parameters.MODEL, "set": [row]})
     await until(f"/api/training/{training}", "done")
     await until(f"/api/exports/{export}", "done")
+    answer = await rig.post({"path": laid[parameters.FILE], "name": "other"}, "/api/models/import")
+    assert answer.status_code == 201, answer.text
+    vote = {"suite": "vote", "model": parameters.MODEL, "against": "other", "set": [{"prompt": "Hello"}]}
+    voted = await begun("/api/evaluations", vote)
+    answer = await rig.post({"name": "x", "lines": json.dumps(row)}, "/api/evaluation-sets")
+    assert answer.status_code == 201, answer.text
     await until(f"/api/evaluations/{evaluation}", "done")
+    await until(f"/api/evaluations/{voted}", "done")
     step = home / "jobs" / training / "checkpoints" / "checkpoint-1"
     step.mkdir(parents=True)
     held = {"adapter_config.json": b'{"r": 8}', "adapter_model.safetensors": b"numbers"}
@@ -107,6 +114,7 @@ async def jobs(rig: Rig, home: Path, folder: Path, laid: dict[str, str]) -> Asyn
     try:
         yield {
             **laid, parameters.TRAINING: training, parameters.EXPORT: export, parameters.EVALUATION: evaluation,
+            parameters.VOTE: voted, parameters.SET: answer.json()["id"], parameters.OTHER: "other",
         }  # fmt: skip
     finally:
         await ended(rig)

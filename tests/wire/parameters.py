@@ -32,6 +32,7 @@ MODEL = "pocket-v0"
 # What stands for what `attacked.py` lays out before an attack.
 FILE, BASE, ADAPTER, ROWS, CODE = "<a GGUF file>", "<a base>", "<an adapter>", "<rows>", "<code>"
 TRAINING, EXPORT, EVALUATION = "<a training>", "<an export>", "<an evaluation>"
+VOTE, SET, OTHER = "<a vote>", "<a set>", "<another model>"
 _METHODS = ("get", "post", "put", "patch", "delete")
 _TEXTS = {name: "x" for name in SETTINGS if isinstance(Settings.__dataclass_fields__[name].default, str)}
 # Every option of a training that is a text, so that a new one is attacked as well.
@@ -63,6 +64,7 @@ _SETS: list[list[Json]] = [
         {"name": "h", "prompt": "x", "exact": ["x"]}, {"name": "i", "text": "x"},
     ],
 ]  # fmt: skip
+_KEPT: Json = {"name": "x", "lines": '{"prompt": "x", "regex": "x"}'}
 # Bodies that the description tells nothing of. An empty one takes no text.
 BODIES: dict[str, list[Json]] = {
     **{f"POST {path}": bodies for path, bodies in OWN.items()},
@@ -95,8 +97,13 @@ BODIES: dict[str, list[Json]] = {
     "POST /api/training/{id}/checkpoints/{step}/try": [{"model": MODEL}],
     "POST /api/exports": [_EXPORT], "POST /api/exports/estimate": [_EXPORT],
     "POST /api/evaluations": [
-        {"suite": "set", "model": MODEL, "name": "x", "set": rows, "judge": MODEL} for rows in _SETS
+        *({"suite": "set", "model": MODEL, "name": "x", "set": rows, "judge": MODEL} for rows in _SETS),
+        {"suite": "vote", "model": MODEL, "against": OTHER, "name": "x", "set": [*_SETS[0], {"prompt": "x"}]},
+        {"suite": "set", "model": MODEL, "set_id": SET},
     ],
+    "POST /api/evaluations/{id}/ballot": [{"number": 1, "choice": "left"}],
+    "POST /api/evaluation-sets": [_KEPT], "PUT /api/evaluation-sets/{id}": [_KEPT],
+    "POST /api/evaluation-sets/check": [{"lines": _KEPT["lines"]}],
     "PATCH /api/settings": [{name: text} for name, text in _TEXTS.items()],
     "POST /api/shutdown": [],
     "POST /api/chats/import": [], "POST /api/attachments": [],
@@ -123,6 +130,8 @@ IN_PATHS: dict[str, dict[str, str]] = {
     "/api/training/{id}": {"id": TRAINING, "step": "last"},
     "/api/exports/{id}": {"id": EXPORT, "name": "x-F16.gguf"},
     "/api/evaluations/{id}": {"id": EVALUATION, "other": EVALUATION},
+    **{f"/api/evaluations/{{id}}/{way}": {"id": VOTE} for way in ("ballot", "votes", "show")},
+    "/api/evaluation-sets/{id}": {"id": SET},
 }
 # They end paddock, or never end.
 APART = ("POST /api/shutdown", "GET /api/chats/events", "GET /api/system/meters", "GET /api/downloads/{id}/events")

@@ -128,4 +128,4 @@ async def test_who_may_put_nothing_among_the_models_has_nothing_evaluated(rig: R
 
 
 def test_every_suite_that_needs_no_set_can_follow() -> None:
-    assert [*SUITES, "set"] == list(EVERY)
+    assert [*SUITES, "set", "vote"] == list(EVERY)

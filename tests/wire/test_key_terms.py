@@ -86,6 +86,11 @@ async def test_a_key_of_bounds_trains_exports_and_evaluates_nothing(tmp_path: Pa
             ("POST", "/api/evaluations", {"suite": "tools"}),
             ("GET", "/api/evaluations", None),
             ("DELETE", "/api/evaluations/job_1", None),
+            ("POST", "/api/evaluations/job_1/ballot", {"number": 1, "choice": "left"}),
+            ("POST", "/api/evaluations/job_1/show", None),
+            ("GET", "/api/evaluations/job_1/votes", None),
+            ("POST", "/api/evaluation-sets", {"name": "x", "lines": "{}"}),
+            ("DELETE", "/api/evaluation-sets/set_1", None),
         ):
             refused = await rig.http.request(method, path, json=body)
             assert (refused.status_code, refused.json()["error"]["code"]) == (403, "not_permitted"), path

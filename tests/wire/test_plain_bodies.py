@@ -97,7 +97,7 @@ async def test_every_body_that_is_attacked_is_taken_as_it_is(tmp_path: Path, mon
 
 def test_a_body_that_is_refused_is_none_of_a_path() -> None:
     # These take files of this machine, or words that models and programs read: each of their texts is looked at.
-    whole = ("/api/training", "/api/exports", "/api/evaluations")
+    whole = ("/api/training", "/api/exports", "/api/evaluations", "/api/evaluation-sets")
     assert not [name for name in REFUSED if name.partition(" ")[2].startswith(whole)]
     taking = {place.operation for place in places() if place.where == "body" and place.path.startswith(whole)}
     assert taking - set(BODIES) == {"POST /api/exports/{id}/files/{name}/import"}

@@ -50,6 +50,8 @@ const rest = [
   createRoute({ getParentRoute: () => root, path: "/exports", component: place("exports", () => import("./routes/exports"), "ExportsRoute") }),
   createRoute({ getParentRoute: () => root, path: "/exports/new", validateSearch: madeOf, component: place("exports", () => import("./routes/exports-new"), "ExportNewRoute") }),
   createRoute({ getParentRoute: () => root, path: "/exports/$id", component: place("exports", () => import("./routes/exports-one"), "ExportOneRoute") }),
+  createRoute({ getParentRoute: () => root, path: "/evaluations", component: place("evaluations", () => import("./routes/evaluations"), "EvaluationsRoute") }),
+  createRoute({ getParentRoute: () => root, path: "/evaluations/$id", component: place("evaluations", () => import("./routes/evaluations-one"), "EvaluationOneRoute") }),
   createRoute({ getParentRoute: () => root, path: "/playground", component: place("api", () => import("./routes/playground"), "PlaygroundRoute") }),
   createRoute({ getParentRoute: () => root, path: "/requests", validateSearch: openedIn, component: place("api", () => import("./routes/requests"), "RequestsRoute") }),
   createRoute({ getParentRoute: () => root, path: "/keys", component: place("api", () => import("./routes/keys"), "KeysRoute") }),

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from typing import Any, Literal
 
 from pydantic import Field
@@ -17,21 +18,28 @@ from paddock.api.evaluated import refuse_silent
 from paddock.api.jobs import told_job
 from paddock.api.numbered import after, frames
 from paddock.api.schemas import check
-from paddock.errors import BadRequest
+from paddock.errors import BadRequest, FieldInvalid
 from paddock.evaluation.spec import ANSWER_TOKENS
 from paddock.serving.runs import Replay
 from paddock.store.jobs import Job, State
+from paddock.store.pairs import Tally
 
 _ACCEPTED = 202
 
 
 class EvaluationRequest(Asked):
-    """`POST /api/evaluations`: which tries of which model. `set` is one's own tries, of the suite "set"."""
+    """`POST /api/evaluations`: which tries of which model.
 
-    suite: Literal["tools", "pocket", "set"]
+    `set` is one's own tries, of the suites "set" and "vote"; `set_id` is one that is kept here, in its place. `against`
+    is the other model of a vote.
+    """
+
+    suite: Literal["tools", "pocket", "set", "vote"]
     model: str | None = None
     name: str = ""
     set: list[Any] | None = None
+    set_id: str = ""
+    against: str = ""
     judge: str = ""
     answer_tokens: int = Field(default=ANSWER_TOKENS)
     anew: bool = False
@@ -44,8 +52,21 @@ class EvaluationFault(Told):
     message: str
 
 
+class EvaluationVote(Told):
+    """How far a vote is."""
+
+    of: int
+    ready: int
+    voted: int
+    shown_s: float | None
+
+
 class Evaluation(Told):
-    """One evaluation. Times are seconds since 1970; `figures` hold the report once it is done."""
+    """One evaluation. Times are seconds since 1970; `figures` hold the report once it is done.
+
+    `vote` is how far a vote is: its pairs, those with two answers, those that were voted on, and when the names were
+    shown.
+    """
 
     object: Literal["evaluation"]
     id: str
@@ -57,6 +78,7 @@ class Evaluation(Told):
     created_s: float
     started_s: float | None
     ended_s: float | None
+    vote: EvaluationVote | None
 
 
 class EvaluationList(Told):
@@ -116,20 +138,17 @@ def routes(edge: Edge) -> list[Route]:
     evaluations = edge.evaluations
 
     async def listed(request: Request) -> Response:
-        return JSONResponse({"object": "list", "data": [_told(one) for one in await evaluations.listed()]})
+        return JSONResponse({"object": "list", "data": await told(edge, *await evaluations.listed())})
 
     async def start(request: Request) -> Response:
         asked = check(EvaluationRequest, await edge.body(request))
-        model = await edge.local(asked.model)
-        refuse_silent(model)
-        judge = (await edge.find(asked.judge)).id if asked.judge else ""
-        given = {**asked.model_dump(exclude={"set", "anew"}), "model": model.tuned_id, "judge": judge}
-        job = await evaluations.start(given, asked.set, anew=asked.anew)
+        given, rows = await _given(edge, asked)
+        job = await evaluations.start(given, rows, anew=asked.anew)
         await edge.note(request, "evaluation begun", about=f"{job.id} {job.name}")
-        return JSONResponse(_told(job), status_code=_ACCEPTED)
+        return JSONResponse((await told(edge, job))[0], status_code=_ACCEPTED)
 
     async def one(request: Request) -> Response:
-        return JSONResponse(_told(await evaluations.find(request.path_params["id"])))
+        return JSONResponse((await told(edge, await evaluations.find(request.path_params["id"])))[0])
 
     async def remove(request: Request) -> Response:
         await evaluations.remove(request.path_params["id"])
@@ -153,7 +172,8 @@ def routes(edge: Edge) -> list[Route]:
 
     async def change(request: Request) -> Response:
         deeds = {"stop": evaluations.stop, "cancel": evaluations.cancel, "resume": evaluations.resume}
-        return JSONResponse(_told(await deeds[request.url.path.rpartition("/")[2]](request.path_params["id"])))
+        job = await deeds[request.url.path.rpartition("/")[2]](request.path_params["id"])
+        return JSONResponse((await told(edge, job))[0])
 
     return [
         Route("/api/evaluations", listed, methods=["GET"]),
@@ -169,5 +189,29 @@ def routes(edge: Edge) -> list[Route]:
     ]
 
 
-def _told(job: Job) -> dict[str, Any]:
-    return told_job(job, "evaluation")
+async def _given(edge: Edge, asked: EvaluationRequest) -> tuple[dict[str, Any], Sequence[Any] | None]:
+    """What an evaluation is begun of: its models by their own names, and its set. Raises PaddockError."""
+    model = await edge.local(asked.model)
+    refuse_silent(model)
+    judge = (await edge.find(asked.judge)).id if asked.judge else ""
+    given = {**asked.model_dump(exclude={"set", "set_id", "anew"}), "model": model.tuned_id, "judge": judge}
+    if asked.against:
+        other = await edge.local(asked.against)
+        refuse_silent(other)
+        given["against"] = other.tuned_id
+    if not asked.set_id:
+        return given, asked.set
+    if asked.set is not None:
+        raise FieldInvalid("Give either set or set_id, not both.", param="set_id")
+    name, rows = await edge.evaluations.sets.rows(asked.set_id)
+    return {**given, "name": asked.name or name}, rows
+
+
+async def told(edge: Edge, *jobs: Job) -> list[dict[str, Any]]:
+    """Evaluations as they are told. Raises StoreUnusable."""
+    tallies: Mapping[str, Tally] = {}
+    if any(job.spec.get("suite") == "vote" for job in jobs):
+        tallies = await edge.evaluations.votes.tallies()
+    return [
+        {**told_job(job, "evaluation"), "vote": asdict(tallies[job.id]) if job.id in tallies else None} for job in jobs
+    ]

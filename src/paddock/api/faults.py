@@ -109,6 +109,9 @@ TABLE: dict[type[PaddockError], Fault] = {
     errors.JobUnknown: Fault(
         status=404, openai_type=_INVALID, openai_code="job_not_found", anthropic_type="not_found_error"
     ),
+    errors.SetUnknown: Fault(
+        status=404, openai_type=_INVALID, openai_code="set_not_found", anthropic_type="not_found_error"
+    ),
     errors.ExportFileUnknown: Fault(
         status=404, openai_type=_INVALID, openai_code="export_file_not_found", anthropic_type="not_found_error"
     ),

@@ -30,6 +30,8 @@ PATHS = (
     "/exports",
     "/exports/new",
     "/exports/{id}",
+    "/evaluations",
+    "/evaluations/{id}",
     "/playground",
     "/requests",
     "/keys",

@@ -56,6 +56,7 @@ NEEDED: tuple[tuple[str, Right | None], ...] = (
     # It shows the hub this server's own token, and may publish.
     ("POST /api/exports/*/push", "manage"),
     ("* /api/exports*", "train"),
+    ("* /api/evaluation-sets*", "train"),
     ("* /api/evaluations*", "train"),
     ("GET /api/pushes*", "train"),
     ("* /api/pushes*", "manage"),

@@ -28,6 +28,8 @@ from paddock.api import (
     downloads,
     engines,
     evaluated,
+    evaluation_sets,
+    evaluation_votes,
     evaluations,
     exports,
     fit,
@@ -100,11 +102,13 @@ _ROOMS = (
     exports,
     pushes,
     evaluations,
+    evaluation_votes,
+    evaluation_sets,
     tools,
 )
 _TOLD = (
     chat_transfer, chats, chat_messages, chat_folders, attachments, keys, session, users, clients, requests, training,
-    checkpoints, exports, pushes, evaluations, tools,
+    checkpoints, exports, pushes, evaluations, evaluation_votes, evaluation_sets, tools,
 )  # fmt: skip
 
 

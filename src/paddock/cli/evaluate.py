@@ -15,7 +15,7 @@ from paddock.cli.connection import Address
 from paddock.config import describe, load
 from paddock.errors import BadRequest
 
-app = typer.Typer(help="Evaluate models: tools, run, pocket, compare, list, show, stop, cancel, resume, remove.")
+app = typer.Typer(help="Evaluate models: tools, run, pocket, vote, compare, list, show, stop, cancel, resume, remove.")
 _PATH = "/api/evaluations"
 # Behind every event: only the end is waited for.
 _ALL, _END_S = 10**9, 10.0
@@ -81,6 +81,30 @@ def run(
 
 
 @app.command()
+def vote(
+    model: Annotated[str, typer.Argument(metavar="MODEL", help="The one model.")],
+    other: Annotated[str, typer.Argument(metavar="OTHER", help="The model whose answers stand beside its own.")],
+    set_: Annotated[
+        Path | None, typer.Option("--set", metavar="FILE", help="The prompts, a JSON object on each line.")
+    ] = None,
+    name: Annotated[str, typer.Option("--name", help="What it is called; the file's name if none.")] = "",
+    answer_tokens: Tokens = 512,
+    anew: Anew = False,
+    detach: Detach = False,
+    url: Url = None,
+    as_json: Json = False,
+) -> None:
+    """Have two models answer the same, for a vote on the page that is blind until its names are shown."""
+    if set_ is None:
+        raise typer.BadParameter("Say which file holds the prompts: --set FILE.jsonl.", param_hint="--set")
+    asked: dict[str, object] = {
+        "suite": "vote", "against": other, "set": _rows(set_), "name": name or printing.clean(set_.stem)[:100],
+        "answer_tokens": answer_tokens, "anew": anew,
+    }  # fmt: skip
+    _run(model, asked, url, detach=detach, as_json=as_json)
+
+
+@app.command()
 def compare(
     before: Annotated[str, typer.Argument(metavar="BEFORE", help="The id of an evaluation; its beginning is enough.")],
     after: Annotated[str, typer.Argument(metavar="AFTER", help="The id of another one of the same tries.")],
@@ -117,12 +141,23 @@ def list_(url: Url = None, as_json: Json = False) -> None:
 def show(
     evaluation_id: Id,
     fails: Annotated[int, typer.Option("--fails", min=0, help="So many failing tries of each case are shown.")] = 3,
+    names: Annotated[bool, typer.Option("--names", help="Show the names of a vote, which ends it.")] = False,
     url: Url = None,
     as_json: Json = False,
 ) -> None:
-    """Show one evaluation: its figures, and failing tries with what was asked and answered."""
+    """Show one evaluation: its figures, and failing tries with what was asked and answered; or what was voted."""
     with _asked(url) as address:
         found = jobs.found(address, _PATH, evaluation_id, "evaluation")
+        if names:
+            connection.asked(address, f"{_PATH}/{found['id']}/show", method="POST")
+        if found["vote"]:
+            voted = connection.asked(address, f"{_PATH}/{found['id']}/votes")
+            if as_json:
+                printing.data(voted)
+            else:
+                evaluated.print_head(found)
+                evaluated.print_votes(voted)
+            return
         failed = connection.asked(address, f"{_PATH}/{found['id']}/results?failed=true")["data"]
     if as_json:
         printing.data({**found, "failed": failed})
@@ -192,6 +227,9 @@ def _watch(address: Address, job: dict[str, Any], *, detach: bool, as_json: bool
     found = _watched(address, job, is_quiet=as_json)
     if as_json:
         printing.data(found)
+    elif found["state"] == "done" and found["vote"]:
+        place = "the page of `paddock serve`" if address.own_word else address.url
+        print(f"Vote on {place}, at /evaluations/{found['id']}; `paddock eval show {found['id']}` shows the result.")
     elif found["state"] == "done":
         evaluated.print_report(found)
         print(f"`paddock eval show {found['id']}` shows what failed.")
@@ -211,7 +249,7 @@ def _watched(address: Address, job: dict[str, Any], *, is_quiet: bool) -> dict[s
     try:
         with contextlib.closing(connection.told(address, f"{path}/events?after={after}", timeout_s=600.0)) as told:
             for event in told:
-                if event["kind"] == "result":
+                if event["kind"] in ("result", "answered"):
                     tried += 1
                     progress.tell(tried, event)
     except KeyboardInterrupt:

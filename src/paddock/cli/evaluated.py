@@ -27,7 +27,7 @@ class Progress:
         """One more was tried."""
         if self.is_quiet:
             return
-        line = f"{tried} of {self.of}: {printing.line(event['case'])}"
+        line = f"{tried} of {self.of}: {printing.line(event.get('case', event['name']))}"
         if sys.stderr.isatty():
             print(f"\r\x1b[K{line[:100]}", end="\n" if tried == self.of else "", file=sys.stderr, flush=True)
         elif tried % _EVERY == 0 or tried == self.of:
@@ -55,6 +55,8 @@ def print_head(job: Json) -> None:
     """What was asked, and what stood behind it."""
     print(f"{job['id']}  {printing.line(job['name'])}  {job['state']}")
     print(f"model: {printing.line(job['spec']['model'])}")
+    if other := job["spec"].get("against"):
+        print(f"against: {printing.line(other)}")
     if subject := job["figures"].get("subject"):
         print(f"file: {subject['file_digest']}  template: {subject['template_digest'] or 'none'}")
         print(f"engine: {printing.line(subject['engine'])}")
@@ -82,6 +84,23 @@ def print_report(job: Json) -> None:
         print(f"perplexity {text['perplexity']:.3f}{ends} over {text['tokens']} tokens of {text['texts']} texts")
         ends = _ends(text["bits_per_byte_low"], text["bits_per_byte_high"], 4)
         print(f"{text['bits_per_byte']:.4f} bits a byte{ends}")
+
+
+def print_votes(voted: Json) -> None:
+    """What was chosen in a vote, whose names are told once they are shown."""
+    print(f"{voted['voted']} of {voted['of']} are voted on; {voted['ready']} have both answers.")
+    report = voted["report"]
+    if report is None:
+        print("Whose the answers are is hidden. `--names` shows it, which ends the vote.")
+        return
+    if not report["is_whole"]:
+        print("The names were shown before all was voted on.")
+    rows = [(printing.line(one["model"]), _chosen(one)) for one in report["models"]]
+    rows += [("neither better", _chosen(report["tie"])), ("both bad", _chosen(report["bad"]))]
+    printing.table(("BETTER", "SHARE"), rows, right=())
+    first = printing.line(report["models"][0]["model"])
+    print(f"{first} where one is better: {_chosen(report['preferred'])}, by chance {report['chance']:.3f}")
+    print(f"left side where one is better: {_chosen(report['left'])}")
 
 
 def print_failed(failed: Sequence[Json], most: int) -> None:
@@ -124,6 +143,10 @@ def _cells(case: Json) -> tuple[str, ...]:
     figures = (str(case[name]) for name in ("of", "before", "after", "gained", "lost"))
     difference = f"{100 * case['difference']:+.1f} points ({100 * case['low']:+.1f} to {100 * case['high']:+.1f})"
     return (*figures, difference, f"{case['chance']:.3f}")
+
+
+def _chosen(part: Json) -> str:
+    return _share({**part, "passed": part["count"]})
 
 
 def _share(part: Json) -> str:

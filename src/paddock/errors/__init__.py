@@ -31,6 +31,7 @@
     ├── JobUnknown                no training or export of that id
     ├── ExportFileUnknown         an export has no file of that name
     ├── ToolFileUnknown           the workspace of a session has no file of that name
+    ├── SetUnknown                no set of one's own of that id
     ├── HubTokenMissing           the hub lets nobody write without a token, and there is none
     ├── PushRefused               the repository or a file is other than what a push may write to or send
     ├── NoTrainingStack           the libraries that train and export are not installed
@@ -102,7 +103,14 @@ from paddock.errors.builds import (
     NotInstalled,
     SetupFailed,
 )
-from paddock.errors.jobs import ExportFileUnknown, HubTokenMissing, JobUnknown, NoTrainingStack, PushRefused
+from paddock.errors.jobs import (
+    ExportFileUnknown,
+    HubTokenMissing,
+    JobUnknown,
+    NoTrainingStack,
+    PushRefused,
+    SetUnknown,
+)
 from paddock.errors.keeping import DiskTooFull, HomeUnusable, StoreBusy, StoreDamaged, StoreFull, StoreUnusable
 from paddock.errors.tools import ToolFileUnknown
 
@@ -135,6 +143,7 @@ __all__ = [
     "PageForbidden",
     "PushRefused",
     "QuotaSpent",
+    "SetUnknown",
     "SetupFailed",
     "SignInRefused",
     "StoreBusy",

@@ -16,6 +16,13 @@ class JobUnknown(PaddockError):
         self.job_id = job_id
 
 
+class SetUnknown(PaddockError):
+    """No set of one's own has that id."""
+
+    def __init__(self, set_id: str) -> None:
+        super().__init__(f"There is no set {shown(set_id)}. GET /api/evaluation-sets shows what there is.")
+
+
 class ExportFileUnknown(PaddockError):
     """An export has made no file of that name, or none that is there yet."""
 

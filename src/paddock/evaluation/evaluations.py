@@ -20,21 +20,26 @@ from paddock.errors import Conflict, FieldInvalid, PaddockError, StoreUnusable
 from paddock.evaluation import tool_cases
 from paddock.evaluation.asking import Asker, Send
 from paddock.evaluation.items import Item
+from paddock.evaluation.own_sets import OwnSets
 from paddock.evaluation.report import Result, compared, report_of
-from paddock.evaluation.sets import items_of, pocket_items
+from paddock.evaluation.sets import items_of, pocket_items, prompts_of
 from paddock.evaluation.spec import EvaluationSpec, as_table, digest_of, spec_of
 from paddock.evaluation.subject import Subject
 from paddock.evaluation.trying import Trier, told
+from paddock.evaluation.votes import PLACES, Votes, answer_of, pairs_of
 from paddock.jobs.ended import Advice
 from paddock.jobs.folder import JobFolder
 from paddock.jobs.queue import JobQueue, Kind
 from paddock.paths import Home, write_whole
 from paddock.store.db import Database
 from paddock.store.jobs import Job, JobStore, State
+from paddock.store.pairs import PairStore
 from paddock.store.scores import Score, ScoreStore
+from paddock.store.sets import SetStore
 
 _LOOKED_WITHIN_S = 1.0
 _SCORED = ("tools", "pocket")
+_OF_SETS = ("set", "vote")
 
 
 def _figures_of(before: Mapping[str, Any], told: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
@@ -45,6 +50,8 @@ def _figures_of(before: Mapping[str, Any], told: Sequence[Mapping[str, Any]]) ->
         if event["kind"] == "result":
             figures["tried"] = figures.get("tried", 0) + 1
             figures["passed"] = figures.get("passed", 0) + bool(event["passed"])
+        elif event["kind"] == "answered":
+            figures["tried"] = figures.get("tried", 0) + 1
         elif event["kind"] == "done":
             figures["report"] = event["report"]
     return figures
@@ -66,23 +73,35 @@ class Evaluations(JobQueue):
         store: where they and their results are written down.
         scores: where what whole ones found is written down.
         subject: which file, template and engine stand behind a model's name. Raises PaddockError.
+        votes: what people chose between the answers of two models.
+        sets: sets of one's own that are kept.
 
     `send` sends a request to this very paddock; whoever builds it sets it before anything is begun.
     """
 
     def __init__(
-        self, home: Home, store: JobStore, scores: ScoreStore, *, subject: Callable[[str], Awaitable[Subject]]
+        self,
+        home: Home,
+        store: JobStore,
+        scores: ScoreStore,
+        *,
+        subject: Callable[[str], Awaitable[Subject]],
+        votes: Votes,
+        sets: OwnSets,
     ) -> None:
         super().__init__(home.jobs, store, _KIND, lambda: None)
         self.send: Send | None = None
         self._scores = scores
         self._subject = subject
         self._newest: dict[tuple[str, str], Score] | None = None
+        self.votes = votes
+        self.sets = sets
 
     @classmethod
     def of(cls, home: Home, database: Database, subject: Callable[[str], Awaitable[Subject]]) -> Evaluations:
         """Those of a data home and its database."""
-        return cls(home, JobStore(database), ScoreStore(database), subject=subject)
+        votes, sets = Votes(store=PairStore(database)), OwnSets(store=SetStore(database))
+        return cls(home, JobStore(database), ScoreStore(database), subject=subject, votes=votes, sets=sets)
 
     async def start(self, given: Mapping[str, Any], rows: Sequence[Any] | None, *, anew: bool = False) -> Job:
         """Queue an evaluation, or go on with one of the same that did not come to its end.
@@ -96,25 +115,28 @@ class Evaluations(JobQueue):
             FieldInvalid, Conflict or StoreUnusable: then nothing was begun.
         """
         await self._refuse_elsewhere()
-        if (given.get("suite") == "set") != (rows is not None):
-            raise FieldInvalid("The suite 'set' takes a set, and no other suite does.", param="set")
+        if (given.get("suite") in _OF_SETS) != (rows is not None):
+            raise FieldInvalid("The suites 'set' and 'vote' take a set, and no other suite does.", param="set")
         digest = await anyio.to_thread.run_sync(digest_of, rows) if rows is not None else ""
         spec = spec_of({**given, "set_digest": digest})
-        items = await anyio.to_thread.run_sync(_items, spec, rows)
+        pairs = pairs_of(prompts_of(rows or (), answer_tokens=spec.answer_tokens)) if spec.suite == "vote" else []
+        items = [] if pairs else await anyio.to_thread.run_sync(_items, spec, rows)
         if not anew and (before := await self._unfinished(spec)) is not None:
             return before if before.is_live else await self.resume(before.id)
         # None is begun before its set lies in its folder.
         async with self._turning:
-            job = await self._store.create(
-                _KIND.name, spec.name, as_table(spec), priority=0, figures={"of": len(items)}
-            )
-            await anyio.to_thread.run_sync(_keep_set, self.folder(job.id).root, rows)
+            of = len(items) + len(PLACES) * len(pairs)
+            job = await self._store.create(_KIND.name, spec.name, as_table(spec), priority=0, figures={"of": of})
+            if pairs:
+                await self.votes.store.lay(job.id, pairs)
+            await anyio.to_thread.run_sync(_keep_set, self.folder(job.id).root, None if pairs else rows)
         self._notify()
         return job
 
     async def resume(self, job_id: str) -> Job:
         """Queue it again, to go on behind its last result. Raises JobUnknown, Conflict or StoreUnusable."""
         await self._refuse_elsewhere()
+        await self.votes.refuse_shown(await self.find(job_id))
         return await super().resume(job_id)
 
     async def results(self, job_id: str) -> list[Result]:
@@ -125,6 +147,8 @@ class Evaluations(JobQueue):
     async def against(self, before: str, after: str) -> dict[str, Any]:
         """Two of the same tries, side by side. Raises JobUnknown, Conflict or StoreUnusable."""
         one, two = await self.find(before), await self.find(after)
+        if "vote" in (one.spec["suite"], two.spec["suite"]):
+            raise Conflict("A vote compares two models by itself: its own report tells how.", current={})
         if (one.spec["suite"], one.spec["set_digest"]) != (two.spec["suite"], two.spec["set_digest"]):
             raise Conflict(
                 f"{before} tried {one.spec['name']}, and {after} another set: only the same tries are compared.",
@@ -172,39 +196,46 @@ class Evaluations(JobQueue):
     async def _unfinished(self, spec: EvaluationSpec) -> Job | None:
         asked = as_table(replace(spec, name=""))
         for job in await self.listed():
-            if {**job.spec, "name": ""} == asked:
+            # Those of an older paddock do not tell what it did not know.
+            if {"against": "", **job.spec, "name": ""} == asked:
                 # Only the newest of the same is of interest: behind one that is whole begins another.
-                return job if job.state != "done" else None
+                return None if job.state == "done" or await self.votes.is_shown(job) else job
         return None
 
     async def _carried_out(self, job: Job, folder: JobFolder) -> tuple[State, Mapping[str, str] | None]:
         spec = spec_of(job.spec)
         job = await self._begun(job)
-        items = await anyio.to_thread.run_sync(lambda: _items(spec, _kept_set(folder.root)))
+        is_vote = spec.suite == "vote"
+        items = [] if is_vote else await anyio.to_thread.run_sync(lambda: _items(spec, _kept_set(folder.root)))
         subject = await self._subject(spec.model)
-        known = job.figures.get("subject")
-        if known is not None and known != subject.as_table():
-            return "failed", {
-                "kind": "changed",
-                "message": f"The file, template or engine of '{spec.model}' is another one than that which answered "
-                "until now, and results of two are not mixed. Begin anew.",
-            }
+        figures: dict[str, Any] = {"subject": subject.as_table()}
+        if spec.against:
+            figures["against"] = (await self._subject(spec.against)).as_table()
+        for name, now in figures.items():
+            if job.figures.get(name, now) != now:
+                return "failed", {
+                    "kind": "changed",
+                    "message": f"The file, template or engine of '{now['model']}' is another one than that which "
+                    "answered until now, and results of two are not mixed. Begin anew.",
+                }
         # What was killed or cancelled may have kept a result that its figures do not tell.
         told_before = await self._all_told(job.id)
-        figures = {"subject": subject.as_table(), "of": len(items), "tried": 0, "passed": 0}
-        job = await self._set(job.id, figures=_figures_of(figures, told_before))
+        figures = _figures_of({**figures, "of": len(items), "tried": 0, "passed": 0}, told_before)
+        if is_vote:
+            figures |= await self.votes.answered(job.id)
+        job = await self._set(job.id, figures=figures)
         ended: State = "cancelled"
         fault: PaddockError | None = None
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(self._cancelled, folder, tasks.cancel_scope)
             try:
-                ended = await self._tried(job, folder, spec, items)
+                ended = await (self._answered(job, folder, spec) if is_vote else self._tried(job, folder, spec, items))
             except PaddockError as error:
                 fault = error
             tasks.cancel_scope.cancel()
         if fault is not None:
             raise fault
-        if ended == "done":
+        if ended == "done" and not is_vote:
             await self._concluded(await self.find(job.id), spec, subject)
         return ended, None
 
@@ -226,6 +257,23 @@ class Evaluations(JobQueue):
             verdict = await trier.tried(item)
             number += 1
             job = await self._told(job, {"number": number, "kind": "result", **told(item, verdict)})
+        return "done"
+
+    async def _answered(self, job: Job, folder: JobFolder, spec: EvaluationSpec) -> State:
+        """Have one model answer, then the other, each answer kept before the next is asked. Raises PaddockError."""
+        assert self.send is not None
+        number = int(job.figures.get("events", 0))
+        for place, model in zip(PLACES, (spec.model, spec.against), strict=True):
+            asker = Asker(send=self.send, model=model)
+            for pair in await self.votes.store.of(job.id):
+                if (pair.first if place == "first" else pair.second) is not None:
+                    continue
+                if await anyio.to_thread.run_sync(folder.wish) == "save":
+                    return "stopped"
+                answer = answer_of(await asker.chat(pair.asked))
+                await self.votes.store.answered(job.id, pair.number, place, answer)
+                number += 1
+                job = await self._told(job, {"number": number, "kind": "answered", "name": pair.name})
         return "done"
 
     async def _concluded(self, job: Job, spec: EvaluationSpec, subject: Subject) -> None:

@@ -9,9 +9,10 @@ from __future__ import annotations
 import gzip
 import json
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from paddock.errors import FieldInvalid, shown
 from paddock.evaluation.items import CHECKS, MEASURED, Item
@@ -19,6 +20,8 @@ from paddock.protocol.schema_checking import unusable
 from paddock.protocol.shape import as_array, as_object, objects_in
 
 ITEMS_MOST = 20_000
+PAIRS_MOST = 1000
+_FAULTS_MOST = 50
 _CHOICES_MOST = 50
 _NAME_MOST_CHARACTERS = 200
 _POCKET = Path(__file__).with_name("pocket.jsonl.gz")
@@ -39,24 +42,84 @@ def items_of(rows: Sequence[Any], *, answer_tokens: int, has_judge: bool) -> lis
         item = _item(row, number, answer_tokens)
         if item.check == "judge" and not has_judge:
             raise _wrong(number, "wants a judge, and none is named. Say which model judges")
-        if (item.case, item.name) in names:
-            raise _wrong(number, f"has the name {shown(item.name)} as an earlier one of the case {shown(item.case)}")
-        names.add((item.case, item.name))
+        _refuse_twice(item, names, number)
         items.append(item)
     return items
 
 
+def prompts_of(rows: Sequence[Any], *, answer_tokens: int) -> list[tuple[str, dict[str, Any]]]:
+    """What two models are asked in a vote, each with its name; what a set checks is left out. Raises FieldInvalid."""
+    if not rows:
+        raise FieldInvalid("The set holds no line.", param="set")
+    if len(rows) > PAIRS_MOST:
+        raise FieldInvalid(f"The set holds {len(rows)} lines; at most {PAIRS_MOST} are voted on at once.", param="set")
+    found: list[tuple[str, dict[str, Any]]] = []
+    for number, row in enumerate(rows, start=1):
+        fields = _fields(row, number)
+        if fields.get("text") is not None:
+            raise _wrong(number, "is a text to be measured: no model answers it. Leave it out")
+        body = _body({**fields, "choices": None}, number)
+        name = _text(fields, "name", number, f"line {number}")
+        found.append((name, {**body, "max_tokens": answer_tokens, "temperature": 0}))
+    return found
+
+
 def rows_in(text: str) -> list[Any]:
     """The lines of a file as values; empty ones are passed over. Raises FieldInvalid."""
-    rows: list[Any] = []
-    for number, line in enumerate(text.split("\n"), start=1):
-        if not line.strip():
-            continue
+    return [_value(line, number) for number, line in _lines(text)]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Look:
+    """What a set holds: its tries, how many of each case, whether one wants a judge; and what is wrong, by line."""
+
+    tries: int
+    cases: Mapping[str, int]
+    has_judged: bool
+    faults: Sequence[tuple[int, str]]
+
+
+def looked_at(text: str) -> Look:
+    """A set as it is written, with what is wrong in each line: the first fifty."""
+    cases: dict[str, int] = {}
+    names: set[tuple[str, str]] = set()
+    faults: list[tuple[int, str]] = []
+    has_judged = False
+    lines = _lines(text)
+    for number, line in lines:
         try:
-            rows.append(json.loads(line))
-        except (ValueError, RecursionError) as error:
-            raise FieldInvalid(f"Line {number} of the set is no JSON ({str(error)[:80]}).", param="set") from error
-    return rows
+            item = _item(_value(line, number), number, 1)
+            _refuse_twice(item, names, number)
+        except FieldInvalid as error:
+            faults.append((number, error.message))
+            if len(faults) == _FAULTS_MOST:
+                break
+            continue
+        cases[item.case] = cases.get(item.case, 0) + 1
+        has_judged = has_judged or item.check == "judge"
+    if not lines:
+        faults.append((1, "The set holds no line."))
+    elif len(lines) > ITEMS_MOST:
+        faults.append((ITEMS_MOST + 1, f"The set holds {len(lines)} lines; at most {ITEMS_MOST} are tried at once."))
+    return Look(tries=sum(cases.values()), cases=cases, has_judged=has_judged, faults=faults)
+
+
+def _lines(text: str) -> list[tuple[int, str]]:
+    return [(number, line) for number, line in enumerate(text.split("\n"), start=1) if line.strip()]
+
+
+def _value(line: str, number: int) -> Any:
+    try:
+        return json.loads(line, parse_constant=_refuse_constant)
+    except json.JSONDecodeError as error:
+        why = f"{error.msg} at character {error.colno}"
+        raise FieldInvalid(f"Line {number} of the set is no JSON ({why}).", param="set") from error
+    except (ValueError, RecursionError) as error:
+        raise FieldInvalid(f"Line {number} of the set is no JSON ({str(error)[:80]}).", param="set") from error
+
+
+def _refuse_constant(name: str) -> NoReturn:
+    raise ValueError(f"{name} is no number of JSON")
 
 
 @cache
@@ -74,12 +137,23 @@ def pocket_items() -> tuple[Item, ...]:
     return tuple(items)
 
 
-def _item(row: Any, number: int, answer_tokens: int) -> Item:
+def _refuse_twice(item: Item, names: set[tuple[str, str]], number: int) -> None:
+    if (item.case, item.name) in names:
+        raise _wrong(number, f"has the name {shown(item.name)} as an earlier one of the case {shown(item.case)}")
+    names.add((item.case, item.name))
+
+
+def _fields(row: Any, number: int) -> dict[str, Any]:
     fields = as_object(row)
     if fields is None:
         raise _wrong(number, f"is {shown(row)}; each line is an object")
     if unknown := next((name for name in fields if name not in _FIELDS), None):
         raise _wrong(number, f"has the field {shown(unknown)}. There are: {', '.join(sorted(_FIELDS))}")
+    return fields
+
+
+def _item(row: Any, number: int, answer_tokens: int) -> Item:
+    fields = _fields(row, number)
     checks = [name for name in CHECKS if fields.get(name) is not None or (name == "json" and "json" in fields)]
     if len(checks) != 1:
         said = " and ".join(checks) or "none of these"

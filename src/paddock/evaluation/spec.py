@@ -10,7 +10,7 @@ from typing import Any, Literal, get_args
 
 from paddock.errors import FieldInvalid, shown
 
-Suite = Literal["tools", "pocket", "set"]
+Suite = Literal["tools", "pocket", "set", "vote"]
 SUITES: tuple[Suite, ...] = get_args(Suite)
 ANSWER_TOKENS = 512
 _ANSWER_TOKENS_MOST = 32768
@@ -22,11 +22,12 @@ class EvaluationSpec:
     """One evaluation.
 
     Attributes:
-        suite: which tries: "tools", "pocket", or "set" for one's own.
+        suite: which tries: "tools", "pocket", "set" for one's own, or "vote" for answers that a person chooses between.
         model: the name of the model that is asked.
         name: what the evaluation is called.
         judge: the model that judges where a try wants a judge; "" for none.
         answer_tokens: the most tokens of an answer.
+        against: the model whose answers stand beside the first's in a vote; "" where there is none.
         set_digest: what tells one's own set from others; "" without one.
     """
 
@@ -34,6 +35,7 @@ class EvaluationSpec:
     model: str
     name: str
     judge: str = ""
+    against: str = ""
     answer_tokens: int = ANSWER_TOKENS
     set_digest: str = ""
 
@@ -52,11 +54,19 @@ def spec_of(given: Mapping[str, Any]) -> EvaluationSpec:
     name = str(given.get("name") or suite).strip()
     if len(name) > _NAME_MOST_CHARACTERS or not name.isprintable():
         raise FieldInvalid(f"name is {shown(name)}; it must be 1 to {_NAME_MOST_CHARACTERS} letters.", param="name")
+    against = str(given.get("against") or "")
+    if (suite == "vote") != bool(against):
+        raise FieldInvalid(
+            "A vote is on two models, which `model` and `against` name; other suites have one.", param="against"
+        )
+    if against and against == given["model"]:
+        raise FieldInvalid(f"A vote is on two models, and both are {shown(against)}. Name another.", param="against")
     return EvaluationSpec(
         suite=suite,
         model=str(given["model"]),
         name=name,
         judge=str(given.get("judge") or ""),
+        against=against,
         answer_tokens=tokens,
         set_digest=str(given.get("set_digest") or ""),
     )

@@ -171,3 +171,32 @@ evaluation_scores = Table(
     Column("tries", Integer, nullable=False),
     Column("at_s", Float, nullable=False),
 )
+
+# What two models answered to the same, for a person to choose between. `asked`, `first` and `second` are JSON; where
+# `is_turned`, the first model's answer stands on the right. `choice` is a side; once `shown_s` is set, none is given.
+evaluation_pairs = Table(
+    "evaluation_pairs",
+    metadata,
+    Column("job_id", String(40), ForeignKey("jobs.id", ondelete="CASCADE"), primary_key=True),
+    Column("number", Integer, primary_key=True, autoincrement=False),
+    Column("name", String(200), nullable=False),
+    Column("asked", Text, nullable=False),
+    Column("is_turned", Boolean, nullable=False),
+    Column("first", Text, nullable=True),
+    Column("second", Text, nullable=True),
+    Column("choice", String(20), nullable=True),
+    Column("voted_s", Float, nullable=True),
+    Column("shown_s", Float, nullable=True),
+)
+
+# Sets of one's own, to try models on. `lines` is a text in JSON: one that is written as it came.
+evaluation_sets = Table(
+    "evaluation_sets",
+    metadata,
+    Column("id", String(40), primary_key=True),
+    Column("name", String(200), nullable=False),
+    Column("lines", Text, nullable=False),
+    Column("tries", Integer, nullable=False),
+    Column("created_s", Float, nullable=False),
+    Column("changed_s", Float, nullable=False),
+)

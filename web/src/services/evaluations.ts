@@ -4,7 +4,10 @@ import { isLive } from "./jobs";
 import type { components } from "./schema";
 
 export type Evaluation = components["schemas"]["Evaluation"];
-export type Suite = Exclude<components["schemas"]["EvaluationRequest"]["suite"], "set">;
+type Asked = components["schemas"]["EvaluationRequest"];
+export type Suite = Exclude<Asked["suite"], "set" | "vote">;
+/** What an evaluation is begun of. What is left out is as the server has it. */
+export type Wish = Pick<Asked, "suite"> & Partial<Asked>;
 
 /** The newest score of a model's very file and template, as the list of models tells it. */
 export interface Score {
@@ -43,8 +46,8 @@ export const oneEvaluation = (id: string) =>
     retry: false,
   });
 
-export const startEvaluation = (model: string, suite: Suite) =>
-  ask<Evaluation>("POST", "/api/evaluations", { suite, model });
+export const startEvaluation = (wish: Wish) => ask<Evaluation>("POST", "/api/evaluations", wish);
+export const removeEvaluation = (id: string) => ask<unknown>("DELETE", at(id));
 export const changeEvaluation = (id: string, deed: "cancel" | "resume") =>
   ask<Evaluation>("POST", `${at(id)}/${deed}`);
 

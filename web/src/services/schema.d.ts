@@ -685,6 +685,60 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/evaluation-sets": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The sets of one's own. */
+        get: operations["get /api/evaluation-sets"];
+        put?: never;
+        /** Keep a set. */
+        post: operations["post /api/evaluation-sets"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/evaluation-sets/check": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** What a set holds, and what is wrong with it. */
+        post: operations["post /api/evaluation-sets/check"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/evaluation-sets/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** One set. */
+        get: operations["get /api/evaluation-sets/{id}"];
+        /** Change a set. */
+        put: operations["put /api/evaluation-sets/{id}"];
+        post?: never;
+        /** Remove a set. */
+        delete: operations["delete /api/evaluation-sets/{id}"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/evaluations": {
         parameters: {
             query?: never;
@@ -732,6 +786,24 @@ export interface paths {
         get: operations["get /api/evaluations/{id}/against/{other}"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/evaluations/{id}/ballot": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The pair to vote on next, or one by its number. */
+        get: operations["get /api/evaluations/{id}/ballot"];
+        put?: never;
+        /** Vote on a pair. */
+        post: operations["post /api/evaluations/{id}/ballot"];
         delete?: never;
         options?: never;
         head?: never;
@@ -806,6 +878,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/evaluations/{id}/show": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Show the names, which ends the vote. */
+        post: operations["post /api/evaluations/{id}/show"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/evaluations/{id}/stop": {
         parameters: {
             query?: never;
@@ -817,6 +906,23 @@ export interface paths {
         put?: never;
         /** Stop behind the try under way. */
         post: operations["post /api/evaluations/{id}/stop"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/evaluations/{id}/votes": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What was chosen so far. */
+        get: operations["get /api/evaluations/{id}/votes"];
+        put?: never;
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -2701,6 +2807,69 @@ export interface components {
             object: "list";
         };
         /**
+         * Ballot
+         * @description `GET` and `POST /api/evaluations/{id}/ballot`: how far a vote is, and the pair to vote on next.
+         */
+        Ballot: {
+            /** Id */
+            id: string;
+            /**
+             * Object
+             * @constant
+             */
+            object: "ballot";
+            /** Of */
+            of: number;
+            pair: components["schemas"]["BallotPair"] | null;
+            /** Ready */
+            ready: number;
+            /** Shown S */
+            shown_s: number | null;
+            /** Voted */
+            voted: number;
+        };
+        /**
+         * BallotAnswer
+         * @description One side of a pair. Why a model refused to answer is told with the names.
+         */
+        BallotAnswer: {
+            /** Is Refused */
+            is_refused: boolean;
+            /** Text */
+            text: string;
+        };
+        /**
+         * BallotPair
+         * @description A pair with both answers.
+         */
+        BallotPair: {
+            /** Asked */
+            asked: unknown[];
+            /** Choice */
+            choice: ("left" | "right" | "tie" | "bad") | null;
+            left: components["schemas"]["BallotAnswer"];
+            /** Name */
+            name: string;
+            /** Number */
+            number: number;
+            right: components["schemas"]["BallotAnswer"];
+            /** Voted S */
+            voted_s: number | null;
+        };
+        /**
+         * BallotRequest
+         * @description `POST /api/evaluations/{id}/ballot`: which answer of a pair is the better one.
+         */
+        BallotRequest: {
+            /**
+             * Choice
+             * @enum {string}
+             */
+            choice: "left" | "right" | "tie" | "bad";
+            /** Number */
+            number: number;
+        };
+        /**
          * Chat
          * @description One chat without its messages.
          */
@@ -3508,6 +3677,9 @@ export interface components {
         /**
          * Evaluation
          * @description One evaluation. Times are seconds since 1970; `figures` hold the report once it is done.
+         *
+         *     `vote` is how far a vote is: its pairs, those with two answers, those that were voted on, and when the names were
+         *     shown.
          */
         Evaluation: {
             /** Created S */
@@ -3539,6 +3711,7 @@ export interface components {
              * @enum {string}
              */
             state: "queued" | "running" | "stopping" | "stopped" | "done" | "failed" | "cancelled";
+            vote: components["schemas"]["EvaluationVote"] | null;
         };
         /**
          * EvaluationFault
@@ -3578,9 +3751,17 @@ export interface components {
         };
         /**
          * EvaluationRequest
-         * @description `POST /api/evaluations`: which tries of which model. `set` is one's own tries, of the suite "set".
+         * @description `POST /api/evaluations`: which tries of which model.
+         *
+         *     `set` is one's own tries, of the suites "set" and "vote"; `set_id` is one that is kept here, in its place. `against`
+         *     is the other model of a vote.
          */
         EvaluationRequest: {
+            /**
+             * Against
+             * @default
+             */
+            against: string;
             /**
              * Anew
              * @default false
@@ -3612,10 +3793,15 @@ export interface components {
              */
             set: unknown[] | null;
             /**
+             * Set Id
+             * @default
+             */
+            set_id: string;
+            /**
              * Suite
              * @enum {string}
              */
-            suite: "tools" | "pocket" | "set";
+            suite: "tools" | "pocket" | "set" | "vote";
         };
         /**
          * EvaluationResults
@@ -3631,6 +3817,43 @@ export interface components {
              * @constant
              */
             object: "list";
+        };
+        /**
+         * EvaluationSet
+         * @description One set, with its lines.
+         */
+        EvaluationSet: {
+            /** Changed S */
+            changed_s: number;
+            /** Created S */
+            created_s: number;
+            /** Id */
+            id: string;
+            /** Lines */
+            lines: string;
+            /** Name */
+            name: string;
+            /**
+             * Object
+             * @constant
+             */
+            object: "evaluation_set";
+            /** Tries */
+            tries: number;
+        };
+        /**
+         * EvaluationVote
+         * @description How far a vote is.
+         */
+        EvaluationVote: {
+            /** Of */
+            of: number;
+            /** Ready */
+            ready: number;
+            /** Shown S */
+            shown_s: number | null;
+            /** Voted */
+            voted: number;
         };
         /**
          * EvaluationsCompared
@@ -4414,6 +4637,26 @@ export interface components {
             revision: number | null;
         };
         /**
+         * NamedAnswer
+         * @description One side of a pair, with the model that answered; both are told once the names are shown.
+         */
+        NamedAnswer: {
+            /** Is Refused */
+            is_refused: boolean;
+            /**
+             * Model
+             * @default null
+             */
+            model: string | null;
+            /**
+             * Refused
+             * @default null
+             */
+            refused: string | null;
+            /** Text */
+            text: string;
+        };
+        /**
          * NewKey
          * @description A key that was just made, with its text.
          */
@@ -4916,6 +5159,105 @@ export interface components {
             took_s: number;
         };
         /**
+         * SetCase
+         * @description How many tries of a case there are.
+         */
+        SetCase: {
+            /** Case */
+            case: string;
+            /** Tries */
+            tries: number;
+        };
+        /**
+         * SetFault
+         * @description What is wrong with a line, which counts from 1.
+         */
+        SetFault: {
+            /** Line */
+            line: number;
+            /** Says */
+            says: string;
+        };
+        /**
+         * SetLines
+         * @description `POST /api/evaluation-sets/check`: a set as it is written, a JSON object on each line.
+         */
+        SetLines: {
+            /** Lines */
+            lines: string;
+        };
+        /**
+         * SetList
+         * @description `GET /api/evaluation-sets`, the newest first.
+         */
+        SetList: {
+            /** Data */
+            data: components["schemas"]["SetSummary"][];
+            /**
+             * Object
+             * @constant
+             */
+            object: "list";
+        };
+        /**
+         * SetLook
+         * @description What a set holds, and what is wrong with it: the first fifty faults.
+         */
+        SetLook: {
+            /** Cases */
+            cases: components["schemas"]["SetCase"][];
+            /** Faults */
+            faults: components["schemas"]["SetFault"][];
+            /** Has Judged */
+            has_judged: boolean;
+            /**
+             * Object
+             * @constant
+             */
+            object: "set_look";
+            /** Tries */
+            tries: number;
+        };
+        /**
+         * SetRemoved
+         * @description `DELETE /api/evaluation-sets/{id}`; evaluations that were begun with it keep their own copy.
+         */
+        SetRemoved: {
+            /**
+             * Deleted
+             * @constant
+             */
+            deleted: true;
+            /** Id */
+            id: string;
+        };
+        /**
+         * SetRequest
+         * @description `POST /api/evaluation-sets` and `PUT /api/evaluation-sets/{id}`: a set, and what it is called.
+         */
+        SetRequest: {
+            /** Lines */
+            lines: string;
+            /** Name */
+            name: string;
+        };
+        /**
+         * SetSummary
+         * @description One set, without its lines. Times are seconds since 1970.
+         */
+        SetSummary: {
+            /** Changed S */
+            changed_s: number;
+            /** Created S */
+            created_s: number;
+            /** Id */
+            id: string;
+            /** Name */
+            name: string;
+            /** Tries */
+            tries: number;
+        };
+        /**
          * SignIn
          * @description `POST /api/session`.
          */
@@ -5401,6 +5743,102 @@ export interface components {
              * @constant
              */
             object: "user";
+        };
+        /**
+         * VoteReport
+         * @description What was chosen. `preferred` is the first model's share where one was better, `left` that of the left side.
+         */
+        VoteReport: {
+            bad: components["schemas"]["VoteShare"];
+            /** Chance */
+            chance: number;
+            /** Is Whole */
+            is_whole: boolean;
+            left: components["schemas"]["VoteShare"];
+            /** Models */
+            models: components["schemas"]["VotedModel"][];
+            preferred: components["schemas"]["VoteShare"];
+            tie: components["schemas"]["VoteShare"];
+        };
+        /**
+         * VoteShare
+         * @description A share of 1 with the ends of its interval.
+         */
+        VoteShare: {
+            /** Count */
+            count: number;
+            /** High */
+            high: number;
+            /** Low */
+            low: number;
+            /** Of */
+            of: number;
+            /** Share */
+            share: number;
+        };
+        /**
+         * VotedModel
+         * @description How often one model's answer was the better one.
+         */
+        VotedModel: {
+            /** Count */
+            count: number;
+            /** High */
+            high: number;
+            /** Low */
+            low: number;
+            /** Model */
+            model: string;
+            /** Of */
+            of: number;
+            /** Share */
+            share: number;
+        };
+        /**
+         * VotedPair
+         * @description A pair, as it stands in what is exported.
+         */
+        VotedPair: {
+            /** Asked */
+            asked: unknown[];
+            /** Choice */
+            choice: ("left" | "right" | "tie" | "bad") | null;
+            left: components["schemas"]["NamedAnswer"];
+            /** Name */
+            name: string;
+            /** Number */
+            number: number;
+            right: components["schemas"]["NamedAnswer"];
+            /** Voted S */
+            voted_s: number | null;
+        };
+        /**
+         * VotesTold
+         * @description `GET /api/evaluations/{id}/votes`: every pair with two answers; report and names once those are shown.
+         */
+        VotesTold: {
+            /** Data */
+            data: components["schemas"]["VotedPair"][];
+            /** Id */
+            id: string;
+            /** Models */
+            models: string[];
+            /** Name */
+            name: string;
+            /**
+             * Object
+             * @constant
+             */
+            object: "votes";
+            /** Of */
+            of: number;
+            /** Ready */
+            ready: number;
+            report: components["schemas"]["VoteReport"] | null;
+            /** Shown S */
+            shown_s: number | null;
+            /** Voted */
+            voted: number;
         };
         /**
          * Who
@@ -6822,6 +7260,207 @@ export interface operations {
             };
         };
     };
+    "get /api/evaluation-sets": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The sets of one's own. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SetList"];
+                };
+            };
+            /** @description An error. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    "post /api/evaluation-sets": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SetRequest"];
+            };
+        };
+        responses: {
+            /** @description Keep a set. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["EvaluationSet"];
+                };
+            };
+            /** @description Keep a set. */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["EvaluationSet"];
+                };
+            };
+            /** @description An error. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    "post /api/evaluation-sets/check": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SetLines"];
+            };
+        };
+        responses: {
+            /** @description What a set holds, and what is wrong with it. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SetLook"];
+                };
+            };
+            /** @description An error. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    "get /api/evaluation-sets/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description One set. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["EvaluationSet"];
+                };
+            };
+            /** @description An error. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    "put /api/evaluation-sets/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SetRequest"];
+            };
+        };
+        responses: {
+            /** @description Change a set. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["EvaluationSet"];
+                };
+            };
+            /** @description An error. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    "delete /api/evaluation-sets/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Remove a set. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SetRemoved"];
+                };
+            };
+            /** @description An error. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
     "get /api/evaluations": {
         parameters: {
             query?: never;
@@ -6978,6 +7617,74 @@ export interface operations {
             };
         };
     };
+    "get /api/evaluations/{id}/ballot": {
+        parameters: {
+            query?: {
+                number?: number;
+            };
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The pair to vote on next, or one by its number. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Ballot"];
+                };
+            };
+            /** @description An error. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    "post /api/evaluations/{id}/ballot": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["BallotRequest"];
+            };
+        };
+        responses: {
+            /** @description Vote on a pair. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Ballot"];
+                };
+            };
+            /** @description An error. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
     "post /api/evaluations/{id}/cancel": {
         parameters: {
             query?: never;
@@ -7104,6 +7811,37 @@ export interface operations {
             };
         };
     };
+    "post /api/evaluations/{id}/show": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Show the names, which ends the vote. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["VotesTold"];
+                };
+            };
+            /** @description An error. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
     "post /api/evaluations/{id}/stop": {
         parameters: {
             query?: never;
@@ -7122,6 +7860,37 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Evaluation"];
+                };
+            };
+            /** @description An error. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    "get /api/evaluations/{id}/votes": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description What was chosen so far. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["VotesTold"];
                 };
             };
             /** @description An error. */

@@ -4,6 +4,7 @@ import { type Language, usePreferences } from "@/stores/preferences";
 import { words as english, later as laterEnglish } from "./en";
 import type { api } from "./en/api";
 import type { engines } from "./en/engines";
+import type { evaluations } from "./en/evaluations";
 import type { exports } from "./en/exports";
 import type { models } from "./en/models";
 import type { training } from "./en/training";
@@ -17,6 +18,7 @@ export type Key =
   | keyof typeof engines
   | keyof typeof training
   | keyof typeof exports
+  | keyof typeof evaluations
   | keyof typeof transfer;
 export type Values = Record<string, string | number>;
 export type Translate = (key: Key, values?: Values) => string;

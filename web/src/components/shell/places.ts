@@ -8,6 +8,7 @@ export interface Place {
     | "/models"
     | "/training"
     | "/exports"
+    | "/evaluations"
     | "/playground"
     | "/requests"
     | "/keys"
@@ -39,6 +40,7 @@ export const AREAS: Area[] = [
     within: [
       { to: "/training", words: "nav.training", needs: "train" },
       { to: "/exports", words: "nav.exports", needs: "train" },
+      { to: "/evaluations", words: "nav.evaluations", needs: "train" },
     ],
   },
   {

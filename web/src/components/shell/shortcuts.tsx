@@ -39,7 +39,8 @@ export function useKeys(deeds: Record<string, () => void>): void {
   // With the page's first paint: a key that is pressed at once is heard.
   useLayoutEffect(() => {
     const pressed = (event: KeyboardEvent) => {
-      if (isComposing(event)) return;
+      // A key that is held down does it once.
+      if (isComposing(event) || event.repeat) return;
       const isCommand = event.ctrlKey || event.metaKey;
       if (!isCommand && isTyping(event.target)) return;
       const name = `${isCommand ? "ctrl+" : ""}${event.shiftKey && isCommand ? "shift+" : ""}${event.key.toLowerCase()}`;

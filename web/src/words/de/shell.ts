@@ -8,6 +8,7 @@ export const shell: Area<typeof english> = {
   "nav.models": "Modelle",
   "nav.training": "Training",
   "nav.exports": "Exporte",
+  "nav.evaluations": "Bewertungen",
   "nav.api": "API",
   "nav.machine": "Rechner",
   "nav.playground": "Spielwiese",

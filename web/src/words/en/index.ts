@@ -20,5 +20,9 @@ export const later = {
     Promise.all([import("./training"), import("./evaluation"), import("./exports")]).then(
       ([{ training }, { evaluation }, { exports }]) => ({ ...training, ...evaluation, ...exports }),
     ),
+  evaluations: () =>
+    Promise.all([import("./training"), import("./evaluation"), import("./evaluations")]).then(
+      ([{ training }, { evaluation }, { evaluations }]) => ({ ...training, ...evaluation, ...evaluations }),
+    ),
   transfer: () => import("./transfer").then(({ transfer }) => transfer),
 };

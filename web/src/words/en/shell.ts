@@ -5,6 +5,7 @@ export const shell = {
   "nav.models": "Models",
   "nav.training": "Training",
   "nav.exports": "Exports",
+  "nav.evaluations": "Evaluations",
   "nav.api": "API",
   "nav.machine": "Machine",
   "nav.playground": "Playground",
