@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import Literal, get_args
 
-Right = Literal["ask", "chats", "load", "download", "delete", "train", "inspect", "manage"]
+Right = Literal["ask", "chats", "load", "download", "delete", "tools", "train", "inspect", "manage"]
 RIGHTS: tuple[Right, ...] = get_args(Right)
 ALL: frozenset[Right] = frozenset(RIGHTS)
 # What each right lets its holder do, for help, documents and the page.
@@ -23,13 +23,14 @@ SAYS: dict[Right, str] = {
     "load": "Load, unload and pin models.",
     "download": "Search the hub, download and import models and adapters.",
     "delete": "Remove models, adapters and downloads from the disk.",
+    "tools": "Let models use the server's tools: files of a workspace, and code within the sandbox.",
     "train": "Train, export and evaluate models, and see and stop every training, export and evaluation.",
     "inspect": "Read what was recorded of requests, the log, and how the machine is doing.",
     "manage": "Change settings, also of models, other names, engines, keys and accounts, push to the hub, end paddock.",
 }
 Role = Literal["admin", "user"]
 ROLES: tuple[Role, ...] = get_args(Role)
-OF_ROLE: dict[Role, frozenset[Right]] = {"admin": ALL, "user": frozenset(("ask", "chats", "load"))}
+OF_ROLE: dict[Role, frozenset[Right]] = {"admin": ALL, "user": frozenset(("ask", "chats", "load", "tools"))}
 # A key is for programs, which ask.
 OF_KEY: frozenset[Right] = frozenset(("ask",))
 # The chats of whoever sits at the machine, its admins among them.
@@ -74,7 +75,7 @@ PADDOCK = Caller(name="paddock", rights=ALL, owner=None)
 # Whoever sits at the machine, where nobody is asked who he is.
 LOCAL = Caller(name="local", rights=ALL)
 # Whoever else is let in without a word: by a proxy, from a page of an allowed origin, or where no one is asked.
-VISITOR = Caller(name="visitor", rights=ALL - {"manage", "train"})
+VISITOR = Caller(name="visitor", rights=ALL - {"manage", "train", "tools"})
 # Whoever is about to sign in.
 NOBODY = Caller(name="nobody", rights=frozenset())
 

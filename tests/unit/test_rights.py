@@ -63,6 +63,7 @@ def test_what_changes_the_machine_is_for_those_who_manage_it(method: str, path: 
         ("POST", "/api/models/{id}/load", "load"), ("GET", "/api/requests/{id}", "inspect"),
         ("GET", "/api/requests", "inspect"), ("GET", "/api/system/log", "inspect"), ("POST", "/api/chat", "ask"),
         ("GET", "/metrics", "inspect"), ("POST", "/api/attachments", "chats"), ("GET", "/api/session", None),
+        ("GET", "/api/tools", "ask"), ("GET", "/api/tools/file", "tools"),
     ],
 )  # fmt: skip
 def test_rights_are_as_narrow_as_they_say(method: str, path: str, right: str | None) -> None:

@@ -58,6 +58,21 @@ async def test_a_new_key_asks_and_does_no_more(tmp_path: Path) -> None:
         assert not rig.studio.ended.is_set()
 
 
+async def test_a_key_has_models_run_code_only_if_it_may(tmp_path: Path) -> None:
+    code: dict[str, Any] = {**BODY, "enable_tools": True, "enabled_tools": ["python"]}
+    async with keyed(tmp_path / "asks") as rig:
+        refused = await rig.post(code, CHAT)
+        assert (refused.status_code, refused.json()["error"]["code"]) == (403, "not_permitted")
+        assert "--may tools" in refused.json()["error"]["message"]
+        assert (await rig.post({**code, "enabled_tools": ["files"]}, CHAT)).status_code == 403
+        assert (await rig.post({**code, "enabled_tools": ["calculator"]}, CHAT)).status_code == 200
+        assert (await rig.post({**BODY, "enable_tools": True}, CHAT)).status_code == 200
+        assert (await rig.http.get("/api/tools/file?session_id=s&path=p")).status_code == 403
+    async with keyed(tmp_path / "may", rights=frozenset(("ask", "tools"))) as rig:
+        assert (await rig.post({**code, "enabled_tools": ["files"]}, CHAT)).status_code == 200
+        assert (await rig.http.get("/api/tools/file?session_id=s&path=p")).status_code == 404
+
+
 @pytest.mark.parametrize(
     ("right", "method", "path"),
     [("chats", "GET", "/api/chats"), ("inspect", "GET", "/api/requests"), ("manage", "GET", "/api/users")],

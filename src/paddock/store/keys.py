@@ -32,7 +32,7 @@ MOST_OF_MACHINE = 1000
 ENDED_KEPT_S = 90 * 86400.0
 _ENDED_MOST = 100
 # What keys may do that are older than rights.
-_OLD_RIGHTS: frozenset[Right] = ALL - {"manage", "train"}
+_OLD_RIGHTS: frozenset[Right] = ALL - {"manage", "train", "tools"}
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -15,7 +15,7 @@ import anyio.to_thread
 
 from paddock.caller import current
 from paddock.config import Settings
-from paddock.errors import BadRequest, PaddockError, ToolFileUnknown, shown
+from paddock.errors import BadRequest, NotPermitted, PaddockError, ToolFileUnknown, shown
 from paddock.log import named
 from paddock.protocol.schema_checking import faults_of
 from paddock.protocol.shape import as_object
@@ -65,6 +65,7 @@ class Tools:
 
         Raises:
             BadRequest: a name that no tool has, or one that is off here, and why.
+            NotPermitted: it needs a right that whoever asks lacks.
         """
         if enabled is None:
             found = [tool for tool in self._tools.values() if tool.is_harmless and not tool.why_off()]
@@ -81,6 +82,9 @@ class Tools:
                 param="enabled_tools",
             )
         for tool in found:
+            if not tool.is_harmless and not current().may("tools"):
+                how = "It needs the right 'tools': `paddock keys create --may ask --may tools` makes a key that has it."
+                raise NotPermitted(f"The tool {tool.name}", how)
             if why := tool.why_off():
                 raise BadRequest(f"The tool {tool.name} is off: {why}", param="enabled_tools")
         return found

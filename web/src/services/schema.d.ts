@@ -4419,7 +4419,7 @@ export interface components {
              *       "ask"
              *     ]
              */
-            may: ("ask" | "chats" | "load" | "download" | "delete" | "train" | "inspect" | "manage")[];
+            may: ("ask" | "chats" | "load" | "download" | "delete" | "tools" | "train" | "inspect" | "manage")[];
             /**
              * Models
              * @default []
@@ -4490,7 +4490,7 @@ export interface components {
             /** Last Used */
             last_used: number | null;
             /** May */
-            may: ("ask" | "chats" | "load" | "download" | "delete" | "train" | "inspect" | "manage")[];
+            may: ("ask" | "chats" | "load" | "download" | "delete" | "tools" | "train" | "inspect" | "manage")[];
             /** Models */
             models: string[];
             /** Name */
@@ -4674,7 +4674,7 @@ export interface components {
             /** Last Used */
             last_used: number | null;
             /** May */
-            may: ("ask" | "chats" | "load" | "download" | "delete" | "train" | "inspect" | "manage")[];
+            may: ("ask" | "chats" | "load" | "download" | "delete" | "tools" | "train" | "inspect" | "manage")[];
             /** Models */
             models: string[];
             /** Name */
@@ -5857,7 +5857,7 @@ export interface components {
              */
             object: "session";
             /** Rights */
-            rights: ("ask" | "chats" | "load" | "download" | "delete" | "train" | "inspect" | "manage")[];
+            rights: ("ask" | "chats" | "load" | "download" | "delete" | "tools" | "train" | "inspect" | "manage")[];
             /** Role */
             role: ("admin" | "user") | null;
         };

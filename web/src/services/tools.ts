@@ -8,6 +8,8 @@ export interface Tool {
   /** Another name by which it is turned on with others; "" for none. */
   group: string;
   description: string;
+  /** Whether anybody may have it used who may ask. */
+  is_harmless: boolean;
   /** Why it cannot be used here, and what helps; "" where it can. */
   why_off: string;
 }

@@ -1,6 +1,7 @@
 import { useQuery } from "@tanstack/react-query";
 import { SwitchField } from "@/components/ui/field";
 import type { Settings } from "@/services/chat-shapes";
+import { whoAsks } from "@/services/session";
 import { serverTools, type Tool } from "@/services/tools";
 import { changeSettings } from "@/stores/chat-drafts";
 import { useWords } from "@/words";
@@ -10,7 +11,10 @@ import { Group } from "./panel-group";
 export function PanelTools({ chat, settings }: { chat: string; settings: Settings }) {
   const t = useWords();
   const { data } = useQuery(serverTools);
-  if (!data || data.length === 0) return null;
+  const { data: who } = useQuery(whoAsks);
+  const mayAll = who?.rights.includes("tools") ?? false;
+  const open = (data ?? []).filter((one) => one.is_harmless || mayAll);
+  if (open.length === 0) return null;
   const chosen = settings.tools ?? [];
   const turn = (name: string, isOn: boolean) => {
     const others = chosen.filter((one) => one !== name);
@@ -20,7 +24,7 @@ export function PanelTools({ chat, settings }: { chat: string; settings: Setting
   return (
     <Group title={t("chat.tools")}>
       <p className="text-xs text-soft">{t("chat.tools.about")}</p>
-      {[...grouped(data)].map(([name, tools]) => {
+      {[...grouped(open)].map(([name, tools]) => {
         const why = tools.find((one) => one.why_off)?.why_off;
         return (
           <SwitchField

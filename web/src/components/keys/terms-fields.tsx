@@ -5,7 +5,7 @@ import { modelsIn, type WantedKey } from "@/services/keys";
 import { type Right, whoAsks } from "@/services/session";
 import { useWords } from "@/words";
 
-const RIGHTS: Right[] = ["ask", "chats", "load", "download", "delete", "train", "inspect", "manage"];
+const RIGHTS: Right[] = ["ask", "chats", "load", "download", "delete", "tools", "train", "inspect", "manage"];
 const LIMITS = [
   ["requests_per_minute", "keys.per.minute"],
   ["requests_per_day", "keys.per.day"],

@@ -193,6 +193,7 @@ export const api: Area<typeof english> = {
   "keys.may.load": "Modelle laden und entladen",
   "keys.may.download": "Modelle herunterladen",
   "keys.may.delete": "Modelle löschen",
+  "keys.may.tools": "Modelle Dateien benutzen und Code ausführen lassen",
   "keys.may.train": "Modelle trainieren",
   "keys.may.inspect": "Anfragen und Protokoll lesen",
   "keys.may.manage": "Alles verwalten",

@@ -185,6 +185,7 @@ export const api = {
   "keys.may.load": "Load and unload models",
   "keys.may.download": "Download models",
   "keys.may.delete": "Delete models",
+  "keys.may.tools": "Have models use files and run code",
   "keys.may.train": "Train models",
   "keys.may.inspect": "Read requests and the log",
   "keys.may.manage": "Manage everything",
