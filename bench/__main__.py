@@ -18,6 +18,7 @@ from bench import (  # noqa: E402
     dialects,
     exporting,
     fitting,
+    looping,
     observing,
     paging,
     recalling,
@@ -55,6 +56,7 @@ MEASUREMENTS: dict[str, Callable[[bool], list[Figure]]] = {
     "training": training.training,
     "export": exporting.exporting,
     "sandbox": sandboxing.sandbox,
+    "tools": looping.tools,
     "clients": clients.compare,
 }
 # Takes the test set's packages and decides nothing anew; docs/adr/0002-http-client.md holds its outcome.

@@ -5,6 +5,7 @@ in the field `bench`, which paddock passes on like any unknown field:
 
     {"chunks": N, "per_s": R}     N frames, R a second, each with the time at which it was sent
     {…, "timed": false}           the same without the time: byte for byte what the real engine writes
+    {"calls": N}                  a call of `calculator` until the conversation holds N results, then a word; at once
     {"flood_bytes": N}            N bytes of frames as fast as the peer takes them, then silence
 
 `POST /left` tells when each connection was closed that was still being streamed to, on the machine's monotonic clock.
@@ -39,6 +40,7 @@ _PLAIN = {
     "usage": {"completion_tokens": 3, "prompt_tokens": 7, "total_tokens": 10},
     "id": "chatcmpl-steady",
 }
+_HEAD = {"id": "chatcmpl-steady", "object": "chat.completion.chunk", "created": 1764000000, "model": "steady"}
 _PROPS: dict[str, Any] = {
     "default_generation_settings": {"params": {}, "n_ctx": 4096},
     "modalities": {"vision": False},
@@ -113,7 +115,9 @@ class Connection(asyncio.Protocol):
             self._json({"prompt": f"<|user|>probe<|bot|>{before}paddock_probe_call<|user|>probe"})
         elif path.startswith(b"/v1/"):
             request: dict[str, Any] = json.loads(body)
-            if request.get("stream"):
+            if request.get("stream") and "calls" in (request.get("bench") or {}):
+                self._turn(request)
+            elif request.get("stream"):
                 self._begin(request.get("bench") or {"chunks": 5, "per_s": 1000})
             else:
                 self._json(_PLAIN)
@@ -141,6 +145,23 @@ class Connection(asyncio.Protocol):
         # Streams that begin together are spread over one gap, as the tokens of a real engine's slots are not.
         self._due_s = self._loop.time() + self._gap_s * (1 + (id(self) >> 6) % 64 / 64)
         self._loop.call_at(self._due_s, self._tick)
+
+    def _turn(self, request: dict[str, Any]) -> None:
+        """One turn of an answer that uses tools, whole and at once."""
+        done = sum(message["role"] == "tool" for message in request["messages"])
+        is_call = done < request["bench"]["calls"]
+        function = {"name": "calculator", "arguments": json.dumps({"expression": f"{done} + 1"})}
+        call = {"index": 0, "id": f"call_{done}", "type": "function", "function": function}
+        deltas: list[dict[str, Any]] = [{"tool_calls": [call]} if is_call else {"content": "Done."}, {}]
+        chunks = [
+            {**_HEAD, "choices": [{"index": 0, "delta": delta, "finish_reason": None if delta else reason}]}
+            for delta in deltas
+            for reason in ["tool_calls" if is_call else "stop"]
+        ]
+        chunks.append({**_HEAD, "choices": [], "usage": _PLAIN["usage"]})
+        frames = b"".join(b"data: " + json.dumps(chunk).encode() + b"\n\n" for chunk in chunks) + b"data: [DONE]\n\n"
+        head = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nContent-Length: %d\r\n\r\n" % len(frames)
+        self._transport.write(head + frames)
 
     def _tick(self) -> None:
         if not self._streaming:
