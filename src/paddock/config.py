@@ -148,6 +148,9 @@ class Settings:
     tls_cert: str = _setting("", "A certificate in PEM: paddock speaks HTTPS. `self-signed` makes one.")
     tls_key: str = _setting("", "The key of the certificate, where it is not in the same file.")
     unsafe_no_auth: bool = _setting(False, "Listen beyond loopback although nobody is asked for a key.")
+    search_address: str = _setting(
+        "", "The address of a SearXNG that answers as JSON, which the tool web_search asks; empty turns that off."
+    )
     tools_network: bool = _setting(
         False, "Let code that models write reach whatever this machine reaches, this paddock included."
     )
@@ -177,10 +180,10 @@ _BY_HAND = frozenset(
     (
         "host", "allowed_origins", "server_names", "trusted_proxies", "tls_cert", "tls_key", "require_key",
         "require_login", "unsafe_no_auth", "database_url", "engine", "engine_mirror",
-        "lend_hub_token", "trace_endpoint", "tools_network", "tools_unsafe",
+        "lend_hub_token", "trace_endpoint", "search_address", "tools_network", "tools_unsafe",
     )
 )  # fmt: skip
-_ADDRESSES = frozenset(("database_url", "engine_mirror", "trace_endpoint"))
+_ADDRESSES = frozenset(("database_url", "engine_mirror", "trace_endpoint", "search_address"))
 # What is run, or where it is fetched from.
 _PROGRAMS = ("engine", "engine_mirror")
 NAMES: tuple[str, ...] = tuple(f.name for f in fields(Settings) if "help" in f.metadata)

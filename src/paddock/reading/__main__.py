@@ -1,4 +1,4 @@
-"""The process in which one file is read: `python -m paddock.reading chats|document SOURCE MADE`.
+"""The process in which one file is read: `python -m paddock.reading chats|document|page SOURCE MADE`.
 
 Prints one line of JSON: what there is to know of the file, or the sentence that says why it cannot be read (`fault`).
 """
@@ -15,7 +15,7 @@ from typing import Any
 from paddock.reading.faults import Unreadable
 
 # A file of chats is read as a whole, and may be large itself; a document is not. Never more than half the machine's.
-_MEMORY_MOST_BYTES = {"chats": 6 * 2**30, "document": 2**30}
+_MEMORY_MOST_BYTES = {"chats": 6 * 2**30, "document": 2**30, "page": 2**30}
 # What the server reads of one chat at once, in bytes: more says nobody to a model.
 _CHAT_MOST_BYTES = 64 * 2**20
 _PROCESSOR_MOST_S = 300
@@ -41,6 +41,12 @@ def _read(kind: str, source: Path, made: Path) -> dict[str, Any]:
         document = text_of(source)
         made.write_text(document.text, "utf-8", errors="replace")
         return {"pages": document.pages, "media_type": document.media_type}
+    if kind == "page":
+        from paddock.reading.pages import page_of
+
+        page = page_of(source)
+        made.write_text(page.text, "utf-8", errors="replace")
+        return {"title": page.title}
     from paddock.reading.chats import chats_in
 
     form, chats = chats_in(source)

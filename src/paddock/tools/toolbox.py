@@ -21,7 +21,7 @@ from paddock.protocol.schema_checking import faults_of
 from paddock.protocol.shape import as_object
 from paddock.protocol.turns import Outcome
 from paddock.sandbox import files
-from paddock.tools import code
+from paddock.tools import code, web
 from paddock.tools.calculator import CALCULATOR
 from paddock.tools.files import FILES
 from paddock.tools.moment import DATETIME
@@ -42,7 +42,7 @@ class Tools:
     def __init__(self, settings: Settings, stack_python: Callable[[], Path | None] = lambda: None) -> None:
         self._settings = settings
         self._sessions = Sessions(settings=settings, stack_python=stack_python)
-        tools = (CALCULATOR, DATETIME, *FILES, *code.tools(self._sessions))
+        tools = (CALCULATOR, DATETIME, *FILES, *code.tools(self._sessions), *web.tools(settings))
         self._tools: dict[str, Tool] = {tool.name: tool for tool in tools}
 
     async def keep(self, over: anyio.Event) -> None:
