@@ -24,7 +24,8 @@ from tests.wire.test_toolloop import asks, conversations, turn
 pytestmark = pytest.mark.anyio
 PAGE = (
     "<!doctype html><html><head><title>Hay</title></head><body><nav><a href=/x>Shop</a></nav>"
-    "<main><article><h1>Hay</h1><p>Hay is grass that was cut and dried in the sun, which takes two to four days in good weather.</p>"
+    "<main><article><h1>Hay</h1>"
+    "<p>Hay is grass that was cut and dried in the sun, which takes two to four days in good weather.</p>"
     "<table><tr><th>Kind</th><th>Days</th></tr><tr><td>Clover</td><td>4</td></tr></table>"
     "<p>See <a href='https://example.org/bales'>more on bales</a>, which are round or square: Käse für Öfen.</p>"
     "</article></main><script>alert(1)</script></body></html>"
