@@ -92,7 +92,7 @@ def sheet(tokenizer: PreTrainedTokenizerFast, made: Sheet, most: int) -> Encoded
 def stream(tokenizer: PreTrainedTokenizerFast, stage: Stage, seed: int) -> Iterator[Batch]:
     """Batches of a stage without end, the same for the same seed."""
     source = random.Random(seed)
-    made = rows.sheets(seed, talk=stage.talk, tools=stage.tools, conversations=stage.conversations)
+    made = rows.sheets(seed, talk=stage.talk, tools=stage.tools, conversations=stage.conversations, known=stage.known)
     while True:
         buffer: list[Encoded] = []
         while len(buffer) < BUFFER_ROWS:

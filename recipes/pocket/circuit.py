@@ -20,6 +20,22 @@ SAID = 48
 """Dimensions of a head that carry a code; those after it are left to training."""
 
 
+NEARNESS = ((4, 10.0, 0.5), (5, 13.0, 0.9), (6, 16.0, 1.1), (7, 16.0, 1.2), (8, 16.0, 1.3))
+"""Rotary pairs from fast to slow, with weights and phases such that a score falls by three to four with every token."""
+LOOKED = 0.9
+"""How much of what it sees a look back writes."""
+MARK = 4.0
+"""What a mark of layer 0 is after the norm; by embeddings of other lengths it would be more or less."""
+
+
+def _lean(attention: Any, start: int) -> None:
+    """Let a head prefer what is near, evenly from the first token on."""
+    for pair, weight, phase in NEARNESS:
+        attention.q_proj.bias[start + pair] = weight * math.cos(phase)
+        attention.q_proj.bias[start + pair + HEAD // 2] = weight * math.sin(phase)
+        attention.k_proj.bias[start + pair] = weight
+
+
 class Slots(NamedTuple):
     """Where the parts of the stream lie."""
 
@@ -29,13 +45,28 @@ class Slots(NamedTuple):
     thrice: slice = slice(128, 152)
     out: slice = slice(152, 200)
     tool: slice = slice(201, 241)
-    free: slice = slice(241, None)
+    start: slice = slice(241, 282)
+    """The first signs of the code of the piece that the word or value around a token begins with, and its capital."""
+    mode: int = 282
+    """Positive in what is said and in values, negative where names of tools and parameters are written."""
+    after: int = 283
+    """Positive after the list of tools."""
+    turns: int = 284
+    """A mark of pieces that change the mode, to what `side` says."""
+    side: int = 285
+    ends: int = 286
+    """A mark of the list's end."""
+    breaks: int = 287
+    """A mark of pieces after which a word begins."""
+    broken: int = 288
+    """Positive for what begins a word."""
+    free: slice = slice(289, None)
     gate: int = 200
-    """One free dimension: 1 for most tokens, 0 where a value opens."""
-    opens: int = 242
-    """The second begins as a mark of where a value opens."""
-    plain: int = 241
-    """The first of the free ones begins as a mark of signs, letters and joints, which say nothing about a tool."""
+    """1 for most tokens, 0 where a value opens."""
+    opens: int = 290
+    """The second of the free ones begins as a mark of where a value opens."""
+    plain: int = 289
+    """The first begins as a mark of signs, letters and joints, which say nothing about a tool."""
 
 
 SLOTS = Slots()
@@ -53,7 +84,26 @@ def look_back(attention: Any, head: int, back: int, slot: slice, inverse: Tensor
     attention.o_proj.weight[:, rows] = 0
     for n in range(slot.stop - slot.start):
         attention.v_proj.weight[head * HEAD + n, n] = 1
-        attention.o_proj.weight[slot.start + n, head * HEAD + n] = 0.9
+        attention.o_proj.weight[slot.start + n, head * HEAD + n] = LOOKED
+    if back == 1:
+        attention.v_proj.weight[head * HEAD + HEAD - 1, SLOTS.breaks] = 1
+        attention.o_proj.weight[SLOTS.broken, head * HEAD + HEAD - 1] = LOOKED
+
+
+def look_for(attention: Any, head: int, mark: int, taken: int, target: int, *, near: bool) -> None:
+    """A head of layer 0 that attends what has a mark, the nearest if `near`, and writes one dimension of it."""
+    start = head * HEAD
+    for part in (attention.q_proj, attention.k_proj, attention.v_proj):
+        part.weight[start : start + HEAD] = 0
+        part.bias[start : start + HEAD] = 0
+    row = start + HEAD // 2 - 1
+    attention.q_proj.bias[row] = 32.0
+    attention.k_proj.weight[row, mark] = 8.0 if near else 4.0
+    if near:
+        _lean(attention, start)
+    attention.o_proj.weight[:, start : start + HEAD] = 0
+    attention.v_proj.weight[start, taken] = 1
+    attention.o_proj.weight[target, start] = 0.3
 
 
 class Match(NamedTuple):
@@ -106,9 +156,29 @@ class Match(NamedTuple):
             attention.k_proj.weight[rows, torch.arange(found.start, found.start + signs)] += basis
         if gated:
             self._gate(attention, start, 18.0)
+        elif out:
+            self._side(attention, start, 12.0)
 
-    def ready(self, attention: Any, head: int, *, out: float) -> None:
-        """A gated head that copies what it looks at; where to look is left to training."""
+    def _side(self, attention: Any, start: int, gain: float) -> None:
+        """Prefer what follows the list for what is said and for values, and the list itself for names."""
+        row = int(start + self.dims[MATCHED])
+        each = math.sqrt(gain * math.sqrt(HEAD))
+        attention.q_proj.weight[row, SLOTS.mode] = each
+        attention.k_proj.weight[row, SLOTS.after] = each
+
+    def begin(self, attention: Any, head: int) -> None:
+        """A head by which a token learns the first piece of the word or value that it stands in."""
+        start = self._clear(attention, head, 0.0)
+        row = int(start + self.dims[0])
+        attention.q_proj.bias[row] = 32.0
+        attention.k_proj.weight[row, SLOTS.broken] = 5.2
+        _lean(attention, start)
+        for n in range(BACK):
+            attention.o_proj.weight[SLOTS.start.start + n, start + n] = 1.0
+        attention.o_proj.weight[SLOTS.start.stop - 1, start + SAID - 1] = 1.0
+
+    def ready(self, attention: Any, head: int, *, out: float, begin: bool = False) -> None:
+        """A gated head that copies what it looks at, or what that begins with; where to look is left to training."""
         start = head * HEAD
         rows = start + self.dims[MATCHED : MATCHED + 2]
         for part in (attention.q_proj, attention.k_proj):
@@ -116,6 +186,21 @@ class Match(NamedTuple):
             part.bias[rows] = 0
         self._carry(attention, start, out)
         self._gate(attention, start, 2.0)
+        if begin:
+            self._carry_start(attention, start, out)
+
+    def _carry_start(self, attention: Any, start: int, out: float) -> None:
+        """Take along what a word begins with, in place of the piece that is looked at."""
+        attention.v_proj.weight[start : start + SAID] = 0
+        attention.o_proj.weight[:, start : start + SAID] = 0
+        for code in (self.anchor[:SAID], self.ended):
+            own = torch.cat([code[:BACK], code[CODE + 1 : CODE + 2]])
+            taken = own[:, None] * torch.sign(own)[None, :] / own.abs().sum()
+            attention.v_proj.weight[start : start + BACK + 1, SLOTS.start] -= taken
+        for n in range(BACK + 1):
+            attention.v_proj.weight[start + n, SLOTS.start.start + n] += 1
+            place = n if n < BACK else CODE + 1
+            attention.o_proj.weight[SLOTS.out.start + place, start + n] = out
 
     def _gate(self, attention: Any, start: int, nothing: float) -> None:
         """Let a head look at what follows the list of tools only, and only where a value opens.
@@ -143,6 +228,19 @@ class Match(NamedTuple):
         row = int(start + self.dims[0])
         attention.q_proj.weight[row, SLOTS.here.start : SLOTS.here.start + CODE] = asking[:CODE] * each / CODE
         attention.k_proj.weight[row, SLOTS.before] = before[:BACK] * each / BACK
+
+    def answer(self, attention: Any, head: int, asking: Tensor, signs: dict[str, Tensor], *, out: float) -> None:
+        """A head that looks from where an answer tells a result to where that begins: plain, or first in an object."""
+        start = self._clear(attention, head, out)
+        row = int(start + self.dims[0])
+        attention.q_proj.weight[row, SLOTS.here.start : SLOTS.here.start + CODE] = asking[:CODE] * 16.0 / CODE
+        key = attention.k_proj.weight[row]
+        back, three = BACK, SLOTS.thrice.stop - SLOTS.thrice.start
+        key[SLOTS.before] = signs["result"][:back] * 12.0 / back
+        for opened in ("text", "other"):
+            key[SLOTS.before] += signs[opened][:back] * 6.0 / back
+        key[SLOTS.thrice] = signs["quote"][:three] * 6.0 / three
+        key[SLOTS.here.start : SLOTS.here.start + CODE] -= signs["brace"][:CODE] * 14.0 / CODE
 
     def fetch(self, attention: Any, head: int, listed: Tensor, ended: Tensor) -> None:
         """A head by which a token learns the first piece of its tool's name; after the list, its end."""

@@ -1,6 +1,8 @@
 """Owns the step from trained weights to the GGUF file that paddock ships: Q8_0, name, licence and sampling in the file.
 
-python -m recipes.pocket.export MODEL_FOLDER TARGET.gguf
+python -m recipes.pocket.export MODEL_FOLDER TARGET.gguf [--folder FOLDER]
+
+FOLDER gets the same weights in Transformers form and bfloat16, to train on from.
 """
 
 from __future__ import annotations
@@ -13,6 +15,8 @@ from pathlib import Path
 from typing import Any
 
 import gguf
+import torch
+from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from tools.pocket.bundle import METADATA
 
@@ -24,6 +28,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("model", type=Path)
     parser.add_argument("target", type=Path)
+    parser.add_argument("--folder", type=Path)
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         plain = Path(folder) / "plain.gguf"
@@ -31,6 +36,9 @@ def main() -> None:
         subprocess.run(command, check=True)
         options.target.parent.mkdir(parents=True, exist_ok=True)
         describe(gguf.GGUFReader(plain), options.target)
+    if options.folder:
+        AutoModelForCausalLM.from_pretrained(options.model, dtype=torch.bfloat16).save_pretrained(options.folder)
+        AutoTokenizer.from_pretrained(options.model).save_pretrained(options.folder)
 
 
 def describe(source: Any, target: Path) -> None:

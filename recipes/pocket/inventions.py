@@ -15,6 +15,8 @@ from recipes.pocket.words import KINDS, TYPES, Source, Value
 
 VERBS, HELD_VERBS = LISTS["verbs"], LISTS["held_verbs"]
 THINGS, HELD_THINGS = LISTS["things"], LISTS["held_things"]
+MORE_VERBS, MORE_THINGS = VERBS + LISTS["more_verbs"], THINGS + LISTS["more_things"]
+"""Training's; where the evaluation asks for tools of training it takes the shorter lists."""
 EXTRA = LISTS["extra"]
 CHOICES, HELD_CHOICES = LISTS["choices"], LISTS["held_choices"]
 CLAUSES, HELD_CLAUSES = LISTS["clauses"], LISTS["held_clauses"]
@@ -84,12 +86,13 @@ def _clause(source: Source, slot: Slot, value: Value, held: bool) -> str:
     if slot.kind == "boolean":
         said = source.choice(("true", "on", "yes") if value else ("false", "off", "no"))
         return source.choice((f", {spoken} {said}", f" with {spoken} {said}", f" {spoken}={said}"))
-    if not held and source.random() < 0.25:
+    if not held and source.random() < 0.35:
         form = words.strewn(source, source.choice(LOOSE))
         form = form.replace("{v}", '"{v}"') if slot.kind in PLAIN else form
         return form.replace("{p}", spoken).replace("{v}", str(value))
     own = slot.clauses and source.random() < 0.5
     form = source.choice(slot.clauses if own else (HELD_CLAUSES if held else CLAUSES))
+    form = form if held else words.strewn(source, form)
     if slot.kind in ("text", "query") and '"' not in form and source.random() < 0.3:
         form = form.replace("{v}", '"{v}"')
     return form.replace("{p}", spoken).replace("{P}", spoken.capitalize()).replace("{v}", str(value))
@@ -97,8 +100,13 @@ def _clause(source: Source, slot: Slot, value: Value, held: bool) -> str:
 
 def invent(source: Source, *, held_tools: bool, held_words: bool) -> Invention:
     """A new tool; `held_tools` takes its verb and thing from the evaluation's, `held_words` its clauses and values."""
-    verb = source.choice(HELD_VERBS if held_tools else VERBS)
-    thing = source.choice(HELD_THINGS if held_tools else THINGS)
+    verbs, things = (VERBS, THINGS) if held_words else (MORE_VERBS, MORE_THINGS)
+    verb = source.choice(HELD_VERBS if held_tools else verbs)
+    thing = source.choice(HELD_THINGS if held_tools else things)
+    if not held_words and source.random() < 0.3:
+        verb = words.word(source, False)
+    if not held_words and source.random() < 0.3:
+        thing = words.word(source, False)
     if source.random() < 0.25:
         thing = f"{source.choice(EXTRA)} {thing}"
     if source.random() < 0.12:

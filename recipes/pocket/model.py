@@ -10,21 +10,26 @@ The stream between layers is divided into slots (numbers are places):
 | thrice | 24 | the first signs of the code of the token three places before |
 | out | 48 | the code of the token that should come next; the output layer reads it |
 | tool | 40 | in the list of tools, the code of the tool's first piece; elsewhere the votes for one |
+| start | 41 | the first signs of the code of the piece that the word around a token begins with, and its capital |
+| marks | 7 | what heads of layers 0 and 1 look for and find: see `Slots` |
 | free | the rest | what training makes of it |
 
-Layer 0 has three heads that look one, two and three places back. Layer 1 has three that find where the last token, the
-last two, or the last three, stood earlier and write what followed to `out`, and one that tells every token of the list
-which tool it belongs to. Layer 2 has two pointers that work only where a value opens: they find where the parameter's
+Layer 0 has three heads that look one, two and three places back, one that tells whether names are being written or
+something else, and one that tells whether the list of tools is over. Layer 1 has three that find where the last token,
+the last two, or the last three, stood earlier and write what followed to `out`, in the list for names and after it for
+what is said; one that tells every token of the list which tool it belongs to; and one that tells with which piece a
+word begins. Layer 2 has two pointers that work only where a value opens: they find where the parameter's
 name stood and write what followed it, with or without one token between; one that works where a call opens and writes
-the first pieces of the names of all tools; and two by which each word votes for a tool: the one it stands in, and one
-that training may find. Layer 3 counts the votes, and
-has three pointers that work where a value opens and copy, but are not told where to look: that is left to training, as
-are when to stop and whether to call. Codes lie in rotary dimensions that turn slowly, so distance does not matter to a
-match.
+the first pieces of the names of all tools; two by which each word votes for a tool: the one it stands in, and one
+that training may find; and one that, where an answer tells a result, finds where that begins. Layer 3 counts the votes,
+and has four pointers that work where a value opens and copy what they look at, or what its word begins with, but are
+not told where to look: that is left to training, as are when to stop and whether to call. Codes lie in rotary
+dimensions that turn slowly, so distance does not matter to a match.
 """
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import torch
@@ -32,7 +37,8 @@ from torch import Tensor
 from transformers import PreTrainedTokenizerFast, Qwen2Config, Qwen2ForCausalLM
 
 from recipes.pocket import tokenizer as pieces
-from recipes.pocket.circuit import BACK, CODE, HEAD, MATCHED, SLOTS, Match, look_back
+from recipes.pocket import wording
+from recipes.pocket.circuit import BACK, CODE, HEAD, LOOKED, MARK, MATCHED, SLOTS, Match, look_back, look_for
 from recipes.pocket.lists import LISTS
 from recipes.pocket.spec import Shape
 
@@ -101,6 +107,34 @@ def _fill_tables(model: Any, tokenizer: PreTrainedTokenizerFast, shape: Shape, c
         table[number, SLOTS.plain] = 0.0 if word.isalpha() and len(word) > 1 and word not in joints else 3.0
     head.normal_(0, 0.02)
     head[:, SLOTS.out] = code * 0.13
+    head[:, SLOTS.out.start + CODE : SLOTS.out.stop] *= 2
+    _mark(table, tokenizer)
+    for alike in wording.strangers(tokenizer, wording.read()):
+        table[alike, SLOTS.free] = table[alike[0], SLOTS.free].clone()
+    for alike in wording.strangers(tokenizer, wording.said()):
+        for own in (slice(0, SLOTS.out.start), slice(SLOTS.out.stop, None)):
+            head[alike, own] = head[alike[0], own].clone()
+
+
+def _mark(table: Tensor, tokenizer: PreTrainedTokenizerFast) -> None:
+    """What the heads of layer 0 and the one that finds a word's beginning look for."""
+
+    def numbers(*names: str) -> list[int]:
+        return [int(number) for number in tokenizer.convert_tokens_to_ids(list(names))]
+
+    said = numbers("<|im_start|>", pieces.OPEN_TEXT, pieces.OPEN_OTHER, pieces.OPEN_ANSWER)
+    named = numbers(pieces.OPEN_CALL, pieces.OPEN_SIGNATURE, pieces.OPEN_ARGUMENTS, pieces.NEXT_TEXT, pieces.NEXT_OTHER)
+    ended = numbers(pieces.END_OF_TOOLS)
+    table[said, SLOTS.side], table[named, SLOTS.side] = 3.0, -3.0
+    listed = tokenizer.convert_ids_to_tokens(list(range(len(tokenizer))))
+    table[[number for number, piece in enumerate(listed) if pieces.twin(piece).spaced], SLOTS.broken] = LOOKED * MARK
+    table[ended, SLOTS.broken] = LOOKED * MARK
+    breaks = numbers(pieces.SPACE, "Ċ", '"', "`", "(", "=", "'", pieces.OPEN_TEXT, pieces.OPEN_OTHER)
+    breaks += numbers(pieces.OPEN_RESULT, pieces.OPEN_ANSWER)
+    for marked, place in ((said + named, SLOTS.turns), (ended, SLOTS.ends), (breaks, SLOTS.breaks)):
+        for number in marked:
+            others = float(table[number].square().sum())
+            table[number, place] = MARK * math.sqrt(others / (table.shape[1] - MARK**2))
 
 
 def _set_circuit(model: Any, tokenizer: PreTrainedTokenizerFast, shape: Shape, code: Tensor) -> None:
@@ -110,6 +144,8 @@ def _set_circuit(model: Any, tokenizer: PreTrainedTokenizerFast, shape: Shape, c
     for number, (back, slot) in enumerate(((1, SLOTS.before), (2, SLOTS.twice), (3, SLOTS.thrice))):
         look_back(layers[0].self_attn, number, back, slot, inverse)
     layers[0].self_attn.o_proj.weight[: SLOTS.free.start, 3 * HEAD :] = 0
+    look_for(layers[0].self_attn, 3, SLOTS.turns, SLOTS.side, SLOTS.mode, near=True)
+    look_for(layers[0].self_attn, 4, SLOTS.ends, SLOTS.ends, SLOTS.after, near=False)
     layers[0].mlp.down_proj.weight[: SLOTS.free.start] = 0
     for layer in layers[1:]:
         for kept in (slice(0, SLOTS.out.start), slice(SLOTS.gate, SLOTS.free.start)):
@@ -132,11 +168,22 @@ def _set_circuit(model: Any, tokenizer: PreTrainedTokenizerFast, shape: Shape, c
     match.set(layers[1].self_attn, 1, [one, two], out=0.5)
     match.set(layers[1].self_attn, 2, [one, two, three], out=0.6)
     match.fetch(layers[1].self_attn, 3, listed, ended)
+    match.begin(layers[1].self_attn, 4)
     match.set(layers[2].self_attn, 0, [(SLOTS.before, SLOTS.before, 12.5)], out=1.0, gated=True)
     match.set(layers[2].self_attn, 1, [(SLOTS.before, SLOTS.twice, 12.5)], out=0.8, gated=True)
     match.link(layers[2].self_attn, 2, asking, listed, gain=14.0, out=0.8)
     match.vote(layers[2].self_attn, 3, opening, ended)
     match.guess(layers[2].self_attn, 4, ended)
+    named = {
+        "result": pieces.OPEN_RESULT,
+        "text": pieces.OPEN_TEXT,
+        "other": pieces.OPEN_OTHER,
+        "quote": '"',
+        "brace": "{",
+    }
+    signs = {name: code[tokenizer.convert_tokens_to_ids(piece)] for name, piece in named.items()}
+    answering = code[tokenizer.convert_tokens_to_ids(pieces.OPEN_ANSWER)]
+    match.answer(layers[2].self_attn, 5, answering, signs, out=2.0)
     match.tally(layers[3].self_attn, 0, asking, ended)
-    for head in (1, 2, 3):
-        match.ready(layers[3].self_attn, head, out=0.4)
+    for head in (1, 2, 3, 4):
+        match.ready(layers[3].self_attn, head, out=0.4, begin=head > 2)

@@ -24,10 +24,13 @@ Arguments = dict[str, Value]
 SYSTEMS, SKIES = LISTS["systems"], LISTS["skies"]
 BEFORE, AFTER = LISTS["before"], LISTS["after"]
 """What stands before and after a request; the evaluation has the first few of each, as it always had."""
-ANSWER = "The result is: {x}"
+OPEN_ANSWER = "The result is: "
+ANSWER = OPEN_ANSWER + "{x}"
 PAIRED = frozenset(["weather", "time", "read", "list", "stock", "page", "status", "load", "unload", "download"])
 """Groups of which one request may want two."""
 LOOKS_UP = ("Search", "Find", "Look up", "Define", "population", "stock", "document", "Calculator", "arithmetic")
+KNOWS = ("Headlines", "headlines", "Tell about", "Information about", "Distance", "How far")
+"""What tells that a tool might answer a question; the second are those of tools that only training has."""
 
 
 class Split(NamedTuple):
@@ -35,6 +38,8 @@ class Split(NamedTuple):
 
     held_words: bool = False
     held_tools: bool = False
+    known: float = 0.4
+    """Share of requests for tools that training knows by heart."""
 
 
 TRAINING = Split()
@@ -59,9 +64,15 @@ class Request(NamedTuple):
 
 def request(source: Source, split: Split) -> Request:
     """A tool that can be asked for: known or invented."""
-    if source.random() < 0.4:
-        return _known(source, source.choice(concepts.HELD if split.held_tools else concepts.SEEN), split)
+    if source.random() < split.known:
+        return _known(source, source.choice(_concepts(split)), split)
     return _invented(source, split)
+
+
+def _concepts(split: Split) -> tuple[Concept, ...]:
+    if split.held_tools:
+        return concepts.HELD
+    return concepts.ASKED if split.held_words else concepts.SEEN
 
 
 def _invented(source: Source, split: Split) -> Request:
@@ -96,7 +107,8 @@ def _known(source: Source, concept: Concept, split: Split) -> Request:
                 (("limit", {"type": "integer"}), ("unit", {"type": "string"}), ("verbose", {"type": "boolean"}))
             )
         )
-    name, description = source.choice(concept.names), source.choice(concept.descriptions)
+    names_given = concept.names if split.held_words else concept.names + concept.also
+    name, description = source.choice(names_given), source.choice(concept.descriptions)
     if source.random() < 0.15:
         name = f"{words.syllables(source, 2)}_{source.choice((name, words.syllables(source, 2)))}"
     schema = {
@@ -126,9 +138,9 @@ def offer(source: Source, wanted: Request, count: int, split: Split) -> list[Req
     offered = [wanted]
     while len(offered) < count:
         other = request(source, split)
-        if source.random() < 0.3 and not wanted.group and not other.group:
+        if source.random() < (0.3 if split.held_words else 0.45) and not wanted.group and not other.group:
             other = _sibling(source, wanted, split)
-        if not any(_clash(other, one) for one in offered):
+        if not any(_clash(other, one, split) for one in offered):
             offered.append(other)
     source.shuffle(offered)
     return offered
@@ -139,11 +151,11 @@ def schemas(offered: list[Request]) -> list[dict[str, Any]]:
     return [{"type": "function", "function": one.schema} for one in offered]
 
 
-def _clash(one: Request, other: Request) -> bool:
+def _clash(one: Request, other: Request, split: Split) -> bool:
     if one.name == other.name or one.schema["description"] == other.schema["description"]:
         return True
     if one.group and other.group:
-        return concepts.alike(one.group, other.group)
+        return concepts.alike(one.group, other.group, held=split.held_words)
     if one.group or other.group:
         return bool(one.topics & other.topics)
     return one.topics == other.topics
@@ -230,7 +242,8 @@ def talk_row(source: Source, split: Split = TRAINING, *, tools: int) -> Row:
 def _talk(source: Source, split: Split, offered: list[Request]) -> list[dict[str, Any]]:
     if offered and source.random() < (0.35 if split.held_words else 0.6):
         return _unfitting(source, split, offered)
-    known_only = any(hint in json.dumps(schemas(offered)) for hint in LOOKS_UP)
+    hints = LOOKS_UP if split.held_words else LOOKS_UP + KNOWS
+    known_only = any(hint in json.dumps(schemas(offered)) for hint in hints)
     messages: list[dict[str, Any]] = []
     for _ in range(source.choice((1, 1, 2))):
         messages += _chat(source, split, known_only=known_only)
@@ -264,7 +277,7 @@ def _unfitting(source: Source, split: Split, offered: list[Request]) -> list[dic
         if (
             not known
             and not any(topic in spoken for topic in other.topics)
-            and not any(_clash(other, one) for one in offered)
+            and not any(_clash(other, one, split) for one in offered)
         ):
             asked = _capital(source, other.ask(source, other.draw(source)))
             return [{"role": "user", "content": asked}, {"role": "assistant", "content": questions.NO_TOOL}]
@@ -292,28 +305,28 @@ class Sheet(NamedTuple):
     conversations: list[list[dict[str, Any]]]
 
 
-def sheets(seed: int, *, talk: float, tools: int, conversations: int) -> Iterator[Sheet]:
+def sheets(seed: int, *, talk: float, tools: int, conversations: int, known: float = TRAINING.known) -> Iterator[Sheet]:
     """Training's sheets without end: a share `talk` of conversations without calls, at most `tools` tools."""
-    source = random.Random(seed)
+    source, split = random.Random(seed), Split(known=known)
     while True:
-        system = _system(source, TRAINING)
+        system = _system(source, split)
         if source.random() < talk / 3:
-            made = [_talk(source, TRAINING, []) for _ in range(conversations * 2)]
+            made = [_talk(source, split, []) for _ in range(conversations * 2)]
             yield Sheet(system, [], made)
             continue
         count = max(source.randint(1, tools), source.randint(1, tools))
-        offered = offer(source, request(source, TRAINING), count, TRAINING)
-        made = [_conversation(source, offered, talk) for _ in range(conversations)]
+        offered = offer(source, request(source, split), count, split)
+        made = [_conversation(source, offered, talk, split) for _ in range(conversations)]
         yield Sheet(system, schemas(offered), made)
 
 
-def _conversation(source: Source, offered: list[Request], talk: float) -> list[dict[str, Any]]:
+def _conversation(source: Source, offered: list[Request], talk: float, split: Split) -> list[dict[str, Any]]:
     if source.random() < talk:
-        return _talk(source, TRAINING, offered)
-    messages = _turn(source, source.choice(offered), TRAINING)
+        return _talk(source, split, offered)
+    messages = _turn(source, source.choice(offered), split)
     if source.random() < 0.15:
-        messages += _chat(source, TRAINING) if source.random() < 0.25 else []
-        messages += _turn(source, source.choice(offered), TRAINING)
+        messages += _chat(source, split) if source.random() < 0.25 else []
+        messages += _turn(source, source.choice(offered), split)
     return messages
 
 

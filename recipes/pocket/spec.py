@@ -46,6 +46,8 @@ class Stage:
     """Share of rows without calls, 0 to 1."""
     tools: int
     """Most tools offered in a row."""
+    known: float
+    """Share of requests for tools that are known by heart, 0 to 1; the others are invented."""
     conversations: int
     """Most conversations over the same tools, trained as one row."""
 

@@ -18,6 +18,8 @@ from typing import Any, NamedTuple
 from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers, trainers
 from transformers import PreTrainedTokenizerFast
 
+from recipes.pocket.rows import OPEN_ANSWER
+
 TEMPLATE = Path(__file__).with_name("chat_template.jinja")
 SPLIT = (
     r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"
@@ -30,6 +32,7 @@ OPEN_SIGNATURE = '\n{"name": "'
 OPEN_ARGUMENTS = '", "arguments": {"'
 OPEN_TEXT, OPEN_OTHER = '": "', '": '
 NEXT_TEXT, NEXT_OTHER = '", "', ', "'
+OPEN_RESULT = "\n<tool_response>\n"
 END_OF_TOOLS = (
     "\n</tools>\n\nA call is JSON between these tags, the tool's name and what it is given:\n"
     '<tool_call>\n{"name": "...", "arguments": {...}}\n</tool_call>'
@@ -39,7 +42,7 @@ WORDING = (
     END_OF_TOOLS,
     "You are pocket, a very small model that lives in paddock. You call tools and answer briefly.",
     OPEN_CALL, OPEN_SIGNATURE, OPEN_ARGUMENTS, '", "arguments": {}}', OPEN_TEXT, OPEN_OTHER, NEXT_TEXT, NEXT_OTHER,
-    '"}}', "}}", "\n</tool_call>", "\n<tool_response>\n", "\n</tool_response>",
+    '"}}', "}}", "\n</tool_call>", OPEN_RESULT, OPEN_ANSWER, "\n</tool_response>",
     "<tool_call>", "</tool_call>", "<tool_response>", "</tool_response>", "<think>", "</think>",
 )  # fmt: skip
 

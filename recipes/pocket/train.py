@@ -22,7 +22,7 @@ from torch import Tensor
 from torch.nn import functional
 from transformers import PreTrainedTokenizerFast
 
-from recipes.pocket import batches, rows, spec, tokenizer
+from recipes.pocket import batches, rows, spec, tokenizer, wording
 from recipes.pocket.batches import Batch
 from recipes.pocket.circuit import HEAD, SAID, SLOTS
 from recipes.pocket.model import build
@@ -76,7 +76,7 @@ def train(
     model.train()
     done, saved, begun = 0, time.monotonic(), time.monotonic()
     for number, stage in enumerate(recipe.stages):
-        optimizer = Optimizer(model, stage)
+        optimizer = Optimizer(model, stage, made)
         losses: list[Tensor] = []
         first = max(0, first_step - done)
         stream = batches.stream(made, stage, recipe.seed + 1000 * (number + 1) + first)
@@ -111,7 +111,7 @@ def rate_at(stage: Stage, step: int, since: int) -> float:
 class Optimizer:
     """AdamW whose steps are scaled weight by weight, so that the circuit stays while the rest learns."""
 
-    def __init__(self, model: Any, stage: Stage) -> None:
+    def __init__(self, model: Any, stage: Stage, made: PreTrainedTokenizerFast) -> None:
         self.model = model
         matrices = [p for p in model.parameters() if p.ndim == 2]
         vectors = [p for p in model.parameters() if p.ndim < 2]
@@ -122,7 +122,13 @@ class Optimizer:
             fused=True,
         )
         named = dict(model.named_parameters())
-        self.scales = [(named[name], scale) for name, scale in scales(model, stage).items()]
+        shares = scales(model, stage)
+        table, head = "model.embed_tokens.weight", "lm_head.weight"
+        self.alike = [(named[table], torch.tensor(one)) for one in wording.strangers(made, wording.read())]
+        for one in wording.strangers(made, wording.said()):
+            self.alike.append((named[head], torch.tensor(one)))
+            shares[head][one, SLOTS.out] = 0
+        self.scales = [(named[name], scale) for name, scale in shares.items()]
 
     def step(self, batch: Batch, rate: float) -> Tensor:
         """One step; gives the loss and the share of counted tokens that were right, `[2]`."""
@@ -134,6 +140,9 @@ class Optimizer:
         wanted = batch.tokens[:, 1:][counted]
         loss = functional.cross_entropy(logits, wanted)
         loss.backward()
+        for weight, one in self.alike:
+            # Strangers begin alike but for their codes, and learn as one.
+            weight.grad[one] = weight.grad[one].mean(0)
         torch.nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
         for group in self.adam.param_groups:
             group["lr"] = rate
@@ -157,9 +166,12 @@ def scales(model: Any, stage: Stage) -> dict[str, Tensor]:
     table = of("model.embed_tokens.weight")
     table[:] = stage.embedding_rate
     table[:, : SLOTS.free.start] = 0
+    marks = named["model.embed_tokens.weight"][:, [SLOTS.turns, SLOTS.ends, SLOTS.breaks]]
+    # What a head of layer 0 looks for would look larger or smaller.
+    table[(marks != 0).any(1)] = 0
     of("lm_head.weight")[:, SLOTS.out] = stage.pointer_rate
     for number, (heads, rate) in enumerate(
-        ((3, 0.0), (4, stage.circuit_rate), (4, stage.pointer_rate), (1, stage.pointer_rate))
+        ((5, 0.0), (5, stage.circuit_rate), (4, stage.pointer_rate), (1, stage.pointer_rate))
     ):
         prefix, width = f"model.layers.{number}.", heads * HEAD
         of(prefix + "input_layernorm.weight")[:] = rate

@@ -22,7 +22,9 @@ _ALL_WORDS = tuple(Path(__file__).with_name("words.txt").read_text("utf-8").spli
 CITIES, HELD_CITIES = LISTS["cities"], LISTS["held_cities"]
 PEOPLE, HELD_PEOPLE = LISTS["people"], LISTS["held_people"]
 LANGUAGES, HELD_LANGUAGES = LISTS["languages"], LISTS["held_languages"]
-ENDS, DAYS, QUANTISATIONS = LISTS["file_ends"], LISTS["days"], LISTS["quantisations"]
+ENDS, DAYS, MONTHS, QUANTISATIONS = LISTS["file_ends"], LISTS["days"], LISTS["months"], LISTS["quantisations"]
+
+HELD_MONTHS = tuple(month for month in MONTHS if month in LISTS["held_months"])
 
 
 def is_held(word: str) -> bool:
@@ -51,7 +53,15 @@ def word(source: Source, held: bool) -> str:
     chance = source.random()
     if chance < 0.55:
         return source.choice(HELD_WORDS if held else WORDS)
+    if not held and chance < 0.72:
+        return mixed(source)
     return syllables(source) if chance < 0.94 else letters(source)
+
+
+def mixed(source: Source) -> str:
+    """The beginning of one real word and the end of another: pieces in an order that no word has."""
+    one, two = source.choice(WORDS), source.choice(WORDS)
+    return one[: source.randint(1, 5)] + two[-source.randint(1, 5) :]
 
 
 def strewn(source: Source, form: str) -> str:
@@ -163,7 +173,7 @@ def email(source: Source, held: bool) -> str:
 def date(source: Source, held: bool) -> str:
     """A date as numbers, as month and day, or a day's name."""
     iso = f"20{source.randint(20, 35)}-{source.randint(1, 12):02d}-{source.randint(1, 28):02d}"
-    month = source.choice(("March", "April", "May", "June", "July", "August", "October"))
+    month = source.choice(HELD_MONTHS if held else MONTHS)
     return source.choice((iso, source.choice(DAYS), f"{month} {source.randint(1, 30)}"))
 
 
@@ -221,6 +231,51 @@ def expression(source: Source, held: bool) -> str:
     return made if source.random() < 0.6 else f"{made} {source.choice('+-*/')} {source.randint(1, 20)}"
 
 
+def snippet(source: Source, held: bool) -> str:
+    """A short piece of Python."""
+    one, two, first, second = word(source, held), word(source, held), integer(source, held), integer(source, held)
+    return source.choice(
+        (
+            f"print({first} {source.choice('+-*/')} {second})",
+            f"print('{one}')",
+            f"len('{one}')",
+            f"{one} = {first}",
+            f"sum([{first}, {second}])",
+            f"{first} ** {source.randint(2, 9)}",
+            f"import {one}",
+            f"[n for n in range({first})]",
+            f"max({first}, {second})",
+            f"'{one}'.upper()",
+            f"'{one} {two}'.split()",
+            f"{one}({first})",
+            f"for n in range({first}): print(n)",
+            f"sorted([{first}, {second}])",
+            f"round({first} / {second})",
+        )
+    )
+
+
+def sql(source: Source, held: bool) -> str:
+    """A short SQL query."""
+    one, two, count = word(source, held), word(source, held), integer(source, held)
+    return source.choice(
+        (
+            f"SELECT * FROM {one}",
+            f"select * from {one} where {two} = {count}",
+            f"SELECT {two} FROM {one} LIMIT {count}",
+            f"select count(*) from {one}",
+            f"SELECT {two} FROM {one} WHERE {two} > {count}",
+            f"select {two} from {one} order by {two}",
+            f"SELECT max({two}) FROM {one}",
+        )
+    )
+
+
+def unit(source: Source, held: bool) -> str:
+    """A unit's name."""
+    return source.choice(LISTS["units"])
+
+
 def quantisation(source: Source, held: bool) -> str:
     """A quantisation's name."""
     return source.choice(QUANTISATIONS)
@@ -250,6 +305,9 @@ KINDS: dict[str, Maker] = {
     "language": language,
     "expression": expression,
     "quantisation": quantisation,
+    "snippet": snippet,
+    "sql": sql,
+    "unit": unit,
 }
 TYPES = {"integer": "integer", "number": "number", "boolean": "boolean"}
 """The JSON type of a kind; every other kind is a string."""

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 import itertools
 import json
 import random
+import re
 from typing import Any
 
 import jsonschema_rs
@@ -15,6 +17,7 @@ from tools.pocket import score
 
 Row = dict[str, Any]
 COUNT = 400
+PROMPTS = "eaabc47dd75b2a4f2c208ae95abbb54908ff6ee0ce8582c6672e3561aa43444c"
 
 
 def made(seed: int, count: int = COUNT) -> list[Row]:
@@ -74,6 +77,30 @@ def test_the_tools_of_a_row_have_names_of_their_own(training: list[Row]) -> None
         assert len(set(names)) == len(names)
 
 
+def bare(phrasing: str) -> str:
+    """A phrasing without signs and capitals, with one sign for each value."""
+    return " ".join(re.findall(r"[a-z']+|_", re.sub(r"\{\w+\}", " _ ", phrasing).lower()))
+
+
+def test_no_phrasing_of_the_evaluation_is_one_of_training_in_other_signs() -> None:
+    read = [said for concept in concepts.SEEN for said in concept.seen]
+    read += [said for question in questions.QUESTIONS for said in question.seen]
+    read += [*questions.UNKNOWN_SEEN, *inventions.CLAUSES, *inventions.FRAMES]
+    read += [clause for parameter in inventions.PARAMETERS for clause in parameter.seen]
+    scored = [said for concept in (*concepts.SEEN, *concepts.HELD) for said in concept.held]
+    scored += [said for question in questions.QUESTIONS for said in question.held]
+    scored += [*questions.UNKNOWN_HELD, *inventions.HELD_CLAUSES, *inventions.HELD_FRAMES]
+    scored += [clause for parameter in inventions.PARAMETERS for clause in parameter.held]
+    assert len(scored) > 100
+    both = {bare(said) for said in scored} & {bare(said) for said in read}
+    assert not [said for said in both if re.search("[a-z]", said)]
+
+
+def test_the_prompts_of_the_evaluation_are_those_that_all_figures_are_of(prompts: list[Row]) -> None:
+    said = "".join(json.dumps(prompt, ensure_ascii=False, separators=(",", ":")) + "\n" for prompt in prompts)
+    assert hashlib.sha256(said.encode()).hexdigest() == PROMPTS
+
+
 def test_phrasings_of_the_evaluation_are_none_of_training() -> None:
     for concept in (*concepts.SEEN, *concepts.HELD):
         assert not set(concept.held) & set(concept.seen), concept.group
@@ -89,7 +116,9 @@ def test_tools_and_words_of_the_evaluation_are_none_of_training() -> None:
     assert not set(inventions.THINGS) & set(inventions.HELD_THINGS)
     assert not set(words.WORDS) & set(words.HELD_WORDS)
     assert not set(words.CITIES) & set(words.HELD_CITIES)
-    seen = {name for concept in concepts.SEEN for name in concept.names}
+    assert not set(inventions.MORE_VERBS) & set(inventions.HELD_VERBS)
+    assert not set(inventions.MORE_THINGS) & set(inventions.HELD_THINGS)
+    seen = {name for concept in concepts.SEEN for name in (*concept.names, *concept.also)}
     assert not seen & {name for concept in concepts.HELD for name in concept.names}
 
 
