@@ -231,13 +231,19 @@ async def test_files_stay_in_the_workspace_of_their_session(rig: Rig) -> None:
         asks(read), turn(says("Not there.")), asks(read), turn(says("Nor there.")),
     )  # fmt: skip
     answer = (await rig.chat(enable_tools=True, session_id="mine", **files)).json()
-    assert answer["paddock"]["turns"][0]["tools"][0]["files"] == [{"path": "notes/a.txt", "size_bytes": 8}]
+    assert answer["paddock"]["turns"][0]["tools"][0]["files"] == [
+        {
+            "path": "notes/a.txt", "size_bytes": 8, "media_type": "text/plain",
+            "url": "/api/tools/file?session_id=mine&path=notes%2Fa.txt",
+        },
+    ]  # fmt: skip
     for session_id in ("mine", "another", None):
         await rig.chat(enable_tools=True, session_id=session_id, **files)
     results = [turns[-1]["content"] for turns in await conversations(rig) if turns[-1]["role"] == "tool"]
     assert results == [
-        "Wrote 8 bytes to notes/a.txt.", "Edited notes/a.txt.", "notes/a.txt (6 bytes)", "one\n2\n",
-        "Error: read_file: there is no file 'notes/a.txt'.", "Error: read_file: there is no file 'notes/a.txt'.",
+        "Wrote notes/a.txt, 8 bytes.", "Edited notes/a.txt, 6 bytes.", "notes/a.txt (6 bytes)", "one\n2\n",
+        "Error: read_file: notes/a.txt cannot be read: No such file or directory.",
+        "Error: read_file: notes/a.txt cannot be read: No such file or directory.",
     ]  # fmt: skip
 
 
@@ -277,6 +283,19 @@ async def test_what_the_engine_refuses_has_its_status_before_and_its_frame_after
     last = json.loads(data_of(raw)[-1])
     assert last["error"]["code"] == "context_length_exceeded"
     assert b"[DONE]" not in raw
+
+
+async def test_what_messages_told_of_tools_is_calls_and_results_when_it_comes_back(rig: Rig) -> None:
+    two = call('{"expression": "1 / 0"}', at=1, call_id="c2")
+    await rig.script(asks(thinks("Hm."), says("Let me see."), call(), two), turn(says("It is 437.")), turn(says("No.")))
+    asked: Json = {"max_tokens": 99, "enable_tools": True}
+    told = (await rig.post({**asked, "messages": [USER]}, "/v1/messages")).json()["content"]
+    await rig.post({**asked, "messages": [USER, {"role": "assistant", "content": told}, USER]}, "/v1/messages")
+    _, then, later = await conversations(rig)
+    wanted = json.loads(json.dumps(then).replace('"c1"', '"mcptoolu_c1"').replace('"c2"', '"mcptoolu_c2"'))
+    for said in wanted[1]["tool_calls"]:
+        said["function"]["arguments"] = said["function"]["arguments"].replace('": "', '":"')
+    assert later == [*wanted, {"role": "assistant", "content": "It is 437."}, USER]
 
 
 async def test_messages_tells_of_tools_in_blocks_of_its_own(rig: Rig) -> None:
@@ -345,4 +364,6 @@ async def test_what_a_response_called_is_remembered_by_the_next_one(rig: Rig) ->
 async def test_a_count_of_tokens_counts_the_servers_tools(rig: Rig) -> None:
     await rig.post({"messages": [USER], "enable_tools": True}, f"{CHAT}/input_tokens")
     rendered = [body_of(seen) for seen in await rig.engine.seen("/apply-template")]
-    assert [tool["function"]["name"] for tool in rendered[-1]["tools"]] == ["calculator", "datetime"]
+    # Others are told to it too, to learn of its template.
+    offered = [[tool["function"]["name"] for tool in body.get("tools", [])] for body in rendered]
+    assert ["calculator", "datetime"] in offered
