@@ -78,22 +78,27 @@ async def test_one_that_is_taken_up_again_while_another_ends_stays(studio: Studi
             # Four at once; when they are idle, the next one ends three of them, one after another.
             for name in "abcd":
                 group.start_soon(studio.use, name, over)
-            while len(studio.began) < 4:
-                await anyio.sleep(0.001)
+                # In this order, so that it is known whose each is.
+                while len(studio.began) <= "abcd".index(name):
+                    await anyio.sleep(0.001)
             over.set()
-        first, second, third, fourth = studio.began
         in_use = anyio.Event()
-        async with anyio.create_task_group() as group:
-            group.start_soon(studio.use, "e")
-            await studio.closing(1)
-            (idle,) = [one for one in (second, third) if not one.is_closing][:1] or [fourth]
-            group.start_soon(studio.use, "abcd"[studio.began.index(idle)], in_use)
-            await anyio.sleep(0.05)
-            studio.let.set()
-            await anyio.sleep(0.05)
+
+        async def goes() -> None:
+            await studio.use("e")
             assert not idle.is_closing
             in_use.set()
-        assert first.is_closing or fourth.is_closing
+
+        async with anyio.create_task_group() as group:
+            idle = studio.began[0]
+            group.start_soon(goes)
+            await studio.closing(1)
+            idle = next(one for one in studio.began[:4] if not one.is_closing)
+            group.start_soon(studio.use, "abcd"[studio.began.index(idle)], in_use)
+            # Taken up, it makes room itself.
+            await studio.closing(2)
+            studio.let.set()
+        assert sum(one.is_closing for one in studio.began) == 3
 
 
 async def test_none_begins_in_a_folder_where_one_still_ends(studio: Studio) -> None:
