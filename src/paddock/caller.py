@@ -6,12 +6,12 @@ What paddock does of its own accord is paddock's.
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 Right = Literal["ask", "chats", "load", "download", "delete", "tools", "train", "inspect", "manage"]
 RIGHTS: tuple[Right, ...] = get_args(Right)
@@ -64,6 +64,20 @@ class Caller:
     def may_call(self, path: str) -> bool:
         """Whether it may call routes of this path at all."""
         return not self.paths or any(_is_like(path, one) for one in self.paths)
+
+    def noted(self) -> dict[str, Any]:
+        """As it is kept with what another process may go on with."""
+        kept = {"owner": self.owner, "account_id": self.account_id, "key_id": self.key_id}
+        return {**kept, "rights": sorted(self.rights), "models": self.models, "paths": self.paths}
+
+
+def as_noted(note: Mapping[str, Any]) -> Caller:
+    """Paddock itself on behalf of whom that tells of, with no more rights; without a note as itself."""
+    if not note:
+        return PADDOCK
+    rights = frozenset(right for right in ALL if right in note["rights"])
+    kept = {name: note[name] for name in ("owner", "account_id", "key_id")}
+    return replace(PADDOCK, rights=rights, models=tuple(note["models"]), paths=tuple(note["paths"]), **kept)
 
 
 def _is_like(name: str, pattern: str) -> bool:

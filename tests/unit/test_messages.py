@@ -131,3 +131,14 @@ def test_images_come_as_base64_or_by_address_several_in_one_turn() -> None:
     with pytest.raises(BadRequest) as caught:
         form(user([{"type": "image", "source": {"type": "file", "file_id": "f"}}]))
     assert caught.value.param == "messages.0.content.0.source"
+
+
+def test_a_call_of_the_server_without_its_result_has_one_that_says_so_and_a_result_without_its_call_is_text() -> None:
+    use: Json = {"type": "mcp_tool_use", "id": "m1", "name": "look", "input": {}, "server_name": "paddock"}
+    other: Json = {"type": "mcp_tool_result", "tool_use_id": "m2", "is_error": False, "content": [text("x")]}
+    asked, answered = form(user("hi"), assistant(use), user("go on")).body["messages"][1:3]
+    assert asked["tool_calls"][0]["id"] == "m1"
+    assert answered == {"role": "tool", "tool_call_id": "m1", "content": "(no result)"}
+    assert "mcp_tool_result" in form(user("hi"), assistant(other)).body["messages"][1]["content"]
+    elsewhere = form(user("hi"), assistant({**use, "server_name": "theirs"})).body["messages"][1]
+    assert "mcp_tool_use" in elsewhere["content"]

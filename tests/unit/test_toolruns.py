@@ -78,6 +78,28 @@ async def test_two_of_one_turn_that_ask_for_the_same_are_one() -> None:
     assert [one.get("is_repeated", False) for one in told if one["state"] == "done"] == [False, True]
 
 
+async def test_two_that_ask_for_the_same_are_one_while_another_changes_things() -> None:
+    read, written = anyio.Event(), anyio.Event()
+
+    class Slow(Shelf):
+        async def call(self, name: str, arguments: str, tell: Callable[[str], Awaitable[None]]) -> Outcome:
+            if name == "write":
+                await read.wait()
+            return await super().call(name, arguments, tell)
+
+    async def tell(event: Json) -> None:
+        # Between the end of the first and its being told, the other changes things.
+        if event["state"] == "done" and event["name"] == "write":
+            written.set()
+        elif event["state"] == "done":
+            read.set()
+            await written.wait()
+
+    with anyio.fail_after(10):
+        ended = await runs(Slow()).carry_out([call("read"), call("read", call_id="d"), call("write")], tell)
+    assert [outcome.text for _, outcome, _ in ended] == ["read 1", "read 1", "write 2"]
+
+
 async def test_what_may_have_changed_is_asked_anew() -> None:
     shelf = Shelf()
     told: list[str] = []

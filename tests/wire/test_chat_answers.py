@@ -16,8 +16,9 @@ import anyio
 import pytest
 
 from tests.fakes.scripted_shapes import Answer, Script
+from tests.shapes.responses_streams import calls, stream
 from tests.wire.chatting import CHATS, ask, asked, message, new_chat, say, sent, settled, text_of, until
-from tests.wire.rig import CHAT, Rig, body_of, client, engine_program, refusal, scripted_studio
+from tests.wire.rig import CHAT, Rig, body_of, client, engine_program, pieces, refusal, scripted_studio
 
 pytestmark = pytest.mark.anyio
 Json = dict[str, Any]
@@ -256,6 +257,22 @@ async def test_a_paddock_that_ends_in_mid_answer_leaves_it_to_the_next(tmp_path:
         thread = await sent(rig, "GET", f"{CHATS}/{chat_id}")
         assert [one["status"] for one in thread["messages"]] == ["complete", "complete"]
         assert body_of((await rig.engine.seen())[-1])["messages"][-1]["content"] == text_of(whole)[: -len(" hello" * 3)]
+
+
+async def test_what_the_next_paddock_goes_on_with_has_the_files_and_the_rights_of_whoever_asked(tmp_path: Path) -> None:
+    written = calls('{"path": "a.txt", "content": "mine"}', name="write_file", call_id="w")
+    read = calls('{"path": "a.txt"}', name="read_file", call_id="r")
+    script: Script = {"routes": {CHAT: [pieces(stream([written], reason="tool_calls")), LONG]}}
+    async with scripted_studio(tmp_path, script=script, warm=False) as rig:
+        _, told = await asked(rig, settings={"tools": ["files"]})
+        await until(rig, told["message"], text_of)
+    again = [pieces(stream([read], reason="tool_calls")), SHORT]
+    async with scripted_studio(tmp_path, script={"routes": {CHAT: again}}, warm=False) as rig:
+        whole = await settled(rig, told["message"])
+        assert whole["status"] == "complete"
+        outputs = [part["output"] for part in whole["content"] if part["type"] == "tool_result"]
+        # An answer whose tools were at work begins anew.
+        assert outputs == ["mine"]
 
 
 async def begun_at(url: str) -> tuple[str, Json, str]:

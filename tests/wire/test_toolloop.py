@@ -281,6 +281,35 @@ async def test_what_the_engine_refuses_has_its_status_before_and_its_frame_after
     assert b"[DONE]" not in raw
 
 
+async def test_ollama_tells_of_tools_as_chat_does_in_lines(rig: Rig) -> None:
+    script = [asks(says("Let me see."), call()), turn(says("It is 437."))]
+    await rig.script(*script, *script)
+    asked: Json = {"messages": [USER], "model": "pocket-v0", "enable_tools": True}
+    whole = (await rig.post({**asked, "stream": False}, "/api/chat")).json()
+    assert whole["message"]["content"] == "Let me see.\n\nIt is 437."
+    assert whole["paddock"]["turns"][0]["tools"][0]["output"] == "437"
+    lines = [json.loads(line) for line in (await rig.post(asked, "/api/chat")).text.splitlines()]
+    assert "".join(line["message"]["content"] for line in lines) == whole["message"]["content"]
+    assert [line["paddock"]["tool"]["state"] for line in lines if "paddock" in line] == ["running", "done"]
+    assert not any("tool_calls" in line["message"] for line in lines)
+    assert (lines[-1]["done"], lines[-1]["eval_count"]) == (True, whole["eval_count"])
+    wrong = await rig.post({**asked, "enabled_tools": ["rocket"]}, "/api/chat")
+    assert wrong.status_code == 400
+
+
+async def test_what_messages_told_of_tools_is_calls_and_results_when_it_comes_back(rig: Rig) -> None:
+    two = call('{"expression": "1 / 0"}', at=1, call_id="c2")
+    await rig.script(asks(thinks("Hm."), says("Let me see."), call(), two), turn(says("It is 437.")), turn(says("No.")))
+    asked: Json = {"max_tokens": 99, "enable_tools": True}
+    told = (await rig.post({**asked, "messages": [USER]}, "/v1/messages")).json()["content"]
+    await rig.post({**asked, "messages": [USER, {"role": "assistant", "content": told}, USER]}, "/v1/messages")
+    _, then, later = await conversations(rig)
+    wanted = json.loads(json.dumps(then).replace('"c1"', '"mcptoolu_c1"').replace('"c2"', '"mcptoolu_c2"'))
+    for said in wanted[1]["tool_calls"]:
+        said["function"]["arguments"] = said["function"]["arguments"].replace('": "', '":"')
+    assert later == [*wanted, {"role": "assistant", "content": "It is 437."}, USER]
+
+
 async def test_messages_tells_of_tools_in_blocks_of_its_own(rig: Rig) -> None:
     script = [asks(thinks("Hm."), says("Let me see."), call()), turn(says("It is 437."))]
     await rig.script(*script, *script)

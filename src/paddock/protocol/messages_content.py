@@ -64,26 +64,26 @@ class Turns:
             last["content"].append({"type": "text", "text": part})
 
     def _add_assistant(self, where: str, blocks: Parts) -> None:
-        texts: list[str] = []
-        thoughts: list[str] = []
-        calls: list[dict[str, Any]] = []
+        turn = _Spoken(self.messages)
         for place, block in enumerate(blocks):
-            kind = block["type"]
+            at, kind = f"{where}.{place}", block["type"]
+            if kind == "mcp_tool_result" and turn.has_asked(block.get("tool_use_id")):
+                # As the model read it, which is with the word Error where that was part of it.
+                result, _ = self._result({**block, "is_error": False}, at)
+                turn.answered(result)
+                continue
+            turn.go_on()
             if kind == "text":
-                texts.append(_text(block, f"{where}.{place}"))
+                turn.texts.append(_text(block, at))
             elif kind == "thinking":
-                thoughts.append(str(block.get("thinking") or ""))
+                turn.thoughts.append(str(block.get("thinking") or ""))
             elif kind == "tool_use":
-                calls.append(_call(block, f"{where}.{place}"))
+                turn.calls.append(_call(block, at))
+            elif kind == "mcp_tool_use" and block.get("server_name") == "paddock":
+                turn.ask(_call(block, at))
             elif kind != "redacted_thinking":
-                texts.append(self._told(block))
-        turn: dict[str, Any] = {"role": "assistant", "content": "\n\n".join(text for text in texts if text) or None}
-        if any(thoughts):
-            turn["reasoning_content"] = "\n\n".join(thoughts)
-        if calls:
-            turn["tool_calls"] = calls
-        if turn["content"] or calls:
-            self.messages.append(turn)
+                turn.texts.append(self._told(block))
+        turn.end()
 
     def _add_user(self, where: str, blocks: Parts) -> None:
         parts: Parts = []
@@ -154,6 +154,51 @@ class Turns:
         """A block of a kind that no model here knows, as its JSON: told rather than lost."""
         self._notes[f"messages: blocks of type {str(block['type'])[:40]} became text"] = None
         return json.dumps({name: value for name, value in block.items() if name != "cache_control"}, ensure_ascii=False)
+
+
+class _Spoken:
+    """An assistant's message, which is several turns where the server's own tools were used in between."""
+
+    def __init__(self, messages: list[dict[str, Any]]) -> None:
+        self.texts: list[str] = []
+        self.thoughts: list[str] = []
+        self.calls: list[dict[str, Any]] = []
+        self._messages = messages
+        self._asked: dict[str, dict[str, Any] | None] = {}
+
+    def ask(self, call: dict[str, Any]) -> None:
+        """A call that the server has carried out."""
+        self.calls.append(call)
+        self._asked[call["id"]] = None
+
+    def has_asked(self, call_id: Any) -> bool:
+        """Whether this turn has such a call, and no result of it yet."""
+        return isinstance(call_id, str) and call_id in self._asked and self._asked[call_id] is None
+
+    def answered(self, result: dict[str, Any]) -> None:
+        """What came of a call of this turn."""
+        self._asked[result["tool_call_id"]] = {**result, "content": result["content"] or "(nothing)"}
+
+    def go_on(self) -> None:
+        """Something else is said; after results that is the next turn."""
+        if any(self._asked.values()):
+            self.end()
+
+    def end(self) -> None:
+        """The turn, and the results of its calls; one that was never told is told as such, since templates want it."""
+        turn: dict[str, Any] = {
+            "role": "assistant",
+            "content": "\n\n".join(text for text in self.texts if text) or None,
+        }
+        if any(self.thoughts):
+            turn["reasoning_content"] = "\n\n".join(self.thoughts)
+        if self.calls:
+            turn["tool_calls"] = self.calls
+        if turn["content"] or self.calls:
+            self._messages.append(turn)
+        for call_id, result in self._asked.items():
+            self._messages.append(result or {"role": "tool", "tool_call_id": call_id, "content": "(no result)"})
+        self.texts, self.thoughts, self.calls, self._asked = [], [], [], {}
 
 
 def _text(block: dict[str, Any], where: str) -> str:

@@ -9,6 +9,8 @@ from paddock.errors import BadRequest, FieldInvalid, shown
 from paddock.protocol.chat import ChatForm
 from paddock.protocol.shape import as_array, as_object
 
+# How the server's own tools may be used, which is paddock's shorthand in every dialect.
+_TOOL_USE = ("enable_tools", "enabled_tools", "session_id", "max_tool_calls_per_message", "tool_call_timeout")
 # Ollama's sampling options by the engine's names.
 _OPTIONS = {
     "num_predict": "max_tokens", "temperature": "temperature", "top_k": "top_k", "top_p": "top_p", "min_p": "min_p",
@@ -116,6 +118,7 @@ def _form(request: dict[str, Any], messages: list[dict[str, Any]]) -> ChatForm:
         del body["max_tokens"]
     if request.get("tools"):
         body["tools"] = request["tools"]
+    body |= {name: request[name] for name in _TOOL_USE if name in request}
     wanted = request.get("format")
     if wanted == "json":
         body["response_format"] = {"type": "json_object"}

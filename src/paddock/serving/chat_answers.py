@@ -14,6 +14,7 @@ import anyio
 import anyio.to_thread
 from anyio.abc import TaskGroup
 
+from paddock.caller import acting, as_noted
 from paddock.errors import ChatUnknown, Conflict, FieldInvalid, PaddockError, StoreUnusable
 from paddock.log import named
 from paddock.protocol.chat_parts import outcome_of, parts_of
@@ -182,7 +183,9 @@ class Answers:
             await self._keep(message, message.content, status="failed", error=error)
             return
         try:
-            await self.go_on(message, maker, tries=message.tries + 1)
+            # Its tools go on in the workspace in which they began, and it may do no more than whoever asked.
+            with acting(as_noted(message.asked.get("by", {}))):
+                await self.go_on(message, maker, tries=message.tries + 1)
         except (ChatUnknown, Conflict) as error:
             _log.info("the answer %s is not carried on: %s", message.id, error.message)
 

@@ -12,6 +12,7 @@ from typing import Any
 import anyio
 from anyio.abc import TaskGroup
 
+from paddock.caller import current
 from paddock.clock import lived_s, stamp_s
 from paddock.config import Settings
 from paddock.errors import FieldInvalid, shown
@@ -228,7 +229,7 @@ class Chats:
                 updated_s=now_s,
                 status=GENERATING,
                 response_id=maker.new_id(),
-                asked={"model": model, "settings": settings, "chat_settings": chat.settings},
+                asked={"model": model, "settings": settings, "chat_settings": chat.settings, "by": current().noted()},
                 worker=self.answers.worker,
                 beat_s=now_s,
             ),
@@ -248,7 +249,13 @@ class Chats:
             )
         chat = await (await self.store()).get(chat_id)
         settings = {**message.asked.get("settings", {}), **settings}
-        asked = {**message.asked, "settings": settings, "chat_settings": chat.settings, "continues": True}
+        asked = {
+            **message.asked,
+            "settings": settings,
+            "chat_settings": chat.settings,
+            "by": current().noted(),
+            "continues": True,
+        }
         return await self.answers.go_on(message, maker, asked=asked, tries=0)
 
     def close(self) -> None:

@@ -65,29 +65,30 @@ class ToolRuns:
         What was asked before, with the same arguments and nothing changed since, is answered from then.
         """
         done: dict[int, tuple[Outcome, Json]] = {}
-        shared: dict[str, anyio.Event] = {}
+        # A call that changes things makes known answers be forgotten, also while a call of this turn waits for one.
+        shared: dict[str, tuple[int, anyio.Event]] = {}
 
         async def one(place: int, call: Call) -> None:
             key = _key(call)
             if key in shared:
-                await shared[key].wait()
-                done[place] = await self._again(call, key, tell)
+                first, ended = shared[key]
+                await ended.wait()
+                done[place] = await self._again(call, done[first][0], tell)
             elif key in self._known:
-                done[place] = await self._again(call, key, tell)
+                done[place] = await self._again(call, self._known[key], tell)
             else:
-                shared[key] = anyio.Event()
+                _, ended = shared[key] = place, anyio.Event()
                 try:
                     done[place] = await self._first(call, key, tell)
                 finally:
-                    shared[key].set()
+                    ended.set()
 
         async with anyio.create_task_group() as group:
             for place, call in enumerate(calls):
                 group.start_soon(one, place, call)
         return [(call, *done[place]) for place, call in enumerate(calls)]
 
-    async def _again(self, call: Call, key: str, tell: Tell) -> tuple[Outcome, Json]:
-        outcome = self._known[key]
+    async def _again(self, call: Call, outcome: Outcome, tell: Tell) -> tuple[Outcome, Json]:
         self.begun += 1
         await tell(_begun(call))
         event = {**_ended(call, outcome, 0.0), "is_repeated": True}

@@ -340,5 +340,5 @@ def _is_same(there: Message, made: Message) -> bool:
 
 
 def _asked(message: Message) -> dict[str, Any]:
-    """What was asked for, whatever the chat's settings were meanwhile."""
-    return {name: value for name, value in message.asked.items() if name != "chat_settings"}
+    """What was asked for, whatever the chat's settings were meanwhile, and by whom of its owner's."""
+    return {name: value for name, value in message.asked.items() if name not in ("chat_settings", "by")}

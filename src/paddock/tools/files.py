@@ -27,7 +27,8 @@ async def _list(given: Given) -> Outcome:
 
 
 async def _read(given: Given) -> Outcome:
-    first, most = given.arguments.get("first_line", 1), given.arguments.get("lines", _LINES_MOST)
+    # A schema's whole number may be written 1.0.
+    first, most = (int(given.arguments.get(name, usual)) for name, usual in (("first_line", 1), ("lines", _LINES_MOST)))
     content, is_cut = await anyio.to_thread.run_sync(_text_of, await given.workspace.files(), given.arguments["path"])
     lines = content.splitlines(keepends=True)
     chosen = lines[first - 1 : first - 1 + most]

@@ -40,6 +40,7 @@ class Sessions:
     settings: Settings
     stack_python: Callable[[], Path | None] = field(default=lambda: None)
     _kept: dict[Path, _Kept] = field(default_factory=dict[Path, _Kept])
+    _ending: dict[Path, anyio.Event] = field(default_factory=dict[Path, anyio.Event])
     _why_off: str | None = _UNKNOWN
     _python: pythons.Python | None = None
 
@@ -58,6 +59,9 @@ class Sessions:
         if self._python is None:
             other = self.stack_python()
             self._python = await anyio.to_thread.run_sync(pythons.best, [other] if other else [])
+        # One that ends takes away what is temporary in its folder, which would be the next one's.
+        while folder in self._ending:
+            await self._ending[folder].wait()
         kept = self._kept.get(folder)
         if kept is None:
             kept = self._kept[folder] = _Kept(session=self._new(folder, self._python))
@@ -97,11 +101,19 @@ class Sessions:
 
     async def _make_room(self) -> None:
         """Of very many sessions, end those that have been idle the longest."""
-        idle = sorted((kept.used_s, folder) for folder, kept in self._kept.items() if not kept.users)
-        for _, folder in idle[: max(0, len(self._kept) - _MOST)]:
-            await self._end(folder)
+        # Each end takes a while, in which others may be taken up again.
+        while len(self._kept) > _MOST:
+            idle = [(kept.used_s, folder) for folder, kept in self._kept.items() if not kept.users]
+            if not idle:
+                return
+            await self._end(min(idle)[1])
 
     async def _end(self, folder: Path) -> None:
         if kept := self._kept.pop(folder, None):
-            with contextlib.suppress(OSError):
-                await kept.session.close()
+            ended = self._ending[folder] = anyio.Event()
+            try:
+                with contextlib.suppress(OSError):
+                    await kept.session.close()
+            finally:
+                del self._ending[folder]
+                ended.set()
