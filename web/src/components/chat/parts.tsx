@@ -1,5 +1,5 @@
 import { Brain, FileText, Wrench } from "lucide-react";
-import { memo, useEffect, useState } from "react";
+import { memo, useState } from "react";
 import { joined } from "@/components/ui/joined";
 import type { AttachedPart, CallPart, Part, ReasoningPart } from "@/services/chat-shapes";
 import { attachments } from "@/services/chats";
@@ -7,6 +7,7 @@ import { useChatPreferences } from "@/stores/chat-preferences";
 import { useWords } from "@/words";
 import { useAmounts } from "@/words/amounts";
 import { CODE, Fold, pretty } from "./fold";
+import { Picture } from "./picture";
 import { Text } from "./text";
 import { ToolResult } from "./tool-result";
 
@@ -88,37 +89,12 @@ function Call({ part }: { part: CallPart }) {
 }
 
 function Attached({ part }: { part: AttachedPart }) {
-  return part.type === "image" ? <Picture part={part} /> : <Document part={part} />;
-}
-
-function Picture({ part }: { part: AttachedPart }) {
   const t = useWords();
-  const [source, setSource] = useState<string | null>(null);
-  const [isGone, setGone] = useState(false);
-  useEffect(() => {
-    let made: string | null = null;
-    let isHere = true;
-    attachments.content(part.attachment_id).then(
-      (url) => {
-        if (!isHere) return URL.revokeObjectURL(url);
-        made = url;
-        setSource(url);
-      },
-      () => setGone(true),
-    );
-    return () => {
-      isHere = false;
-      if (made) URL.revokeObjectURL(made);
-    };
-  }, [part.attachment_id]);
-  if (isGone) return <p className="text-sm text-soft">{t("chat.image.gone")}</p>;
-  return (
-    <img
-      src={source ?? undefined}
-      alt={part.name || t("chat.image")}
-      className="my-2 h-48 max-w-full rounded-xl border border-line object-contain"
-    />
-  );
+  if (part.type === "document") return <Document part={part} />;
+  const id = part.attachment_id;
+  const load = () => attachments.content(id);
+  const alt = part.name || t("chat.image");
+  return <Picture id={id} load={load} alt={alt} gone={t("chat.image.gone")} className="h-48" />;
 }
 
 function Document({ part }: { part: AttachedPart }) {

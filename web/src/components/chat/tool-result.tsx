@@ -1,5 +1,5 @@
 import { Download, Wrench } from "lucide-react";
-import { useEffect, useState } from "react";
+import { useState } from "react";
 import { Button } from "@/components/ui/button";
 import { joined } from "@/components/ui/joined";
 import type { ResultPart, ToolFile } from "@/services/chat-shapes";
@@ -7,6 +7,7 @@ import { toolFile } from "@/services/tools";
 import { useWords } from "@/words";
 import { useAmounts } from "@/words/amounts";
 import { CODE, Fold, pretty } from "./fold";
+import { Picture } from "./picture";
 
 /** What a tool answered, and the files that it made: pictures are shown, others can be saved. */
 export function ToolResult({ part }: { part: ResultPart }) {
@@ -25,42 +26,19 @@ export function ToolResult({ part }: { part: ResultPart }) {
       </Fold>
       {files.map((file) =>
         file.media_type.startsWith("image/") && file.media_type !== "image/svg+xml" ? (
-          <Picture key={file.path} file={file} />
+          <Picture
+            key={file.path}
+            id={file.url ?? file.path}
+            load={() => toolFile(file)}
+            alt={file.path}
+            gone={t("chat.file.gone", { name: file.path })}
+            className="max-h-96"
+          />
         ) : (
           <Saved key={file.path} file={file} />
         ),
       )}
     </>
-  );
-}
-
-function Picture({ file }: { file: ToolFile }) {
-  const t = useWords();
-  const [source, setSource] = useState<string | null>(null);
-  const [isGone, setGone] = useState(false);
-  useEffect(() => {
-    let made: string | null = null;
-    let isHere = true;
-    toolFile(file).then(
-      (url) => {
-        if (!isHere) return URL.revokeObjectURL(url);
-        made = url;
-        setSource(url);
-      },
-      () => setGone(true),
-    );
-    return () => {
-      isHere = false;
-      if (made) URL.revokeObjectURL(made);
-    };
-  }, [file]);
-  if (isGone) return <p className="text-sm text-soft">{t("chat.file.gone", { name: file.path })}</p>;
-  return (
-    <img
-      src={source ?? undefined}
-      alt={file.path}
-      className="my-2 max-h-96 max-w-full rounded-xl border border-line object-contain"
-    />
   );
 }
 
