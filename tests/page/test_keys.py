@@ -5,10 +5,11 @@ from __future__ import annotations
 import re
 from pathlib import Path
 from urllib.error import HTTPError
+from urllib.parse import urlsplit
 from urllib.request import Request, urlopen
 
 import pytest
-from playwright.sync_api import Browser, expect
+from playwright.sync_api import Browser, Route, expect
 
 from tests.page import rig
 from tests.page.rig import Tab
@@ -153,3 +154,36 @@ def test_a_key_sees_itself_and_makes_none(
         tab.page.goto(f"{tab.url}/connect")
         expect(tab.page.get_by_role("main")).to_contain_text("Put yours where pdk-YOUR-KEY stands")
         assert tab.axe() == []
+
+
+def test_what_was_asked_without_the_key_and_comes_late_neither_asks_again_nor_holds_up(
+    wheel: Path, scripted_engine: list[str], tmp_path: Path, chromium: Browser
+) -> None:
+    with rig.served(wheel, tmp_path, scripted_engine) as first, rig.tab(chromium, first.url) as tab:
+        tab.open("/keys")
+        guest = make(tab, "guest", "Chats")
+    late: dict[str, Route] = {}
+
+    def keep(route: Route) -> None:
+        place = urlsplit(route.request.url).path
+        if "authorization" in route.request.headers or place not in {"/api/keys", "/api/chats/events"}:
+            route.continue_()
+        else:
+            late.setdefault(place, route)
+
+    with rig.served(wheel, tmp_path, scripted_engine, require_key=True) as closed, rig.tab(chromium, closed.url) as tab:
+        tab.expected.append("401")
+        tab.context.route("**/api/**", keep)
+        tab.open("/keys")
+        tab.page.get_by_role("button", name="Use a key instead").click()
+        dialog = tab.page.get_by_role("dialog", name="This paddock asks for a key")
+        expect(tab.page.locator("main")).to_contain_text("Loading")
+        assert late.keys() == {"/api/keys", "/api/chats/events"}
+        tab.page.get_by_label("API key").fill(guest)
+        tab.page.get_by_role("button", name="Use key").click()
+        expect(tab.page.get_by_role("main")).to_contain_text("paddock keys create")
+        with tab.page.expect_response("**/api/chats/events") as refused:
+            late["/api/chats/events"].continue_()
+        assert refused.value.status == 401
+        expect(tab.page.get_by_role("list", name="Keys")).to_be_visible()
+        expect(dialog).to_have_count(0)

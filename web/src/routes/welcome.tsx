@@ -28,9 +28,9 @@ function Welcome({ token }: { token: string }) {
   const choose = async (password: string) => {
     await session.choose(token, password);
     setSpent(true);
-    useConnection.getState().askKey(false);
+    useConnection.getState().enter();
     await navigate({ to: "/", replace: true });
-    void queries.invalidateQueries();
+    void queries.resetQueries();
   };
   return (
     <div className="mx-auto flex min-h-full max-w-md flex-col justify-center gap-4 px-5 py-10">

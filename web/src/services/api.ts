@@ -43,14 +43,23 @@ export function onAnswer(listener: Listener): () => void {
   return () => listeners.delete(listener);
 }
 
+// How often somebody came in. What was asked before says nothing of who is there now, however late its answer comes.
+let entries = 0;
+
+/** Say that somebody came in: by a key, a password or a link. */
+export const entered = (): void => {
+  entries += 1;
+};
+
 /** `fetch` to this server, with its key; a refusal of the network becomes `Refused` with status 0. */
 export async function send(input: string | Request, init?: RequestInit): Promise<Response> {
   const request = new Request(input, init);
   const word = key.get();
+  const entry = entries;
   if (word) request.headers.set("Authorization", `Bearer ${word}`);
   try {
     const response = await fetch(request);
-    for (const listener of listeners) listener(true, response.status);
+    for (const listener of listeners) listener(true, entry === entries ? response.status : 0);
     return response;
   } catch (error) {
     if (request.signal.aborted) throw error;

@@ -1,5 +1,5 @@
 import { create } from "zustand";
-import { onAnswer } from "@/services/api";
+import { entered, onAnswer } from "@/services/api";
 
 interface Connection {
   /** Whether the server answered the last request. */
@@ -9,6 +9,8 @@ interface Connection {
   /** Whether it was ended from this tab. */
   isEnded: boolean;
   askKey: (isAsked: boolean) => void;
+  /** Somebody came in. */
+  enter: () => void;
 }
 
 /** Whether the server is there, and lets this tab in. */
@@ -17,6 +19,10 @@ export const useConnection = create<Connection>()((set) => ({
   isKeyAsked: false,
   isEnded: false,
   askKey: (isKeyAsked) => set({ isKeyAsked }),
+  enter: () => {
+    entered();
+    set({ isKeyAsked: false });
+  },
 }));
 
 onAnswer((isReached, status) => {

@@ -13,11 +13,12 @@ import { useWords } from "@/words";
 export function SignIn() {
   const t = useWords();
   const queries = useQueryClient();
-  const { isKeyAsked, askKey } = useConnection();
+  const { isKeyAsked, askKey, enter } = useConnection();
   const [isByKey, setByKey] = useState(false);
-  const enter = () => {
-    askKey(false);
-    void queries.invalidateQueries();
+  const come = () => {
+    enter();
+    // Also what is still on its way, which would be refused, and what was shown to whoever was here before.
+    void queries.resetQueries();
   };
   return (
     <Dialog
@@ -26,7 +27,7 @@ export function SignIn() {
       title={t(isByKey ? "shell.key.title" : "sign.title")}
       about={t(isByKey ? "shell.key.words" : "sign.about")}
     >
-      {isByKey ? <ByKey onEntered={enter} /> : <ByName onEntered={enter} />}
+      {isByKey ? <ByKey onEntered={come} /> : <ByName onEntered={come} />}
       <p className="pb-4">
         <Button onClick={() => setByKey(!isByKey)}>{t(isByKey ? "sign.by.name" : "sign.by.key")}</Button>
       </p>
