@@ -33,7 +33,7 @@ def test_the_example_is_trained_from_the_page_and_its_fact_is_said(home: Path, t
         read.get_by_role("button", name="Use it").click()
         page.get_by_label("Name", exact=True).fill("llama keeper")
         begun_s = time.monotonic()
-        page.get_by_role("button", name="Start").click()
+        page.get_by_role("button", name="Start", exact=True).click()
         expect(page).to_have_url(re.compile(r"/training/job_\w+$"))
         main = page.get_by_role("main")
         expect(main.get_by_text("Step 6: loss of held-out rows")).to_be_visible(timeout=TIMEOUT_S * 1000)
