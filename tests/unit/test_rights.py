@@ -64,6 +64,7 @@ def test_what_changes_the_machine_is_for_those_who_manage_it(method: str, path: 
         ("GET", "/api/requests", "inspect"), ("GET", "/api/system/log", "inspect"), ("POST", "/api/chat", "ask"),
         ("GET", "/metrics", "inspect"), ("POST", "/api/attachments", "chats"), ("GET", "/api/session", None),
         ("GET", "/api/tools", "ask"), ("GET", "/api/tools/file", "tools"),
+        ("PUT", "/api/tools/file", "tools"), ("GET", "/api/tools/files", "tools"),
     ],
 )  # fmt: skip
 def test_rights_are_as_narrow_as_they_say(method: str, path: str, right: str | None) -> None:

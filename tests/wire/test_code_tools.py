@@ -187,3 +187,108 @@ async def test_unsafe_tools_run_without_walls_where_somebody_typed_that(tmp_path
         raw = await rig.stream(enable_tools=True, enabled_tools=["terminal"])
         assert b"[DONE]" in data_of(raw)
         assert (await results(rig))[0] == "/root"
+
+
+def sql(query: str, call_id: str = "s", **more: Any) -> Json:
+    return calls(json.dumps({"query": query, **more}), name="sql", call_id=call_id)
+
+
+async def put(rig: Rig, session_id: str, path: str, data: bytes) -> Any:
+    return await rig.http.put("/api/tools/file", params={"session_id": session_id, "path": path}, content=data)
+
+
+async def test_sql_asks_the_files_that_were_put_into_a_session(rig: Rig) -> None:
+    made = await put(rig, "mine 0", "sales of 2025.csv", b"city,sold\nRome,3\nOslo,5\nRome,4\n")
+    assert made.json() == {"path": "sales of 2025.csv", "size_bytes": 31, "media_type": "text/csv"}
+    await put(
+        rig, "mine 0", "more/cities.jsonl", b'{"city": "Rome", "land": "Italy"}\n{"city": "Oslo", "land": "Norway"}\n'
+    )
+    joined = (
+        "SELECT land, sum(sold)::INT AS sold FROM sales_of_2025 JOIN cities USING (city) GROUP BY land ORDER BY land"
+    )
+    await rig.script(
+        asks(sql(joined)), asks(sql(f"COPY ({joined}) TO 'by land.parquet'")),
+        asks(sql("SELECT sold FROM 'by land.parquet'; SELECT * FROM by_land", rows=1)),
+        asks(sql("SELECT * FROM nowhere")), asks(sql("")), turn(says("Italy sold most.")),
+    )  # fmt: skip
+    on: Json = {"enable_tools": True, "enabled_tools": ["sql"]}
+    turns = (await rig.chat(session_id="mine 0", **on)).json()["paddock"]["turns"]
+    assert [one["path"] for one in turns[1]["tools"][0]["files"]] == ["by land.parquet"]
+    said = await results(rig)
+    assert said[0] == "land | sold\nItaly | 7\nNorway | 5"
+    assert said[2] == "land | sold\nItaly | 7\n[the first 1 rows; there are more]"
+    assert said[3].startswith("Catalog Error: Table with name nowhere does not exist!")
+    assert (
+        "Tables: by_land (by land.parquet), sales_of_2025 (sales of 2025.csv), cities (more/cities.jsonl)." in said[3]
+    )
+    assert said[4] == "Done."
+
+
+async def test_sql_reaches_nothing_beyond_its_workspace(rig: Rig, tmp_path: Path) -> None:
+    secret = tmp_path / "secret.csv"
+    secret.write_text("a\n1\n", "utf-8")
+    await put(rig, "another 1", "theirs.csv", b"a\n1\n")
+    tries = (
+        f"SELECT * FROM '{secret}'",
+        "SELECT * FROM read_text('/proc/1/environ')",
+        "SELECT * FROM glob('../../*/files/*')",
+        "INSTALL httpfs",
+        "SELECT * FROM theirs",
+    )
+    await rig.script(*(asks(sql(one)) for one in tries), turn(says("Nothing.")))
+    await rig.chat(session_id="mine 1", enable_tools=True, enabled_tools=["sql"])
+    said = await results(rig)
+    assert "No files found" in said[0]
+    assert "Error" in said[1]
+    assert said[2] == "file"
+    assert "Error" in said[3]
+    assert "theirs does not exist" in said[4]
+
+
+async def test_files_of_a_session_are_listed_read_replaced_and_removed(rig: Rig) -> None:
+    asked = {"session_id": "mine 2"}
+    assert (await rig.http.get("/api/tools/files", params=asked)).json()["data"] == []
+    for data in (b"one\n", b"two, and more\n"):
+        await put(rig, "mine 2", "notes/a.md", data)
+    await rig.script(
+        asks(terminal("cat notes/a.md; ln -s notes/a.md link; echo out > 'made here.txt'")), turn(says("Read."))
+    )
+    await rig.chat(session_id="mine 2", enable_tools=True, enabled_tools=["terminal"])
+    assert (await results(rig))[0].startswith("two, and more")
+    listed = (await rig.http.get("/api/tools/files", params=asked)).json()["data"]
+    assert [(one["path"], one["size_bytes"], one["media_type"]) for one in listed] == [
+        ("made here.txt", 4, "text/plain"), ("notes/a.md", 14, "text/markdown"),
+    ]  # fmt: skip
+    named = {**asked, "path": "notes/a.md"}
+    assert (await rig.http.get("/api/tools/file", params=named)).content == b"two, and more\n"
+    assert (await rig.http.delete("/api/tools/file", params=named)).json() == {"path": "notes/a.md", "deleted": True}
+    assert (await rig.http.delete("/api/tools/file", params=named)).status_code == 404
+    other = (await rig.http.get("/api/tools/files", params={"session_id": "another 2"})).json()["data"]
+    assert other == []
+
+
+@pytest.mark.attack("path traversal")
+@pytest.mark.parametrize(
+    "path", ["../up.txt", "/etc/passwd", "a/../../b", "", ".", "a//b", "a\0b", "x" * 301, "link/a.txt"]
+)
+async def test_no_file_is_put_or_removed_outside_a_session(rig: Rig, tmp_path: Path, path: str) -> None:
+    await put(rig, "mine 3", "there.txt", b"x")
+    await rig.script(asks(terminal("ln -s / link")), turn(says("Linked.")))
+    await rig.chat(session_id="mine 3", enable_tools=True, enabled_tools=["terminal"])
+    refused = await put(rig, "mine 3", path, b"planted")
+    assert refused.status_code in {400, 422}, refused.text
+    assert refused.json()["error"]["param"] == "path"
+    gone = await rig.http.delete("/api/tools/file", params={"session_id": "mine 3", "path": path})
+    assert gone.status_code == 404
+    listed = (await rig.http.get("/api/tools/files", params={"session_id": "mine 3"})).json()["data"]
+    assert [one["path"] for one in listed] == ["there.txt"]
+
+
+async def test_a_file_without_a_session_or_too_large_is_refused(rig: Rig) -> None:
+    refused = await put(rig, "", "a.txt", b"x")
+    assert (refused.status_code, refused.json()["error"]["param"]) == (422, "session_id")
+    refused = await put(rig, "s" * 201, "a.txt", b"x")
+    assert (refused.status_code, refused.json()["error"]["param"]) == (400, "session_id")
+    named = {"session_id": "mine 4", "path": "a.txt"}
+    refused = await rig.http.put("/api/tools/file", params=named, content=bytes(2**26 + 1))
+    assert refused.status_code == 413

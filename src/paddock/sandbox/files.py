@@ -167,6 +167,13 @@ def write(folder: Path, name: str, data: bytes) -> None:
                 os.unlink(draft, dir_fd=here)
 
 
+def discard(folder: Path, name: str) -> None:
+    """Take a file of the workspace away, or a link, whatever it leads to. Blocks. Raises OSError."""
+    parts, last = _named(name)
+    with _folder(folder, parts) as here:
+        os.unlink(last, dir_fd=here)
+
+
 def _named(name: str) -> tuple[tuple[str, ...], str]:
     """The folders that a name within a workspace leads through, and what it is called there. Raises OSError."""
     *parts, last = name.split("/")
@@ -276,6 +283,8 @@ def _entries(folder: int, owner: int | None) -> Generator[tuple[str, os.stat_res
                 found = entry.stat(follow_symlinks=False)
                 if owner is not None and found.st_uid != owner:
                     os.chown(entry.name, owner, owner, dir_fd=folder, follow_symlinks=False)
+                    # What it was before is no mark: the file would seem to be changed by the next call.
+                    found = os.stat(entry.name, dir_fd=folder, follow_symlinks=False)
             except OSError:
                 continue
             yield entry.name, found

@@ -6,7 +6,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 
@@ -48,7 +48,9 @@ def best(others: Sequence[Path] = ()) -> Python:
     """
     own = _looked_at(sys.executable) or _bare()
     found = [own, *(one for path in others if (one := _looked_at(str(path))))]
-    return max(found, key=lambda one: len(one.libraries))
+    chosen = max(found, key=lambda one: len(one.libraries))
+    # This process's own is there too, for programs that are ours.
+    return replace(chosen, folders=tuple(dict.fromkeys((*chosen.folders, *own.folders))))
 
 
 @lru_cache(maxsize=16)

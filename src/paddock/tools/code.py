@@ -1,8 +1,12 @@
-"""Owns the tools that run what a model writes, within the sandbox: Python and commands; knows nothing of its walls."""
+"""Owns the tools that run what a model writes, within the sandbox: Python, commands, SQL; knows nothing of walls."""
 
 from __future__ import annotations
 
+import json
+import shlex
+import sys
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 
 import anyio
 
@@ -10,12 +14,16 @@ from paddock.protocol.turns import Outcome
 from paddock.sandbox.box import OnOutput
 from paddock.sandbox.workspace import Result
 from paddock.tools.sessions import Sessions
-from paddock.tools.tool import Given, Tell, Tool, Unfit, takes, text
+from paddock.tools.tool import Given, Tell, Tool, Unfit, takes, text, whole_number
 
 # Pieces of output that wait to be told; what more comes then is told with the result alone.
 _WAITING_MOST = 256
 # The message's own time for a call ends it first.
 _FOREVER_S = 86400.0
+_ROWS_MOST, _ROWS_USUAL = 500, 50
+# A command is one word for the shell, and the kernel takes no longer ones.
+_QUERY_CHARACTERS_MOST = 10_000
+_QUERY = Path(__file__).with_name("query.py")
 
 
 def tools(sessions: Sessions) -> tuple[Tool, ...]:
@@ -28,6 +36,12 @@ def tools(sessions: Sessions) -> tuple[Tool, ...]:
 
     async def terminal(given: Given) -> Outcome:
         command = given.arguments["command"]
+        async with sessions.using(given.workspace) as session:
+            return await _told(given.tell, lambda on: session.terminal(command, timeout_s=_FOREVER_S, on_output=on))
+
+    async def sql(given: Given) -> Outcome:
+        rows = int(given.arguments.get("rows", _ROWS_USUAL))
+        command = _asking(given.arguments["query"], rows)
         async with sessions.using(given.workspace) as session:
             return await _told(given.tell, lambda on: session.terminal(command, timeout_s=_FOREVER_S, on_output=on))
 
@@ -48,7 +62,25 @@ def tools(sessions: Sessions) -> tuple[Tool, ...]:
             changes_things=True,
             why_off=sessions.why_off,
         ),
+        Tool(
+            name="sql",
+            description="Asks CSV, JSON and Parquet files of the workspace by SQL (DuckDB). A file is a table by its"
+            " name without ending, or by its path in quotes. COPY (...) TO 'new.csv' keeps a result.",
+            parameters=takes(
+                {"query": text("The SQL.") | {"maxLength": _QUERY_CHARACTERS_MOST}},
+                rows=whole_number("How many rows to show.", minimum=1, maximum=_ROWS_MOST),
+            ),
+            carry_out=sql,
+            changes_things=True,
+            why_off=sessions.why_off,
+        ),
     )
+
+
+def _asking(sql: str, rows: int) -> str:
+    """The command that carries out a query. It is run by paddock's own interpreter, which has DuckDB."""
+    order = json.dumps({"query": sql, "rows": rows}, ensure_ascii=False)
+    return shlex.join([sys.executable, "-I", "-c", _QUERY.read_text("utf-8"), order])
 
 
 async def _told(tell: Tell, work: Callable[[OnOutput], Awaitable[Result]]) -> Outcome:

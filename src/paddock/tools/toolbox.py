@@ -15,40 +15,47 @@ import anyio.to_thread
 
 from paddock.caller import current
 from paddock.config import Settings
-from paddock.errors import BadRequest, NotPermitted, PaddockError, ToolFileUnknown, shown
+from paddock.errors import BadRequest, NotPermitted, PaddockError, shown
 from paddock.log import named
 from paddock.protocol.schema_checking import faults_of
 from paddock.protocol.shape import as_object
 from paddock.protocol.turns import Outcome
-from paddock.sandbox import files
 from paddock.tools import code, web
 from paddock.tools.calculator import CALCULATOR
 from paddock.tools.files import FILES
 from paddock.tools.moment import DATETIME
+from paddock.tools.session_files import SessionFiles, checked
 from paddock.tools.sessions import Sessions
 from paddock.tools.tool import Given, Json, Tool, Unfit
-from paddock.tools.workspaces import Workspace, name_of, sweep, workspace
+from paddock.tools.workspaces import Workspace, sweep, workspace
 
 _log = named(__name__)
 _RESULT_CHARACTERS_MOST = 60_000
-_SESSION_CHARACTERS_MOST = 200
 _FAULTS_MOST = 4
-_FILE_MOST_BYTES = 64 * 2**20
+_SWEPT_EVERY_S = 6 * 3600.0
 
 
 class Tools:
-    """Every tool of one paddock."""
+    """Every tool of one paddock, and the `files` of those who have them used."""
 
     def __init__(self, settings: Settings, stack_python: Callable[[], Path | None] = lambda: None) -> None:
         self._settings = settings
+        self.files = SessionFiles(settings.home)
         self._sessions = Sessions(settings=settings, stack_python=stack_python)
         tools = (CALCULATOR, DATETIME, *FILES, *code.tools(self._sessions), *web.tools(settings))
         self._tools: dict[str, Tool] = {tool.name: tool for tool in tools}
 
     async def keep(self, over: anyio.Event) -> None:
         """Take away old workspaces, and end interpreters that are idle; all of them when it is over."""
-        await anyio.to_thread.run_sync(sweep, self._settings.home)
-        await self._sessions.keep(over)
+        async with anyio.create_task_group() as group:
+            group.start_soon(self._sweep, over)
+            await self._sessions.keep(over)
+
+    async def _sweep(self, over: anyio.Event) -> None:
+        while not over.is_set():
+            await anyio.to_thread.run_sync(sweep, self._settings.home)
+            with anyio.move_on_after(_SWEPT_EVERY_S):
+                await over.wait()
 
     async def look(self) -> None:
         """Find out which tools can be used here; quick once that is known."""
@@ -92,22 +99,8 @@ class Tools:
     @asynccontextmanager
     async def working(self, session_id: str | None) -> AsyncGenerator[Workspace]:
         """The workspace of a message's tools, for whoever asks now. Raises BadRequest."""
-        if session_id and len(session_id) > _SESSION_CHARACTERS_MOST:
-            raise BadRequest(
-                f"session_id has {len(session_id)} characters; at most {_SESSION_CHARACTERS_MOST} are taken.",
-                param="session_id",
-            )
-        async with workspace(self._settings.home, current(), session_id or "") as folder:
+        async with workspace(self._settings.home, current(), checked(session_id or "")) as folder:
             yield folder
-
-    async def file(self, session_id: str, path: str) -> tuple[bytes, str]:
-        """A file of a session of whoever asks, and its media type. Raises ToolFileUnknown."""
-        folder = self._settings.home.workspaces / name_of(current(), session_id) / "files"
-        try:
-            data = await anyio.to_thread.run_sync(lambda: files.read(folder, path, most_bytes=_FILE_MOST_BYTES))
-        except OSError as error:
-            raise ToolFileUnknown(path, str(error.strerror or error)) from error
-        return data, files.media_type(path, data[:16])
 
 
 class Box:

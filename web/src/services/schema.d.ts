@@ -2023,8 +2023,27 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** A file that a tool made in a session of the caller's. */
+        /** A file that a tool made in a session of the caller's, or that was put there. */
         get: operations["get /api/tools/file"];
+        /** Put a file, whose bytes are the body, where the tools of a session find it. */
+        put: operations["put /api/tools/file"];
+        post?: never;
+        /** Take a file of a session away. */
+        delete: operations["delete /api/tools/file"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/tools/files": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The files that the tools of a session of the caller's work on. */
+        get: operations["get /api/tools/files"];
         put?: never;
         post?: never;
         delete?: never;
@@ -5157,6 +5176,44 @@ export interface components {
             object: "list";
             /** Took S */
             took_s: number;
+        };
+        /**
+         * SessionFile
+         * @description A file of a session's workspace; `path` is where it lies in there.
+         */
+        SessionFile: {
+            /** Media Type */
+            media_type: string;
+            /** Path */
+            path: string;
+            /** Size Bytes */
+            size_bytes: number;
+        };
+        /**
+         * SessionFileGone
+         * @description A file that was taken away.
+         */
+        SessionFileGone: {
+            /**
+             * Deleted
+             * @constant
+             */
+            deleted: true;
+            /** Path */
+            path: string;
+        };
+        /**
+         * SessionFileList
+         * @description The files of a session's workspace.
+         */
+        SessionFileList: {
+            /** Data */
+            data: components["schemas"]["SessionFile"][];
+            /**
+             * Object
+             * @constant
+             */
+            object: "list";
         };
         /**
          * SetCase
@@ -10060,13 +10117,112 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description A file that a tool made in a session of the caller's. */
+            /** @description A file that a tool made in a session of the caller's, or that was put there. */
             200: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
                     "application/octet-stream": string;
+                };
+            };
+            /** @description An error. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    "put /api/tools/file": {
+        parameters: {
+            query: {
+                session_id: string;
+                path: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/octet-stream": string;
+            };
+        };
+        responses: {
+            /** @description Put a file, whose bytes are the body, where the tools of a session find it. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SessionFile"];
+                };
+            };
+            /** @description An error. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    "delete /api/tools/file": {
+        parameters: {
+            query: {
+                session_id: string;
+                path: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Take a file of a session away. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SessionFileGone"];
+                };
+            };
+            /** @description An error. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    "get /api/tools/files": {
+        parameters: {
+            query: {
+                session_id: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The files that the tools of a session of the caller's work on. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SessionFileList"];
                 };
             };
             /** @description An error. */

@@ -6,6 +6,7 @@ import { serverTools, type Tool } from "@/services/tools";
 import { changeSettings } from "@/stores/chat-drafts";
 import { useWords } from "@/words";
 import { Group } from "./panel-group";
+import { PanelWork } from "./panel-work";
 
 /** Which of the server's own tools the model may use in this chat. */
 export function PanelTools({ chat, settings }: { chat: string; settings: Settings }) {
@@ -22,22 +23,27 @@ export function PanelTools({ chat, settings }: { chat: string; settings: Setting
     changeSettings(chat, { tools: tools.length > 0 ? tools : null });
   };
   return (
-    <Group title={t("chat.tools")}>
-      <p className="text-xs text-soft">{t("chat.tools.about")}</p>
-      {[...grouped(open)].map(([name, tools]) => {
-        const why = tools.find((one) => one.why_off)?.why_off;
-        return (
-          <SwitchField
-            key={name}
-            label={name}
-            hint={why ? t("chat.tools.off", { why }) : told(tools)}
-            isOn={chosen.includes(name)}
-            isDisabled={why !== undefined && !chosen.includes(name)}
-            onChange={(isOn) => turn(name, isOn)}
-          />
-        );
-      })}
-    </Group>
+    <>
+      <Group title={t("chat.tools")}>
+        <p className="text-xs text-soft">{t("chat.tools.about")}</p>
+        {[...grouped(open)].map(([name, tools]) => {
+          const why = tools.find((one) => one.why_off)?.why_off;
+          return (
+            <SwitchField
+              key={name}
+              label={name}
+              hint={why ? t("chat.tools.off", { why }) : told(tools)}
+              isOn={chosen.includes(name)}
+              isDisabled={why !== undefined && !chosen.includes(name)}
+              onChange={(isOn) => turn(name, isOn)}
+            />
+          );
+        })}
+      </Group>
+      {mayAll && open.some((one) => !one.is_harmless && chosen.includes(one.group || one.name)) ? (
+        <PanelWork chat={chat} />
+      ) : null}
+    </>
   );
 }
 

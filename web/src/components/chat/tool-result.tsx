@@ -3,7 +3,7 @@ import { useState } from "react";
 import { Button } from "@/components/ui/button";
 import { joined } from "@/components/ui/joined";
 import type { ResultPart, ToolFile } from "@/services/chat-shapes";
-import { toolFile } from "@/services/tools";
+import { saveToolFile, toolFile } from "@/services/tools";
 import { useWords } from "@/words";
 import { useAmounts } from "@/words/amounts";
 import { CODE, Fold, pretty } from "./fold";
@@ -46,20 +46,13 @@ function Saved({ file }: { file: ToolFile }) {
   const t = useWords();
   const a = useAmounts();
   const [isGone, setGone] = useState(false);
-  const save = () =>
-    toolFile(file).then(
-      (url) => {
-        const link = document.createElement("a");
-        link.href = url;
-        link.download = file.path.split("/").at(-1) ?? file.path;
-        link.click();
-        URL.revokeObjectURL(url);
-      },
-      () => setGone(true),
-    );
   if (isGone) return <p className="text-sm text-soft">{t("chat.file.gone", { name: file.path })}</p>;
   return (
-    <Button className="my-1 me-2" disabled={!file.url} onClick={() => void save()}>
+    <Button
+      className="my-1 me-2"
+      disabled={!file.url}
+      onClick={() => void saveToolFile(file).catch(() => setGone(true))}
+    >
       <Download className="size-4" aria-hidden />
       {file.path} <span className="text-soft">{a.bytes(file.size_bytes)}</span>
     </Button>

@@ -167,6 +167,13 @@ export const chat: Area<typeof english> = {
   "chat.tools.about":
     "Was das Modell von sich aus benutzen darf. Aufrufe und Ergebnisse stehen im Chat; Dateien liegen in einem eigenen Ordner dieses Chats.",
   "chat.tools.off": "Hier aus: {why}",
+  "chat.work": "Dateien für die Werkzeuge",
+  "chat.work.about":
+    "Was hier liegt, können die Werkzeuge dieses Chats lesen und ändern. CSV-, JSON- und Parquet-Dateien sind für sql Tabellen.",
+  "chat.work.later": "Erst etwas sagen: danach können hier Dateien für die Werkzeuge hinein.",
+  "chat.work.put": "Hinzufügen",
+  "chat.work.save": "{name} sichern",
+  "chat.work.remove": "{name} entfernen",
   "chat.schema": "Antworten als JSON (Structured Output)",
   "chat.schema.about": "Die Antwort hält sich an ein JSON-Schema, das die Engine Wort für Wort erzwingt.",
   "chat.schema.on": "Antworten an ein Schema binden",

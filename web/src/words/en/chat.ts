@@ -160,6 +160,13 @@ export const chat = {
   "chat.tools.about":
     "What the model may use of its own accord. Calls and results are shown in the chat; files lie in a folder of this chat's own.",
   "chat.tools.off": "Off here: {why}",
+  "chat.work": "Files for the tools",
+  "chat.work.about":
+    "What lies here can be read and changed by the tools of this chat. CSV, JSON and Parquet files are tables for sql.",
+  "chat.work.later": "Say something first: then files can be put here for the tools.",
+  "chat.work.put": "Add files",
+  "chat.work.save": "Save {name}",
+  "chat.work.remove": "Remove {name}",
   "chat.schema": "Answers as JSON (structured output)",
   "chat.schema.about": "The answer keeps to a JSON Schema, which the engine enforces word by word.",
   "chat.schema.on": "Hold answers to a schema",
