@@ -27,6 +27,9 @@ _FUNCTION = re.compile(r"<function=([^>\s]+)\s*>(.*?)(?:</function>|\Z)", re.DOT
 _PARAMETER = re.compile(
     r"<parameter=([^>\s]+)\s*>\n?(.*?)\n?(?:</parameter>|(?=<parameter=)|(?=</function>)|\Z)", re.DOTALL
 )
+_JSON = re.compile(r"<tool_call>\s*{")
+# A quotation mark that begins or ends a text of JSON.
+_QUOTE = re.compile(r'\\.|(")', re.DOTALL)
 Call = tuple[str, str]
 
 
@@ -124,12 +127,18 @@ class _Lines:
         self._schemas = schemas
         self._line = ""
         self._is_fenced = False
-        self._searched = 0
+        self._searched = self._counted = self._quotes = 0
+        self._is_bare = False
 
     def feed(self, text: str) -> str:
         """What of the text is no call, as far as that is known."""
         out: list[str] = []
         while text or self.held:
+            if self._is_bare and not self.held:
+                # What only kept a call apart from what follows it says nothing without the call.
+                text = text.lstrip()
+                self._is_bare = not text
+                continue
             if self.held:
                 passed, text, goes_on = self._held(text)
             else:
@@ -156,7 +165,7 @@ class _Lines:
             head = (self._line + piece).lstrip()[:16]
             if not self._is_fenced and head and not self._line.strip() and self._may_begin(head):
                 blanks = len(piece) - len(piece.lstrip())
-                self._searched = 0
+                self._searched = self._counted = self._quotes = 0
                 self.held = text[start + blanks :]
                 return text[: start + blanks], "", True
             if end < 0:
@@ -178,15 +187,13 @@ class _Lines:
         if mark is None and any(mark.startswith(self.held) for mark in _ENDS):
             return "", "", False
         if mark is not None and len(self.held) <= _HOLD_CHARACTERS:
-            end = self.held.find(_ENDS[mark], max(0, self._searched - 16))
-            self._searched = len(self.held)
+            end = self._end(_ENDS[mark])
             if end < 0:
                 return "", "", False
-            end += len(_ENDS[mark])
             if call := call_in(self.held[:end], self._schemas):
                 rest, self.held = self.held[end:], ""
                 self.calls.append(call)
-                self.is_after_call = True
+                self.is_after_call = self._is_bare = True
                 return "", rest, True
         # Not a call after all: its first line is passed, the rest is looked at anew.
         held, self.held = self.held, ""
@@ -195,6 +202,18 @@ class _Lines:
         if newline:
             self._end_line("")
         return line + newline, rest, bool(rest)
+
+    def _end(self, tag: str) -> int:
+        """Where the held call's markup ends; -1 while that is not known. A tag in a text of its JSON ends nothing."""
+        while (found := self.held.find(tag, max(self._counted, self._searched - len(tag)))) >= 0:
+            if _JSON.match(self.held):
+                self._quotes += sum(map(bool, _QUOTE.findall(self.held, self._counted, found)))
+            self._counted = found
+            if self._quotes % 2 == 0:
+                return found + len(tag)
+            self._searched = self._counted = found + len(tag)
+        self._searched = len(self.held)
+        return -1
 
     def _may_begin(self, head: str) -> bool:
         marks = (*_ENDS, _ORPHAN) if self.is_after_call else _ENDS

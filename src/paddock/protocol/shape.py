@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any, cast
 
 
@@ -16,6 +17,11 @@ def as_array(value: object) -> list[Any] | None:
     return cast("list[Any]", value) if isinstance(value, list) else None
 
 
+# A word or a number that a cut ended within.
+_BEGUN = re.compile(r"\s*(?:t|tr|tru|f|fa|fal|fals|n|nu|nul|-|\.|[eE][+-]?)?")
+_ESCAPE_CHARACTERS = len("\\u0000")
+
+
 def is_json(text: str) -> bool:
     """Whether a text is JSON of any kind."""
     try:
@@ -23,6 +29,18 @@ def is_json(text: str) -> bool:
     except (ValueError, RecursionError):
         return False
     return True
+
+
+def is_broken_json(text: str) -> bool:
+    """Whether a text is no JSON, and would be none however it went on: it was not cut, it was written wrongly."""
+    try:
+        json.loads(text)
+    except json.JSONDecodeError as error:
+        is_open = error.msg.startswith("Unterminated string") or len(text) - error.pos < _ESCAPE_CHARACTERS
+        return not (is_open or _BEGUN.fullmatch(text, error.pos))
+    except RecursionError:
+        return True
+    return False
 
 
 def objects_in(value: object) -> list[dict[str, Any]]:

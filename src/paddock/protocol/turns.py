@@ -217,15 +217,21 @@ def _timings(all_of: Sequence[dict[str, Any]]) -> dict[str, Any]:
 
 def gap_after(turns: Iterable[Turn]) -> str:
     """What keeps the next turn's words from running into the earlier ones', where a dialect has one text for all."""
-    texts = [turn.text for turn in turns if turn.text]
-    return "\n\n" if texts and not texts[-1].endswith("\n") else ""
+    return _gap("".join(turn.text for turn in turns))
 
 
 def _joined(texts: Sequence[str]) -> str:
     out = ""
     for text in texts:
-        out += ("\n\n" if out and not out.endswith("\n") else "") + text
+        out += _gap(out) + text
     return out
+
+
+def _gap(said: str) -> str:
+    """What makes a blank line after a text; nothing where none was."""
+    if not said:
+        return ""
+    return "\n" * max(0, 2 - (len(said) - len(said.rstrip("\n"))))
 
 
 def _reason(turn: Turn, calls: Sequence[Call]) -> str:

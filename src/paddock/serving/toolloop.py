@@ -16,6 +16,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from paddock.errors import EngineUnreachable, PaddockError
 from paddock.protocol import turns
+from paddock.protocol.shape import is_broken_json
 from paddock.protocol.turns import Call, Outcome, Turn
 from paddock.serving.accounts import Account
 from paddock.serving.passage import Passage
@@ -90,7 +91,7 @@ class ToolLoop:
         body = self._body
         while True:
             turn = await self._one_turn(scope, body)
-            calls: Sequence[Call] = [] if turn.reason == "length" else self._named(turn.calls)
+            calls: Sequence[Call] = [] if _was_cut(turn) else self._named(turn.calls)
             own = [call for call in calls if call.name in self._use.own]
             if own or not calls or turn.error or body.get("tool_choice") == "none":
                 await self._end(turn, own)
@@ -256,6 +257,11 @@ async def _never_left() -> Message:
     """The loop watches its client, and ends a turn with all else."""
     await anyio.sleep_forever()
     raise AssertionError
+
+
+def _was_cut(turn: Turn) -> bool:
+    """Whether the token limit ended a turn. What is written wrongly is taken for cut by who sees its bytes alone."""
+    return turn.reason == "length" and not any(is_broken_json(call.arguments) for call in turn.calls)
 
 
 def _result(call: Call, outcome: Outcome) -> Json:
