@@ -53,6 +53,7 @@ from paddock.api import (
     session,
     settings,
     system,
+    tool_permissions,
     tools,
     training,
     users,
@@ -105,10 +106,12 @@ _ROOMS = (
     evaluation_votes,
     evaluation_sets,
     tools,
+    tool_permissions,
 )
 _TOLD = (
     chat_transfer, chats, chat_messages, chat_folders, attachments, keys, session, users, clients, requests, training,
     checkpoints, exports, pushes, evaluations, evaluation_votes, evaluation_sets, tools,
+    tool_permissions,
 )  # fmt: skip
 
 

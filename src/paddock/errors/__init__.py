@@ -31,6 +31,7 @@
     ├── JobUnknown                no training or export of that id
     ├── ExportFileUnknown         an export has no file of that name
     ├── ToolFileUnknown           the workspace of a session has no file of that name
+    ├── ApprovalUnknown           no call of a tool waits for that answer
     ├── SetUnknown                no set of one's own of that id
     ├── HubTokenMissing           the hub lets nobody write without a token, and there is none
     ├── PushRefused               the repository or a file is other than what a push may write to or send
@@ -103,20 +104,14 @@ from paddock.errors.builds import (
     NotInstalled,
     SetupFailed,
 )
-from paddock.errors.jobs import (
-    ExportFileUnknown,
-    HubTokenMissing,
-    JobUnknown,
-    NoTrainingStack,
-    PushRefused,
-    SetUnknown,
-)
+from paddock.errors.jobs import ExportFileUnknown, HubTokenMissing, JobUnknown, NoTrainingStack, PushRefused, SetUnknown
 from paddock.errors.keeping import DiskTooFull, HomeUnusable, StoreBusy, StoreDamaged, StoreFull, StoreUnusable
-from paddock.errors.tools import ToolFileUnknown
+from paddock.errors.tools import ApprovalUnknown, ToolFileUnknown
 
 # What is made in the files beside this one.
 __all__ = [
     "AccountUnknown",
+    "ApprovalUnknown",
     "BackupFailed",
     "BackupRefused",
     "BuildBroken",

@@ -13,3 +13,13 @@ class ToolFileUnknown(PaddockError):
             f"There is no file {shown(path)} in this session's workspace ({why[:200]}). Workspaces are kept for a week "
             "after they were last used; have the model make it again."
         )
+
+
+class ApprovalUnknown(PaddockError):
+    """No call waits under that id for an answer of whoever gives one."""
+
+    def __init__(self, approval_id: str) -> None:
+        super().__init__(
+            f"No call {shown(approval_id)} waits for your answer: it was answered, its time is over, its answer ended "
+            "or was begun anew, or another account or key asked for it. GET /api/tools/approvals lists those that wait."
+        )
