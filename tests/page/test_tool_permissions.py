@@ -127,6 +127,7 @@ def test_what_is_decided_for_good_is_shown_and_taken_back_and_calls_are_listed(
     listed = tab.page.get_by_role("dialog", name="What tools did")
     expect(listed.get_by_role("listitem")).to_have_count(1)
     expect(listed.get_by_role("listitem")).to_contain_text("always allowed · done")
+    expect(listed.get_by_role("listitem")).to_contain_text("Two\\u{202e}Three")
     assert tab.axe() == []
     tab.shoot(f"chat-tool-calls-{theme}")
     listed.get_by_role("switch", name="In this chat alone").click()

@@ -5,7 +5,7 @@ import { joined } from "@/components/ui/joined";
 import type { Approval, ApprovalAnswer, CallPart } from "@/services/chat-shapes";
 import { answerApproval, toolPermissions } from "@/services/tools";
 import { useWords } from "@/words";
-import { CODE } from "./fold";
+import { CODE, spelled } from "./fold";
 
 /** Asks whether a call may be carried out, and shows all that it would be carried out with. */
 export function ApprovalCard({ part, approval }: { part: CallPart; approval: Approval }) {
@@ -87,11 +87,4 @@ function argumentsOf(text: string): [string, string][] {
     // Shown as it is.
   }
   return [["JSON", text]];
-}
-
-/** What cannot be seen, or turns the words around it, is spelled out: nobody is to allow what he does not read. */
-const UNSEEN = /(?![\n\t])[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Co}\p{Cn}\p{Cs}\u115f\u1160\u3164\uffa0]/gu;
-
-function spelled(text: string): string {
-  return text.replace(UNSEEN, (one) => `\\u{${(one.codePointAt(0) ?? 0).toString(16)}}`);
 }

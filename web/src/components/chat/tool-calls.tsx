@@ -7,7 +7,7 @@ import { type ToolCall, toolCalls } from "@/services/tools";
 import { isKept } from "@/stores/chat";
 import { useWords } from "@/words";
 import { useAmounts } from "@/words/amounts";
-import { CODE, pretty } from "./fold";
+import { CODE, pretty, spelled } from "./fold";
 
 const ALLOWED = [
   "usual",
@@ -89,7 +89,7 @@ function Row({ call }: { call: ToolCall }) {
         <span className="text-soft">{call.who}</span>
       </p>
       <p className="text-sm text-soft">{told.join(" · ")}</p>
-      <pre className={CODE}>{pretty(call.arguments)}</pre>
+      <pre className={CODE}>{spelled(pretty(call.arguments))}</pre>
     </li>
   );
 }

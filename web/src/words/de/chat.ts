@@ -171,7 +171,7 @@ export const chat: Area<typeof english> = {
   "chat.approval.no": "Nein",
   "chat.approval.never": "Nie",
   "chat.permission": "Aufrufe von {name}",
-  "chat.permission.asks": "Wie üblich: fragen, bevor etwas geändert wird oder nach außen geht",
+  "chat.permission.asks": "Wie üblich: fragen",
   "chat.permission.free": "Wie üblich: erlauben",
   "chat.permission.ask": "Jedes Mal fragen",
   "chat.permission.always": "Immer erlauben",

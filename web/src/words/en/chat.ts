@@ -164,7 +164,7 @@ export const chat = {
   "chat.approval.no": "No",
   "chat.approval.never": "Never",
   "chat.permission": "Calls of {name}",
-  "chat.permission.asks": "As usual: ask before what changes something or reaches out",
+  "chat.permission.asks": "As usual: ask",
   "chat.permission.free": "As usual: allow",
   "chat.permission.ask": "Ask each time",
   "chat.permission.always": "Always allow",
