@@ -162,12 +162,13 @@ def places(there: Hostile) -> list[str]:
     first, second = there.trainings
     ids = {
         "/chat/{id}": "hostile-chat", "/training/{id}": first, "/exports/{id}": there.exports[1],
-        "/evaluations/{id}": there.votes[0],
+        "/evaluations/{id}": there.votes[0], "/knowledge/{id}": there.collection,
     }  # fmt: skip
     records = [one["id"] for one in there.listed("/api/requests")]
     return [
         *(path.replace("{id}", ids.get(path, "")) for path in PATHS),
         *(f"/requests?id={record}" for record in records),
+        f"/knowledge/{there.collection}?passage={there.passage}",
         f"/training/{second}",
         f"/exports/{there.exports[0]}",
         f"/evaluations/{there.votes[1]}",

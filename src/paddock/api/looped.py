@@ -10,6 +10,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from paddock.api.dialects import OPENAI
 from paddock.api.edge import Edge
+from paddock.api.knowledge_tool import knowledge_tool
 from paddock.api.schemas import ChatRequest, check
 from paddock.engine.remotes import RemoteModel
 from paddock.errors import BadRequest
@@ -41,11 +42,11 @@ async def prepared_chat(edge: Edge, body: dict[str, Any], *, strict: bool = Fals
         body = {**body, "messages": messages}
     check(ChatRequest, body, lenient=not strict)
     use: ToolUse | None = None
-    if body.get("enable_tools"):
+    if body.get("enable_tools") or body.get("knowledge"):
         if body.get("enabled_tools") is not None:
             # Those that are on by themselves are on everywhere.
             await edge.tools.look()
-        body, use = _with_tools(edge, body)
+        body, use = await _with_tools(edge, body)
     refuse_unsupported(body)
     images.check_sources(body)
     prepared = prepare(CHAT, body, normalized=tuple(normalized))
@@ -71,7 +72,8 @@ def exchange(
     notes, strict = prepared.adapted, edge.settings.strict_wire
 
     async def next_turn(body: dict[str, Any], dialect: Dialect, passage: Passage) -> ASGIApp:
-        turn = await prepared_chat(edge, {name: body[name] for name in body if name != "enable_tools"}, strict=strict)
+        rest = {name: body[name] for name in body if name not in ("enable_tools", "knowledge")}
+        turn = await prepared_chat(edge, rest, strict=strict)
         turn, found = await edge.addressed(replace(turn, adapted=(*notes, *turn.adapted)))
         return edge.relay(turn, found, dialect=dialect, passage=passage)
 
@@ -92,13 +94,16 @@ def exchange(
     return answered
 
 
-def _with_tools(edge: Edge, body: dict[str, Any]) -> tuple[dict[str, Any], ToolUse]:
+async def _with_tools(edge: Edge, body: dict[str, Any]) -> tuple[dict[str, Any], ToolUse]:
     """The body with the server's tools beside the client's, and how they may be used. Raises BadRequest."""
     if body.get("n") not in (None, 1):
         raise BadRequest("n must be 1 where enable_tools is true: the tools work for one answer.", param="n")
     tools: Sequence[dict[str, Any]] = objects_in(body.get("tools"))
     own = frozenset(str((as_object(tool.get("function")) or {}).get("name")) for tool in tools)
-    box = Box(edge.tools.chosen(body.get("enabled_tools"), own))
+    chosen = edge.tools.chosen(body.get("enabled_tools"), own) if body.get("enable_tools") else []
+    if body.get("knowledge"):
+        chosen = [*chosen, await knowledge_tool(edge.knowledge, body["knowledge"], own)]
+    box = Box(chosen)
     timeout_s = body.get("tool_call_timeout")
     most = body.get("max_tool_calls_per_message")
     use = ToolUse(

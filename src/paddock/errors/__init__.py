@@ -31,6 +31,7 @@
     ├── JobUnknown                no training or export of that id
     ├── ExportFileUnknown         an export has no file of that name
     ├── ToolFileUnknown           the workspace of a session has no file of that name
+    ├── KnowledgeUnknown          no collection, document or passage of that id
     ├── SetUnknown                no set of one's own of that id
     ├── HubTokenMissing           the hub lets nobody write without a token, and there is none
     ├── PushRefused               the repository or a file is other than what a push may write to or send
@@ -103,16 +104,9 @@ from paddock.errors.builds import (
     NotInstalled,
     SetupFailed,
 )
-from paddock.errors.jobs import (
-    ExportFileUnknown,
-    HubTokenMissing,
-    JobUnknown,
-    NoTrainingStack,
-    PushRefused,
-    SetUnknown,
-)
+from paddock.errors.jobs import ExportFileUnknown, HubTokenMissing, JobUnknown, NoTrainingStack, PushRefused, SetUnknown
 from paddock.errors.keeping import DiskTooFull, HomeUnusable, StoreBusy, StoreDamaged, StoreFull, StoreUnusable
-from paddock.errors.tools import ToolFileUnknown
+from paddock.errors.tools import KnowledgeUnknown, ToolFileUnknown
 
 # What is made in the files beside this one.
 __all__ = [
@@ -135,6 +129,7 @@ __all__ = [
     "JobUnknown",
     "KeyRefused",
     "KeyUnknown",
+    "KnowledgeUnknown",
     "LinkSpent",
     "NoTrainingStack",
     "NotInstalled",

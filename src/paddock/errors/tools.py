@@ -1,4 +1,4 @@
-"""Owns the errors about the server's own tools; `errors/__init__.py` draws their tree."""
+"""Owns the errors about the server's own tools and what they know; `errors/__init__.py` draws their tree."""
 
 from __future__ import annotations
 
@@ -13,3 +13,10 @@ class ToolFileUnknown(PaddockError):
             f"There is no file {shown(path)} in this session's workspace ({why[:200]}). Workspaces are kept for a week "
             "after they were last used; have the model make it again."
         )
+
+
+class KnowledgeUnknown(PaddockError):
+    """No collection, document or passage of that id is there for whoever asks."""
+
+    def __init__(self, what: str, name: str) -> None:
+        super().__init__(f"There is no {what} {shown(name)}. `paddock knowledge list` shows what there is.")

@@ -67,6 +67,8 @@ def request_of(thread: Sequence[Said], enclosed: Mapping[str, Enclosed], wanted:
     if settings.get("tools"):
         # They work in a place of the chat's own.
         body |= {"enable_tools": True, "enabled_tools": settings["tools"], "session_id": wanted.metadata.get("chat_id")}
+    if settings.get("knowledge"):
+        body["knowledge"] = settings["knowledge"]
     if settings.get("system"):
         body["instructions"] = settings["system"]
     if wanted.model:

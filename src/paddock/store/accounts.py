@@ -122,11 +122,12 @@ class Accounts:
             from sqlalchemy import delete, update
 
             from paddock.store.chat_tables import OWNED
+            from paddock.store.knowledge_tables import collections
             from paddock.store.tables import accounts, keys
 
             there = _named(connection, name)
             _refuse_last(connection, there)
-            for table in OWNED:
+            for table in (*OWNED, collections):
                 connection.execute(delete(table).where(table.c.owner == there.account_id))
             mine = update(keys).where(keys.c.account_id == there.account_id, keys.c.revoked_s.is_(None))
             connection.execute(mine.values(revoked_s=stamp_s()))

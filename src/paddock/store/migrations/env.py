@@ -5,13 +5,12 @@ from __future__ import annotations
 from alembic import context
 from sqlalchemy.engine import Connection
 
-from paddock.store import chat_tables
-from paddock.store.tables import metadata
+from paddock.store import chat_tables, knowledge_tables
 
 connection: Connection = context.config.attributes["connection"]
 context.configure(
     connection=connection,
-    target_metadata=metadata,
+    target_metadata=knowledge_tables.metadata,
     include_name=chat_tables.is_table_of_ours,
     render_as_batch=True,
     transactional_ddl=True,

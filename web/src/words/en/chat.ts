@@ -157,6 +157,7 @@ export const chat = {
   "chat.sampling.wrong": "A number from {least} to {most}.",
   "chat.file.gone": "{name} is no longer there: files that tools make are kept for a week.",
   "chat.tools": "Tools",
+  "chat.knowledge.about": "The model may look in these collections of documents, and cites what it finds.",
   "chat.tools.about":
     "What the model may use of its own accord. Calls and results are shown in the chat; files lie in a folder of this chat's own.",
   "chat.tools.off": "Off here: {why}",
