@@ -87,6 +87,9 @@ MARKS = {
             "vote-answered",
             "set-name",
             "set-lines",
+            "collection-name",
+            "collected-name",
+            "passage-text",
             "hub-licence",
             "hub-file",
         ]
@@ -336,12 +339,12 @@ def voted(studio: Served, folder: Path) -> tuple[str, str]:
 def collected(studio: Served) -> tuple[str, int]:
     """A collection with a hostile name, of one document with a hostile name and text; and its passage."""
     one = str(studio.ask("/api/knowledge", {"name": short(mark("collection-name"))})["id"])
-    name = quote(f"{short(mark('document-name'))}.txt")
-    text = payload(mark("document-text")).encode()
+    name = quote(f"{short(mark('collected-name'))}.txt")
+    text = payload(mark("passage-text")).encode()
     with urlopen(Request(f"{studio.url}/api/knowledge/{one}/documents?name={name}", text, method="POST"), timeout=30):
         pass
     until(studio, f"/api/knowledge/{one}", lambda told: set(told["states"]) <= {"ready", "failed"})
-    found = studio.ask("/api/knowledge/search", {"collections": [one], "query": mark("document-text")})
+    found = studio.ask("/api/knowledge/search", {"collections": [one], "query": mark("passage-text")})
     return one, int(found["data"][0]["id"])
 
 
