@@ -18,6 +18,7 @@ from bench import (  # noqa: E402
     dialects,
     exporting,
     fitting,
+    knowing,
     looping,
     observing,
     paging,
@@ -57,6 +58,7 @@ MEASUREMENTS: dict[str, Callable[[bool], list[Figure]]] = {
     "export": exporting.exporting,
     "sandbox": sandboxing.sandbox,
     "tools": looping.tools,
+    "knowledge": knowing.knowledge,
     "clients": clients.compare,
 }
 # Takes the test set's packages and decides nothing anew; docs/adr/0002-http-client.md holds its outcome.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import importlib.util
 import logging
 import signal
 from collections.abc import AsyncGenerator, AsyncIterable, Callable, Mapping, Sequence
@@ -36,6 +37,7 @@ from paddock.install.builds import EMBEDDED_NAME, Builds
 from paddock.install.jobs import Jobs
 from paddock.install.prefix import Prefix
 from paddock.jobs.folder import WORKER
+from paddock.knowledge.knowledge import Knowledge
 from paddock.listening import Certificate, certificate_of, listen, reached_at, server_of, url_of
 from paddock.models import importing, removal
 from paddock.models.bases import trainable
@@ -194,7 +196,7 @@ async def _serving(settings: Settings, parts: _Parts) -> AsyncGenerator[Studio]:
                 tasks.start_soon(edge.admission.keep)
                 await stamps.begin(parts.database, settings.home, tasks, over)
                 tasks.start_soon(clock.keep, settings.home, over)
-                for queue in (edge.trainings, edge.exports, edge.pushes, edge.tries, edge.evaluations):
+                for queue in (edge.trainings, edge.exports, edge.pushes, edge.tries, edge.evaluations, edge.knowledge):
                     tasks.start_soon(queue.carry_on)
                 if parts.database.is_there:
                     tasks.start_soon(edge.chats.answers.carry_on, maker_of(edge))
@@ -247,6 +249,7 @@ def _edge(settings: Settings, parts: _Parts, tasks: TaskGroup, slots: Slots, end
         pushes=Pushes.of(settings.home, database, exported, hub_token),
         tries=tried,
         evaluations=Evaluations.of(settings.home, database, subjects(shelf, parts.engine)),
+        knowledge=Knowledge(settings, database),
         tools=Tools.of(settings, database, lambda: stacking.python(Prefix(settings.home.stack))),
         engine=parts.engine,
         log=parts.ring,
@@ -393,8 +396,4 @@ def _first_word(settings: Settings, database: Database, access: Access) -> str |
 
 
 def _has_uvloop() -> bool:
-    try:
-        import uvloop
-    except ImportError:
-        return False
-    return bool(uvloop)
+    return importlib.util.find_spec("uvloop") is not None

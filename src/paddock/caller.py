@@ -19,7 +19,7 @@ ALL: frozenset[Right] = frozenset(RIGHTS)
 # What each right lets its holder do, for help, documents and the page.
 SAYS: dict[Right, str] = {
     "ask": "Ask models, and list them.",
-    "chats": "Read and write chats on the page.",
+    "chats": "Read and write chats on the page, and collections of documents.",
     "load": "Load, unload and pin models.",
     "download": "Search the hub, download and import models and adapters.",
     "delete": "Remove models, adapters and downloads from the disk.",

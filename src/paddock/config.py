@@ -151,6 +151,9 @@ class Settings:
     search_address: str = _setting(
         "", "The address of a SearXNG that answers as JSON, which the tool web_search asks; empty turns that off."
     )
+    knowledge_model: str = _setting(
+        "", "The embedding model by which documents are found by their meaning; by their words alone if empty."
+    )
     tools_network: bool = _setting(
         False, "Let code that models write reach whatever this machine reaches, this paddock included."
     )

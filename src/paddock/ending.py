@@ -44,6 +44,7 @@ async def end(edge: Edge, server: Server, hurried: anyio.Event) -> None:
     edge.pushes.close()
     edge.tries.close()
     edge.evaluations.close()
+    edge.knowledge.close()
     await edge.downloads.close()
     await _finished(edge, hurried)
     with anyio.move_on_after(_SENT_S):

@@ -87,6 +87,9 @@ MARKS = {
             "vote-answered",
             "set-name",
             "set-lines",
+            "collection-name",
+            "collected-name",
+            "passage-text",
             "hub-licence",
             "hub-file",
         ]
@@ -104,13 +107,16 @@ def mark(name: str) -> str:
 class Hostile:
     """Such a paddock. `trainings` and `exports` are its two each, `refused_rows` a file that no training takes.
 
-    `votes` are two as well: one that is blind, and one whose names are shown.
+    `votes` are two as well: one that is blind, and one whose names are shown. `collection` is one of documents, and
+    `passage` a passage of it.
     """
 
     served: Served
     trainings: tuple[str, str]
     exports: tuple[str, str]
     votes: tuple[str, str]
+    collection: str
+    passage: int
     refused_rows: Path
 
     def listed(self, path: str) -> list[Any]:
@@ -182,9 +188,13 @@ def studio(wheel: Path, engine: list[str], folder: Path) -> Generator[Hostile]:
             trainings = trained(served, rows)
             exports = exported(served, folder)
             votes = voted(served, folder)
+            collection, passage = collected(served)
             refused = rows / f"{short(mark('refused-data-set'))}.jsonl"
             refused.write_text(json.dumps({"messages": [{"role": short(mark("refused-row")), "content": "x"}]}))
-            yield Hostile(served=served, trainings=trainings, exports=exports, votes=votes, refused_rows=refused)
+            yield Hostile(
+                served=served, trainings=trainings, exports=exports, votes=votes, collection=collection,
+                passage=passage, refused_rows=refused,
+            )  # fmt: skip
 
 
 def sent(studio: Served, method: str, path: str, body: Any) -> None:
@@ -324,6 +334,18 @@ def voted(studio: Served, folder: Path) -> tuple[str, str]:
     })  # fmt: skip
     studio.script({})
     return ids[0], ids[1]
+
+
+def collected(studio: Served) -> tuple[str, int]:
+    """A collection with a hostile name, of one document with a hostile name and text; and its passage."""
+    one = str(studio.ask("/api/knowledge", {"name": short(mark("collection-name"))})["id"])
+    name = quote(f"{short(mark('collected-name'))}.txt")
+    text = payload(mark("passage-text")).encode()
+    with urlopen(Request(f"{studio.url}/api/knowledge/{one}/documents?name={name}", text, method="POST"), timeout=30):
+        pass
+    until(studio, f"/api/knowledge/{one}", lambda told: set(told["states"]) <= {"ready", "failed"})
+    found = studio.ask("/api/knowledge/search", {"collections": [one], "query": mark("passage-text")})
+    return one, int(found["data"][0]["id"])
 
 
 def failed(studio: Served, path: str) -> None:

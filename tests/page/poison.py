@@ -17,6 +17,7 @@ _ONE = re.compile(
     r"(?<=/api/chats)/(?!events)[^/]+|(?<=/messages)/[^/]+|(?<=/requests)/[^/]+|(?<=/attachments)/[^/]+"
     r"|(?<=/responses)/[^/]+|(?<=/api/training)/job_[^/]+|(?<=/api/exports)/job_[^/]+|(?<=/files)/[^/]+"
     r"|(?<=/api/evaluations)/job_[^/]+|(?<=/api/evaluation-sets)/set_[^/]+"
+    r"|(?<=/api/knowledge)/col_[^/]+|(?<=/api/knowledge/passages)/[^/]+"
 )
 # What page and API know one another by: changed, it would not be shown at all, and nothing would be tried.
 KEPT = frozenset(

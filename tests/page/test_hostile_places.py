@@ -42,6 +42,9 @@ SHOWN = {
     "/api/evaluations/ID/ballot.pair.left.text",
     "/api/evaluations/ID/votes.data[].right.model",
     "/api/evaluations/ID/votes.report.models[].model",
+    "/api/knowledge.data[].name",
+    "/api/knowledge/ID.data[].name",
+    "/api/knowledge/ID.name",
     "/api/exports.data[].error.message",
     "/api/exports.data[].name",
     "/api/exports.data[].spec.source",
@@ -162,12 +165,13 @@ def places(there: Hostile) -> list[str]:
     first, second = there.trainings
     ids = {
         "/chat/{id}": "hostile-chat", "/training/{id}": first, "/exports/{id}": there.exports[1],
-        "/evaluations/{id}": there.votes[0],
+        "/evaluations/{id}": there.votes[0], "/knowledge/{id}": there.collection,
     }  # fmt: skip
     records = [one["id"] for one in there.listed("/api/requests")]
     return [
         *(path.replace("{id}", ids.get(path, "")) for path in PATHS),
         *(f"/requests?id={record}" for record in records),
+        f"/knowledge/{there.collection}?passage={there.passage}",
         f"/training/{second}",
         f"/exports/{there.exports[0]}",
         f"/evaluations/{there.votes[1]}",

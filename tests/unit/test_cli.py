@@ -156,6 +156,7 @@ PAGES = (
     "cli.md",
     "engines.md",
     "evaluation.md",
+    "knowledge.md",
     "export.md",
     "install.md",
     "keys.md",

@@ -110,6 +110,7 @@ def test_row_29_extension_fields_are_never_sent_on(streamed: bool) -> None:
         "enable_tools": False, "enabled_tools": ["x"], "session_id": "s", "image_base64": "aGk=", "heal": True,
         "max_tool_calls_per_message": 3, "tool_call_timeout": 2.5, "tool_permissions": {"*": "ask"},
         "tool_approval_timeout": 9,
+        "knowledge": ["c"],
     }  # fmt: skip
     assert set(extensions) == set(EXTENSIONS)
     for tools in (None, [TOOL]):

@@ -11,7 +11,7 @@ import pytest
 
 from paddock.paths import Home
 from paddock.store.db import Database
-from paddock.store.tables import metadata
+from paddock.store.knowledge_tables import metadata
 from tests import leaks
 from tests.fakes import postgres
 from tests.wire.rig import Rig, client, scripted_studio

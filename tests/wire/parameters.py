@@ -107,6 +107,7 @@ BODIES: dict[str, list[Json]] = {
     "PATCH /api/settings": [{name: text} for name, text in _TEXTS.items()],
     "POST /api/shutdown": [],
     "POST /api/chats/import": [], "POST /api/attachments": [], "PUT /api/tools/file": [],
+    "POST /api/knowledge/{id}/documents": [],
     "POST /v1/responses/{id}/cancel": [],
     "POST /v1/audio/speech": [], "POST /v1/audio/transcriptions": [], "POST /v1/audio/translations": [],
     "POST /v1/images/generations": [], "POST /v1/moderations": [],

@@ -19,9 +19,9 @@ from paddock.paths import Home
 from paddock.store.chat_tables import is_table_of_ours
 from paddock.store.db import Database, mapped
 from paddock.store.keys import Keys
+from paddock.store.knowledge_tables import metadata
 from paddock.store.responses import ResponseStore, Stored
 from paddock.store.secrets import Secrets
-from paddock.store.tables import metadata
 
 pytestmark = pytest.mark.anyio
 

@@ -26,6 +26,12 @@ function comparedIn({ compare }: Record<string, unknown>): { compare?: string } 
   return typeof compare === "string" ? { compare } : {};
 }
 
+/** The passage that is looked at. */
+function citedIn({ passage }: Record<string, unknown>): { passage?: string } {
+  const number = typeof passage === "number" ? String(passage) : passage;
+  return typeof number === "string" ? { passage: number } : {};
+}
+
 /** What a new one is made of: the training whose options it takes, or what is exported. */
 function madeOf({ from }: Record<string, unknown>): { from?: string } {
   return typeof from === "string" ? { from } : {};
@@ -52,6 +58,8 @@ const rest = [
   createRoute({ getParentRoute: () => root, path: "/exports/$id", component: place("exports", () => import("./routes/exports-one"), "ExportOneRoute") }),
   createRoute({ getParentRoute: () => root, path: "/evaluations", component: place("evaluations", () => import("./routes/evaluations"), "EvaluationsRoute") }),
   createRoute({ getParentRoute: () => root, path: "/evaluations/$id", component: place("evaluations", () => import("./routes/evaluations-one"), "EvaluationOneRoute") }),
+  createRoute({ getParentRoute: () => root, path: "/knowledge", component: place("knowledge", () => import("./routes/knowledge"), "KnowledgeRoute") }),
+  createRoute({ getParentRoute: () => root, path: "/knowledge/$id", validateSearch: citedIn, component: place("knowledge", () => import("./routes/knowledge-one"), "KnowledgeOneRoute") }),
   createRoute({ getParentRoute: () => root, path: "/playground", component: place("api", () => import("./routes/playground"), "PlaygroundRoute") }),
   createRoute({ getParentRoute: () => root, path: "/requests", validateSearch: openedIn, component: place("api", () => import("./routes/requests"), "RequestsRoute") }),
   createRoute({ getParentRoute: () => root, path: "/keys", component: place("api", () => import("./routes/keys"), "KeysRoute") }),

@@ -156,6 +156,9 @@ class ChatSettings(_Closed):
     tools: Annotated[list[Name], Field(max_length=_TOOLS_MOST)] | None = Field(
         default=None, description="The server's own tools that answers may use, by their names or groups."
     )
+    knowledge: Annotated[list[Id], Field(max_length=20)] | None = Field(
+        default=None, description="The collections of documents in which answers may look."
+    )
     extra: dict[str, Any] | None = Field(default=None, description="Further fields of POST /v1/responses.")
 
 

@@ -26,6 +26,7 @@ from paddock.export.exports import Exports
 from paddock.export.pushes import Pushes
 from paddock.export.tries import Tries
 from paddock.install.jobs import Jobs
+from paddock.knowledge.knowledge import Knowledge
 from paddock.log import Ring, named
 from paddock.models.catalog import Model
 from paddock.models.downloads import Downloads
@@ -91,6 +92,7 @@ class Edge:
     pushes: Pushes
     tries: Tries
     evaluations: Evaluations
+    knowledge: Knowledge
     tools: Tools
     engine: str
     """The build that engines are started of, until paddock is started anew."""

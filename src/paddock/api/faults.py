@@ -121,6 +121,9 @@ TABLE: dict[type[PaddockError], Fault] = {
     errors.ApprovalUnknown: Fault(
         status=404, openai_type=_INVALID, openai_code="approval_not_found", anthropic_type="not_found_error"
     ),
+    errors.KnowledgeUnknown: Fault(
+        status=404, openai_type=_INVALID, openai_code="knowledge_not_found", anthropic_type="not_found_error"
+    ),
     errors.HubTokenMissing: Fault(
         status=409, openai_type=_INVALID, openai_code="hub_token_missing", anthropic_type=_INVALID
     ),

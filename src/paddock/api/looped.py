@@ -10,6 +10,7 @@ from starlette.types import ASGIApp
 
 from paddock.api.dialects import OPENAI
 from paddock.api.edge import Edge
+from paddock.api.knowledge_tool import knowledge_tool
 from paddock.api.schemas import ChatRequest, check
 from paddock.engine.remotes import RemoteModel
 from paddock.errors import BadRequest
@@ -40,7 +41,7 @@ async def prepared_chat(edge: Edge, body: dict[str, Any], *, strict: bool = Fals
         body = {**body, "messages": messages}
     check(ChatRequest, body, lenient=not strict)
     use: ToolUse | None = None
-    if body.get("enable_tools"):
+    if body.get("enable_tools") or body.get("knowledge"):
         if body.get("enabled_tools") is not None:
             # Those that are on by themselves are on everywhere.
             await edge.tools.look()
@@ -70,7 +71,8 @@ def exchange(
     notes, strict = prepared.adapted, edge.settings.strict_wire
 
     async def next_turn(body: dict[str, Any], dialect: Dialect, passage: Passage) -> ASGIApp:
-        turn = await prepared_chat(edge, {name: body[name] for name in body if name != "enable_tools"}, strict=strict)
+        rest = {name: body[name] for name in body if name not in ("enable_tools", "knowledge")}
+        turn = await prepared_chat(edge, rest, strict=strict)
         turn, found = await edge.addressed(replace(turn, adapted=(*notes, *turn.adapted)))
         return edge.relay(turn, found, dialect=dialect, passage=passage)
 
@@ -89,12 +91,14 @@ async def _with_tools(edge: Edge, body: dict[str, Any]) -> tuple[dict[str, Any],
 
     Raises:
         BadRequest, NotPermitted: as `Tools.box` does.
+        KnowledgeUnknown: a collection that is not there for whoever asks.
     """
     if body.get("n") not in (None, 1):
         raise BadRequest("n must be 1 where enable_tools is true: the tools work for one answer.", param="n")
     tools: Sequence[dict[str, Any]] = objects_in(body.get("tools"))
     own = frozenset(str((as_object(tool.get("function")) or {}).get("name")) for tool in tools)
-    box = await edge.tools.box(body, own)
+    knowledge = [await knowledge_tool(edge.knowledge, body["knowledge"], own)] if body.get("knowledge") else []
+    box = await edge.tools.box(body, own, knowledge)
     timeout_s = body.get("tool_call_timeout")
     most = body.get("max_tool_calls_per_message")
     use = ToolUse(

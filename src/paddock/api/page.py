@@ -32,6 +32,8 @@ PATHS = (
     "/exports/{id}",
     "/evaluations",
     "/evaluations/{id}",
+    "/knowledge",
+    "/knowledge/{id}",
     "/playground",
     "/requests",
     "/keys",

@@ -33,6 +33,9 @@ NEEDED: tuple[tuple[str, Right | None], ...] = (
     ("* /api/folders*", "chats"),
     ("* /api/presets*", "chats"),
     ("* /api/attachments*", "chats"),
+    # A folder of this machine holds what is not the caller's.
+    ("PUT /api/knowledge/*/folder", "manage"),
+    ("* /api/knowledge*", "chats"),
     ("GET /api/models*", "ask"),
     ("GET /api/aliases", "ask"),
     ("* /api/tools/*", "tools"),

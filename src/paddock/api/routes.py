@@ -37,6 +37,7 @@ from paddock.api import (
     health,
     hub,
     keys,
+    knowledge,
     loaded,
     messages,
     metrics,
@@ -107,11 +108,11 @@ _ROOMS = (
     evaluation_sets,
     tools,
     tool_permissions,
+    knowledge,
 )
 _TOLD = (
     chat_transfer, chats, chat_messages, chat_folders, attachments, keys, session, users, clients, requests, training,
-    checkpoints, exports, pushes, evaluations, evaluation_votes, evaluation_sets, tools,
-    tool_permissions,
+    checkpoints, exports, pushes, evaluations, evaluation_votes, evaluation_sets, tools, tool_permissions, knowledge,
 )  # fmt: skip
 
 
@@ -144,8 +145,9 @@ def application(edge: Edge) -> ASGIApp:
     by_endpoint = {route.endpoint: route.path for route in routes}
     whole = Observed(guarding, routes={**by_path, **by_endpoint}, answered=edge.answered, traces=edge.traces)
     clients_doctor.inside.app = whole
-    # What is evaluated is nobody's request: it is not recorded, counted, or asked for a key.
-    edge.evaluations.send = Inside(guard.Guard(_Lanes(inner, lanes), host="", allowed_origins=frozenset())).send
+    # What is evaluated or embedded is nobody's request: it is not recorded, counted, or asked for a key.
+    inside = Inside(guard.Guard(_Lanes(inner, lanes), host="", allowed_origins=frozenset()))
+    edge.evaluations.send = edge.knowledge.embedder.send = inside.send
     edge.exports.evaluating = evaluated.Following(edge=edge)
     return whole
 

@@ -132,6 +132,7 @@ class ChatRequest(Sampling):
     image_base64: str | None = None
     enable_tools: StrictBool | None = None
     enabled_tools: list[str] | None = None
+    knowledge: list[str] | None = None
     session_id: str | None = None
     max_tool_calls_per_message: Annotated[StrictInt, Field(ge=0, le=200)] | None = None
     tool_call_timeout: Annotated[float, BeforeValidator(_number), Field(gt=0, le=3600)] | None = None

@@ -37,6 +37,7 @@ from paddock.cli import (
     export,
     hub,
     keys,
+    knowledge,
     models,
     printing,
     pull,
@@ -89,6 +90,7 @@ app.add_typer(train.app, name="train")
 app.add_typer(export.app, name="export")
 app.add_typer(evaluate.app, name="eval")
 app.add_typer(engine.app, name="engine")
+app.add_typer(knowledge.app, name="knowledge")
 app.add_typer(keys.app, name="keys")
 app.add_typer(users.app, name="users")
 app.add_typer(remotes.app, name="remotes")

@@ -131,8 +131,10 @@ def told(address: Address, path: str, *, timeout_s: float) -> Generator[dict[str
         raise EngineUnreachable(f"{address.url} went away ({error}). `paddock serve` starts it.") from error
 
 
-def asked(address: Address, path: str, *, method: str = "GET", body: dict[str, object] | None = None) -> dict[str, Any]:
-    """The object that a request is answered with.
+def asked(
+    address: Address, path: str, *, method: str = "GET", body: dict[str, object] | bytes | None = None
+) -> dict[str, Any]:
+    """The object that a request is answered with. A body of bytes goes as it is.
 
     Raises:
         BadRequest: the server refused the request; its own words.
@@ -159,7 +161,7 @@ def whole(
     address: Address,
     method: str,
     path: str,
-    body: dict[str, object] | None = None,
+    body: dict[str, object] | bytes | None = None,
     *,
     timeout_s: float = _ANSWER_TIMEOUT_S,
 ) -> tuple[int, bytes]:
@@ -207,7 +209,7 @@ def _exchange(
     address: Address,
     method: str,
     path: str,
-    body: dict[str, object] | None = None,
+    body: dict[str, object] | bytes | None = None,
     timeout_s: float = _CONNECT_TIMEOUT_S,
 ) -> Generator[http.client.HTTPResponse]:
     kind = http.client.HTTPSConnection if address.is_tls else http.client.HTTPConnection
@@ -216,8 +218,9 @@ def _exchange(
         connection.connect()
         if connection.sock:
             connection.sock.settimeout(timeout_s)
-        sent = None if body is None else json.dumps(body).encode()
-        headers = {"Content-Type": "application/json"} if sent else {}
+        is_json = isinstance(body, dict)
+        sent = json.dumps(body).encode() if isinstance(body, dict) else body
+        headers = {"Content-Type": "application/json" if is_json else "application/octet-stream"} if sent else {}
         if key := address.own_word or api_key():
             headers["Authorization"] = f"Bearer {key}"
         connection.request(method, path, body=sent, headers=headers)

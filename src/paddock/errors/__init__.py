@@ -32,6 +32,7 @@
     ├── ExportFileUnknown         an export has no file of that name
     ├── ToolFileUnknown           the workspace of a session has no file of that name
     ├── ApprovalUnknown           no call of a tool waits for that answer
+    ├── KnowledgeUnknown          no collection, document or passage of that id
     ├── SetUnknown                no set of one's own of that id
     ├── HubTokenMissing           the hub lets nobody write without a token, and there is none
     ├── PushRefused               the repository or a file is other than what a push may write to or send
@@ -106,7 +107,7 @@ from paddock.errors.builds import (
 )
 from paddock.errors.jobs import ExportFileUnknown, HubTokenMissing, JobUnknown, NoTrainingStack, PushRefused, SetUnknown
 from paddock.errors.keeping import DiskTooFull, HomeUnusable, StoreBusy, StoreDamaged, StoreFull, StoreUnusable
-from paddock.errors.tools import ApprovalUnknown, ToolFileUnknown
+from paddock.errors.tools import ApprovalUnknown, KnowledgeUnknown, ToolFileUnknown
 
 # What is made in the files beside this one.
 __all__ = [
@@ -130,6 +131,7 @@ __all__ = [
     "JobUnknown",
     "KeyRefused",
     "KeyUnknown",
+    "KnowledgeUnknown",
     "LinkSpent",
     "NoTrainingStack",
     "NotInstalled",

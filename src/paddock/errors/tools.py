@@ -1,4 +1,4 @@
-"""Owns the errors about the server's own tools; `errors/__init__.py` draws their tree."""
+"""Owns the errors about the server's own tools and what they know; `errors/__init__.py` draws their tree."""
 
 from __future__ import annotations
 
@@ -23,3 +23,10 @@ class ApprovalUnknown(PaddockError):
             f"No call {shown(approval_id)} waits for your answer: it was answered, its time is over, its answer ended "
             "or was begun anew, or another account or key asked for it. GET /api/tools/approvals lists those that wait."
         )
+
+
+class KnowledgeUnknown(PaddockError):
+    """No collection, document or passage of that id is there for whoever asks."""
+
+    def __init__(self, what: str, name: str) -> None:
+        super().__init__(f"There is no {what} {shown(name)}. `paddock knowledge list` shows what there is.")

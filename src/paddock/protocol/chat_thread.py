@@ -72,6 +72,8 @@ def request_of(thread: Sequence[Said], enclosed: Mapping[str, Enclosed], wanted:
     if body.get("enable_tools"):
         # Whoever chats is there to be asked, and may come back to it later.
         body |= {"tool_permissions": {"*": "ask"}, "tool_approval_timeout": _APPROVAL_S}
+    if settings.get("knowledge"):
+        body["knowledge"] = settings["knowledge"]
     if settings.get("system"):
         body["instructions"] = settings["system"]
     if wanted.model:

@@ -11,7 +11,7 @@ from paddock.protocol.shape import as_array, as_object
 
 # How the server's own tools may be used, which is paddock's shorthand in every dialect.
 _TOOL_USE = (
-    "enable_tools", "enabled_tools", "session_id", "max_tool_calls_per_message", "tool_call_timeout",
+    "enable_tools", "enabled_tools", "knowledge", "session_id", "max_tool_calls_per_message", "tool_call_timeout",
     "tool_permissions", "tool_approval_timeout",
 )  # fmt: skip
 # Ollama's sampling options by the engine's names.

@@ -1,4 +1,4 @@
-"""The process in which one file is read: `python -m paddock.reading chats|document|page SOURCE MADE`.
+"""The process in which one file is read: `python -m paddock.reading chats|document|page|parts SOURCE MADE`.
 
 Prints one line of JSON: what there is to know of the file, or the sentence that says why it cannot be read (`fault`).
 """
@@ -15,7 +15,7 @@ from typing import Any
 from paddock.reading.faults import Unreadable
 
 # A file of chats is read as a whole, and may be large itself; a document is not. Never more than half the machine's.
-_MEMORY_MOST_BYTES = {"chats": 6 * 2**30, "document": 2**30, "page": 2**30}
+_MEMORY_MOST_BYTES = {"chats": 6 * 2**30, "document": 2**30, "page": 2**30, "parts": 2**30}
 # What the server reads of one chat at once, in bytes: more says nobody to a model.
 _CHAT_MOST_BYTES = 64 * 2**20
 _PROCESSOR_MOST_S = 300
@@ -47,6 +47,13 @@ def _read(kind: str, source: Path, made: Path) -> dict[str, Any]:
         page = page_of(source)
         made.write_text(page.text, "utf-8", errors="replace")
         return {"title": page.title}
+    if kind == "parts":
+        from paddock.reading.parts import parts_of
+
+        parts = parts_of(source)
+        with made.open("w", encoding="ascii") as lines:
+            lines.writelines(json.dumps(vars(part)) + "\n" for part in parts)
+        return {"pages": max((part.page or 0 for part in parts), default=0) or None}
     from paddock.reading.chats import chats_in
 
     form, chats = chats_in(source)

@@ -12,7 +12,7 @@ import anyio
 
 from paddock.errors import FileUnreadable
 
-Kind = Literal["chats", "document", "page"]
+Kind = Literal["chats", "document", "page", "parts"]
 _PROGRAM = (sys.executable, "-P", "-m", "paddock.reading")
 _WORDS_MOST = 4000
 

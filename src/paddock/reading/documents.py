@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
@@ -52,18 +52,25 @@ def text_of(source: Path) -> Document:
     return found
 
 
-def _joined(pieces: Iterator[str], between: str) -> str:
+def gathered(pieces: Iterable[str]) -> list[str]:
+    """Pieces of text, which are no more than can be read. Raises Unreadable."""
     made: list[str] = []
     size = 0
     for piece in pieces:
         made.append(piece)
-        size += len(piece) + len(between)
+        size += len(piece) + 1
         if size > CHARACTERS_MOST:
             raise Unreadable(f"It has more than {CHARACTERS_MOST} characters of text. Attach a part of it.")
-    return between.join(made)
+    return made
 
 
 def _of_pdf(source: Path) -> Document:
+    pages = pdf_pages(source)
+    return Document(text="\n\n".join(pages), media_type=PDF, pages=len(pages))
+
+
+def pdf_pages(source: Path) -> list[str]:
+    """The text of each page of a PDF. Raises Unreadable."""
     import logging
 
     from pypdf import PasswordType, PdfReader
@@ -78,13 +85,12 @@ def _of_pdf(source: Path) -> Document:
         pages = len(reader.pages)
         if pages > _PAGES_MOST:
             raise Unreadable(f"It has {pages} pages, and {_PAGES_MOST} can be read. Attach a part of it.")
-        text = _joined((page.extract_text().strip() for page in reader.pages), "\n\n")
+        return gathered(page.extract_text().strip() for page in reader.pages)
     except (Unreadable, MemoryError):
         raise
     except (PyPdfError, ValueError, TypeError, KeyError, IndexError, AttributeError, ArithmeticError, OSError,
             AssertionError, NotImplementedError, RecursionError, zlib.error) as error:  # fmt: skip
         raise Unreadable(f"This PDF cannot be read: {str(error)[:200] or type(error).__name__}.") from error
-    return Document(text=text, media_type=PDF, pages=pages)
 
 
 def _of_word(source: Path) -> Document:
@@ -95,15 +101,20 @@ def _of_word(source: Path) -> Document:
         with zipfile.ZipFile(source) as packed:
             if _BODY not in packed.namelist():
                 raise Unreadable("It is a zip, and no Word document. Unpack it, and attach what is in it.")
-            size_bytes = sum(one.file_size for one in packed.infolist())
-        if size_bytes > _UNZIPPED_MOST_BYTES:
-            most = _UNZIPPED_MOST_BYTES // 2**20
-            raise Unreadable(f"Unpacked it has {size_bytes // 2**20} MiB, and may have {most}. Attach a smaller one.")
-        text = _joined(_lines(docx.Document(str(source))), "\n")
+            refuse_large(packed)
+        text = "\n".join(gathered(_lines(docx.Document(str(source)))))
     except (zipfile.BadZipFile, OpcError, SyntaxError, zlib.error, KeyError, ValueError, TypeError, AttributeError,
             IndexError, OSError, EOFError, NotImplementedError, RuntimeError) as error:  # fmt: skip
         raise Unreadable(f"This Word document cannot be read: {str(error)[:200] or type(error).__name__}.") from error
     return Document(text=text, media_type=DOCX)
+
+
+def refuse_large(packed: zipfile.ZipFile) -> None:
+    """Raises Unreadable where what is in it is larger than can be read."""
+    size_bytes = sum(one.file_size for one in packed.infolist())
+    if size_bytes > _UNZIPPED_MOST_BYTES:
+        most = _UNZIPPED_MOST_BYTES // 2**20
+        raise Unreadable(f"Unpacked it has {size_bytes // 2**20} MiB, and may have {most}. Attach a smaller one.")
 
 
 def _lines(word: Word) -> Iterator[str]:

@@ -122,6 +122,7 @@ class Accounts:
             from sqlalchemy import delete, update
 
             from paddock.store.chat_tables import OWNED
+            from paddock.store.knowledge_tables import collections
             from paddock.store.tables import accounts, keys
             from paddock.store.tool_tables import OF_ACCOUNT
 
@@ -129,7 +130,7 @@ class Accounts:
             _refuse_last(connection, there)
             for table in OF_ACCOUNT:
                 connection.execute(delete(table).where(table.c.account_id == there.account_id))
-            for table in OWNED:
+            for table in (*OWNED, collections):
                 connection.execute(delete(table).where(table.c.owner == there.account_id))
             mine = update(keys).where(keys.c.account_id == there.account_id, keys.c.revoked_s.is_(None))
             connection.execute(mine.values(revoked_s=stamp_s()))

@@ -8,8 +8,8 @@ from sqlalchemy import Boolean, Column, Float, ForeignKey, Index, Integer, Large
 
 from paddock.store.tables import metadata
 
-# What the full-text search of SQLite and PostgreSQL keeps for itself begins so; see migration 0003.
-SEARCH = "chat_search"
+# What the full-text search of SQLite and PostgreSQL keeps for itself begins so; see migrations 0003 and 0008.
+SEARCH = ("chat_search", "ix_chat_search", "knowledge_search", "ix_knowledge_search")
 _ID = String(64)
 
 # Times are seconds since 1970. `owner` is the account whose it is, or "" for the machine's.
@@ -135,4 +135,4 @@ OWNED = (chats, folders, presets, attachments)
 
 def is_table_of_ours(name: str | None, kind: str, parents: Any) -> bool:
     """Whether a table or index is described here: what full-text search keeps for itself is not."""
-    return not (name or "").startswith((SEARCH, f"ix_{SEARCH}"))
+    return not (name or "").startswith(SEARCH)

@@ -11,7 +11,7 @@ import math
 import sqlite3
 import threading
 import time
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Sequence
 from concurrent.futures import Future
 from contextlib import ExitStack, contextmanager
 from functools import partial
@@ -23,7 +23,7 @@ import anyio.to_thread
 
 from paddock.errors import PaddockError, StoreBusy, StoreUnusable
 from paddock.paths import Home
-from paddock.store import address, integrity, migrating
+from paddock.store import address, distances, integrity, migrating
 from paddock.store.faults import meaning
 
 if TYPE_CHECKING:
@@ -160,6 +160,7 @@ class Database:
         logging.getLogger("sqlalchemy.pool").setLevel(logging.CRITICAL)
         engine = create_engine(url, pool_pre_ping=not is_file, connect_args=_arguments(is_file=is_file))
         if is_file:
+            event.listen(engine, "do_connect", _connected)
             event.listen(engine, "connect", _tune)
             event.listen(engine, "begin", _begin)
         with ExitStack() as where_it_fails:
@@ -181,6 +182,10 @@ def _begin(connection: Connection) -> None:
         connection.exec_driver_sql("SELECT 1 FROM sqlite_master LIMIT 1").close()
         return
     connection.exec_driver_sql("BEGIN IMMEDIATE")
+
+
+def _connected(dialect: object, record: object, args: Sequence[Any], parameters: dict[str, Any]) -> Any:
+    return distances.connected(*args, **parameters)
 
 
 def _tune(connection: Any, record: object) -> None:

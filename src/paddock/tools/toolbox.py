@@ -119,16 +119,19 @@ class Tools:
                 raise BadRequest(f"The tool {tool.name} is off: {why}", param="enabled_tools")
         return found
 
-    async def box(self, body: Mapping[str, Any], own: frozenset[str]) -> Box:
+    async def box(self, body: Mapping[str, Any], own: frozenset[str], more: Sequence[Tool] = ()) -> Box:
         """The tools that a message with that body may use; `own` are the names of the client's.
+
+        `more` are tools of this message alone, beside those that `enable_tools` turns on.
 
         Raises:
             BadRequest: it asks for them wrongly.
             NotPermitted: a tool needs a right that whoever asks lacks.
         """
         session_id = checked(str(body.get("session_id") or ""))
-        chosen = self.chosen(body.get("enabled_tools"), own)
-        permit = permit_of(self.permissions, self.all(), body, session_id)
+        chosen = self.chosen(body.get("enabled_tools"), own) if body.get("enable_tools") else []
+        chosen = [*chosen, *more]
+        permit = permit_of(self.permissions, [*self.all(), *more], body, session_id)
         return Box(await permit.offered(chosen), permit, lambda: self._working(session_id))
 
     @asynccontextmanager

@@ -84,6 +84,8 @@ export interface Settings {
   thinking?: boolean | null;
   effort?: (typeof EFFORTS)[number] | null;
   tools?: string[] | null;
+  /** Ids of collections in which the model may look. */
+  knowledge?: string[] | null;
   extra?: Record<string, unknown> | null;
 }
 

@@ -1304,6 +1304,179 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/knowledge": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The caller's collections of documents. */
+        get: operations["get /api/knowledge"];
+        put?: never;
+        /** Make a collection. */
+        post: operations["post /api/knowledge"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/knowledge/passages/{number}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** A passage, with those beside it. */
+        get: operations["get /api/knowledge/passages/{number}"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/knowledge/search": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Find passages by words and by meaning. */
+        post: operations["post /api/knowledge/search"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/knowledge/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** A collection and its documents. */
+        get: operations["get /api/knowledge/{id}"];
+        put?: never;
+        post?: never;
+        /** Remove a collection and all in it. */
+        delete: operations["delete /api/knowledge/{id}"];
+        options?: never;
+        head?: never;
+        /** Name a collection anew. */
+        patch: operations["patch /api/knowledge/{id}"];
+        trace?: never;
+    };
+    "/api/knowledge/{id}/cancel": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** End what is being read and embedded. */
+        post: operations["post /api/knowledge/{id}/cancel"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/knowledge/{id}/documents": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Add a document, whose bytes are the body; it is read soon. */
+        post: operations["post /api/knowledge/{id}/documents"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/knowledge/{id}/documents/{document}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** Remove a document. */
+        delete: operations["delete /api/knowledge/{id}/documents/{document}"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/knowledge/{id}/folder": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /** Have an empty collection follow a folder of this machine. */
+        put: operations["put /api/knowledge/{id}/folder"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/knowledge/{id}/resume": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Go on with what was ended. */
+        post: operations["post /api/knowledge/{id}/resume"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/knowledge/{id}/sync": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Take up what changed in its folder. */
+        post: operations["post /api/knowledge/{id}/sync"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/models": {
         parameters: {
             query?: never;
@@ -2812,6 +2985,7 @@ export interface components {
              *       "effort": null,
              *       "extra": null,
              *       "frequency_penalty": null,
+             *       "knowledge": null,
              *       "max_output_tokens": null,
              *       "min_p": null,
              *       "model": null,
@@ -3129,6 +3303,7 @@ export interface components {
              *       "effort": null,
              *       "extra": null,
              *       "frequency_penalty": null,
+             *       "knowledge": null,
              *       "max_output_tokens": null,
              *       "min_p": null,
              *       "model": null,
@@ -3255,6 +3430,7 @@ export interface components {
              *       "effort": null,
              *       "extra": null,
              *       "frequency_penalty": null,
+             *       "knowledge": null,
              *       "max_output_tokens": null,
              *       "min_p": null,
              *       "model": null,
@@ -3302,6 +3478,11 @@ export interface components {
              * @default null
              */
             image_base64: string | null;
+            /**
+             * Knowledge
+             * @default null
+             */
+            knowledge: string[] | null;
             /**
              * Max Completion Tokens
              * @default null
@@ -3455,6 +3636,12 @@ export interface components {
              * @default null
              */
             frequency_penalty: number | null;
+            /**
+             * Knowledge
+             * @description The collections of documents in which answers may look.
+             * @default null
+             */
+            knowledge: string[] | null;
             /**
              * Max Output Tokens
              * @default null
@@ -3670,6 +3857,99 @@ export interface components {
             title: string;
         };
         /**
+         * Collection
+         * @description A collection. `states` counts its documents; `embedded` of its `passages` are found by meaning.
+         */
+        Collection: {
+            /** Changed S */
+            changed_s: number;
+            /** Created S */
+            created_s: number;
+            /** Documents */
+            documents: number;
+            /** Embedded */
+            embedded: number;
+            /** Folder */
+            folder: string | null;
+            /** Id */
+            id: string;
+            /** Name */
+            name: string;
+            /**
+             * Object
+             * @constant
+             */
+            object: "collection";
+            /** Passages */
+            passages: number;
+            /** Size Bytes */
+            size_bytes: number;
+            /** States */
+            states: {
+                [key: string]: number;
+            };
+        };
+        /**
+         * CollectionList
+         * @description `GET /api/knowledge`. `note` says why passages are found by words alone; "" where by meaning too.
+         */
+        CollectionList: {
+            /** Data */
+            data: components["schemas"]["Collection"][];
+            /** Note */
+            note: string;
+            /**
+             * Object
+             * @constant
+             */
+            object: "list";
+        };
+        /**
+         * CollectionRequest
+         * @description `POST /api/knowledge` and `PATCH /api/knowledge/{id}`.
+         */
+        CollectionRequest: {
+            /** Name */
+            name: string;
+        };
+        /**
+         * CollectionWhole
+         * @description `GET /api/knowledge/{id}`.
+         */
+        CollectionWhole: {
+            /** Changed S */
+            changed_s: number;
+            /** Created S */
+            created_s: number;
+            /** Data */
+            data: components["schemas"]["Document"][];
+            /** Documents */
+            documents: number;
+            /** Embedded */
+            embedded: number;
+            /** Folder */
+            folder: string | null;
+            /** Id */
+            id: string;
+            /** Name */
+            name: string;
+            /** Note */
+            note: string;
+            /**
+             * Object
+             * @constant
+             */
+            object: "collection";
+            /** Passages */
+            passages: number;
+            /** Size Bytes */
+            size_bytes: number;
+            /** States */
+            states: {
+                [key: string]: number;
+            };
+        };
+        /**
          * CompletionRequest
          * @description `POST /v1/completions`. The prompt's form (text, tokens, lists of them) is the engine's to judge.
          */
@@ -3757,6 +4037,14 @@ export interface components {
             [key: string]: unknown;
         };
         /**
+         * Counted
+         * @description How many documents it was about.
+         */
+        Counted: {
+            /** Documents */
+            documents: number;
+        };
+        /**
          * Curl
          * @description A command.
          */
@@ -3776,6 +4064,46 @@ export interface components {
             deleted: true;
             /** Id */
             id: string;
+        };
+        /**
+         * Document
+         * @description A document: `state` is waiting, reading, embedding, ready, failed or cancelled.
+         */
+        Document: {
+            /** Changed S */
+            changed_s: number;
+            /** Characters */
+            characters: number;
+            /** Collection Id */
+            collection_id: string;
+            /** Created S */
+            created_s: number;
+            /** Embedded */
+            embedded: number;
+            /** Error */
+            error: string;
+            /** Id */
+            id: string;
+            /** Model */
+            model: string;
+            /** Name */
+            name: string;
+            /**
+             * Object
+             * @constant
+             */
+            object: "document";
+            /** Pages */
+            pages: number | null;
+            /** Passages */
+            passages: number;
+            /** Size Bytes */
+            size_bytes: number;
+            /**
+             * State
+             * @enum {string}
+             */
+            state: "waiting" | "reading" | "embedding" | "ready" | "failed" | "cancelled";
         };
         /**
          * DocumentPart
@@ -4465,6 +4793,14 @@ export interface components {
             position: number | null;
         };
         /**
+         * FolderRequest
+         * @description `PUT /api/knowledge/{id}/folder`: a folder of this machine, by its whole path.
+         */
+        FolderRequest: {
+            /** Folder */
+            folder: string;
+        };
+        /**
          * ForkCreate
          * @description `POST /api/chats/{id}/fork`.
          */
@@ -4484,6 +4820,53 @@ export interface components {
              * @default null
              */
             title: string | null;
+        };
+        /**
+         * FoundPassage
+         * @description A passage that was found, and its rank in each finding.
+         */
+        FoundPassage: {
+            /** Collection Id */
+            collection_id: string;
+            /** Document */
+            document: string;
+            /** Document Id */
+            document_id: string;
+            /** First */
+            first: number;
+            /** Id */
+            id: number;
+            /** Last */
+            last: number;
+            /** Meaning Rank */
+            meaning_rank: number | null;
+            /** Number */
+            number: number;
+            /** Page */
+            page: number | null;
+            /** Score */
+            score: number;
+            /** Section */
+            section: string;
+            /** Text */
+            text: string;
+            /** Words Rank */
+            words_rank: number | null;
+        };
+        /**
+         * FoundPassages
+         * @description `POST /api/knowledge/search`, the best first.
+         */
+        FoundPassages: {
+            /** Data */
+            data: components["schemas"]["FoundPassage"][];
+            /** Note */
+            note: string;
+            /**
+             * Object
+             * @constant
+             */
+            object: "list";
         };
         /**
          * Hit
@@ -4719,6 +5102,40 @@ export interface components {
             tokens_today: number;
         };
         /**
+         * KnowledgeRemoved
+         * @description What was removed.
+         */
+        KnowledgeRemoved: {
+            /**
+             * Deleted
+             * @constant
+             */
+            deleted: true;
+            /** Id */
+            id: string;
+        };
+        /**
+         * KnowledgeSearch
+         * @description `POST /api/knowledge/search`. `way` is which findings count.
+         */
+        KnowledgeSearch: {
+            /** Collections */
+            collections: string[];
+            /**
+             * Limit
+             * @default 10
+             */
+            limit: number;
+            /** Query */
+            query: string;
+            /**
+             * Way
+             * @default both
+             * @enum {string}
+             */
+            way: "both" | "words" | "meaning";
+        };
+        /**
          * Link
          * @description `POST /api/session/link`: without a password it tells whose the link is.
          */
@@ -4950,6 +5367,47 @@ export interface components {
              * @default null
              */
             yaml: string | null;
+        };
+        /**
+         * Passage
+         * @description A passage: characters `first` to `last` of its document's text.
+         */
+        Passage: {
+            /** Collection Id */
+            collection_id: string;
+            /** Document */
+            document: string;
+            /** Document Id */
+            document_id: string;
+            /** First */
+            first: number;
+            /** Id */
+            id: number;
+            /** Last */
+            last: number;
+            /** Number */
+            number: number;
+            /** Page */
+            page: number | null;
+            /** Section */
+            section: string;
+            /** Text */
+            text: string;
+        };
+        /**
+         * PassageView
+         * @description `GET /api/knowledge/passages/{number}`: passages in the document's order, that of `id` among them.
+         */
+        PassageView: {
+            /** Data */
+            data: components["schemas"]["Passage"][];
+            /** Id */
+            id: number;
+            /**
+             * Object
+             * @constant
+             */
+            object: "passage";
         };
         /**
          * PermissionChange
@@ -5558,6 +6016,27 @@ export interface components {
             ][];
             /** Text */
             text: string;
+        };
+        /**
+         * Synced
+         * @description What became of a folder's files; `left_out` names those that cannot be read, and why.
+         */
+        Synced: {
+            /** Added */
+            added: number;
+            /** Changed */
+            changed: number;
+            /** Left Out */
+            left_out: string[];
+            /**
+             * Object
+             * @constant
+             */
+            object: "synced";
+            /** Removed */
+            removed: number;
+            /** Same */
+            same: number;
         };
         /**
          * TextPart
@@ -8997,6 +9476,444 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["KeyRevoked"];
+                };
+            };
+            /** @description An error. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    "get /api/knowledge": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The caller's collections of documents. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CollectionList"];
+                };
+            };
+            /** @description An error. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    "post /api/knowledge": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CollectionRequest"];
+            };
+        };
+        responses: {
+            /** @description Make a collection. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Collection"];
+                };
+            };
+            /** @description Make a collection. */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Collection"];
+                };
+            };
+            /** @description An error. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    "get /api/knowledge/passages/{number}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                number: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A passage, with those beside it. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PassageView"];
+                };
+            };
+            /** @description An error. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    "post /api/knowledge/search": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["KnowledgeSearch"];
+            };
+        };
+        responses: {
+            /** @description Find passages by words and by meaning. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FoundPassages"];
+                };
+            };
+            /** @description An error. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    "get /api/knowledge/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A collection and its documents. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CollectionWhole"];
+                };
+            };
+            /** @description An error. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    "delete /api/knowledge/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Remove a collection and all in it. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["KnowledgeRemoved"];
+                };
+            };
+            /** @description An error. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    "patch /api/knowledge/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CollectionRequest"];
+            };
+        };
+        responses: {
+            /** @description Name a collection anew. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Collection"];
+                };
+            };
+            /** @description An error. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    "post /api/knowledge/{id}/cancel": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description End what is being read and embedded. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Counted"];
+                };
+            };
+            /** @description An error. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    "post /api/knowledge/{id}/documents": {
+        parameters: {
+            query: {
+                name: string;
+            };
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/octet-stream": string;
+            };
+        };
+        responses: {
+            /** @description Add a document, whose bytes are the body; it is read soon. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Document"];
+                };
+            };
+            /** @description Add a document, whose bytes are the body; it is read soon. */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Document"];
+                };
+            };
+            /** @description An error. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    "delete /api/knowledge/{id}/documents/{document}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+                document: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Remove a document. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["KnowledgeRemoved"];
+                };
+            };
+            /** @description An error. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    "put /api/knowledge/{id}/folder": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["FolderRequest"];
+            };
+        };
+        responses: {
+            /** @description Have an empty collection follow a folder of this machine. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Synced"];
+                };
+            };
+            /** @description An error. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    "post /api/knowledge/{id}/resume": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Go on with what was ended. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Counted"];
+                };
+            };
+            /** @description An error. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    "post /api/knowledge/{id}/sync": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Take up what changed in its folder. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Synced"];
                 };
             };
             /** @description An error. */

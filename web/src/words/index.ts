@@ -6,6 +6,7 @@ import type { api } from "./en/api";
 import type { engines } from "./en/engines";
 import type { evaluations } from "./en/evaluations";
 import type { exports } from "./en/exports";
+import type { knowledge } from "./en/knowledge";
 import type { models } from "./en/models";
 import type { training } from "./en/training";
 import type { transfer } from "./en/transfer";
@@ -19,6 +20,7 @@ export type Key =
   | keyof typeof training
   | keyof typeof exports
   | keyof typeof evaluations
+  | keyof typeof knowledge
   | keyof typeof transfer;
 export type Values = Record<string, string | number>;
 export type Translate = (key: Key, values?: Values) => string;

@@ -5,15 +5,14 @@ from __future__ import annotations
 from alembic import context
 from sqlalchemy.engine import Connection
 
-from paddock.store import chat_tables
+from paddock.store import chat_tables, knowledge_tables, tool_tables
 
-# Whose tables come last: of all of them the metadata tells.
-from paddock.store.tool_tables import metadata
-
+# Each adds its tables to the one metadata when it is read.
+_TABLES = (chat_tables, knowledge_tables, tool_tables)
 connection: Connection = context.config.attributes["connection"]
 context.configure(
     connection=connection,
-    target_metadata=metadata,
+    target_metadata=_TABLES[-1].metadata,
     include_name=chat_tables.is_table_of_ours,
     render_as_batch=True,
     transactional_ddl=True,

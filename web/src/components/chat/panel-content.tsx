@@ -7,6 +7,7 @@ import { usePreferences } from "@/stores/preferences";
 import { useWords } from "@/words";
 import { PanelFiles } from "./panel-files";
 import { Group } from "./panel-group";
+import { PanelKnowledge } from "./panel-knowledge";
 import { PanelPresets } from "./panel-presets";
 import { PanelSampling } from "./panel-sampling";
 import { PanelSchema } from "./panel-schema";
@@ -59,6 +60,7 @@ export function PanelContent({ chat }: { chat: string }) {
       </Group>
       <PanelSampling chat={chat} settings={settings} />
       <PanelTools chat={chat} settings={settings} />
+      <PanelKnowledge chat={chat} settings={settings} />
       <PanelSchema chat={chat} settings={settings} />
       <Group title={t("chat.reading")}>
         <SwitchField

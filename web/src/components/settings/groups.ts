@@ -56,6 +56,7 @@ export const GROUPS = {
     "tls_cert",
     "tls_key",
     "unsafe_no_auth",
+    "knowledge_model",
     "search_address",
     "tools_network",
     "tools_unsafe",

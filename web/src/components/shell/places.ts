@@ -1,4 +1,4 @@
-import { Cpu, GraduationCap, Library, type LucideIcon, MessageSquare, Plug } from "lucide-react";
+import { BookOpen, Cpu, GraduationCap, Library, type LucideIcon, MessageSquare, Plug } from "lucide-react";
 import type { Right, Who } from "@/services/session";
 import type { Key } from "@/words";
 
@@ -9,6 +9,7 @@ export interface Place {
     | "/training"
     | "/exports"
     | "/evaluations"
+    | "/knowledge"
     | "/playground"
     | "/requests"
     | "/keys"
@@ -32,6 +33,7 @@ export interface Area extends Place {
 export const AREAS: Area[] = [
   { to: "/", words: "nav.chat", icon: MessageSquare, within: [] },
   { to: "/models", words: "nav.models", icon: Library, within: [] },
+  { to: "/knowledge", words: "nav.knowledge", icon: BookOpen, needs: "chats", within: [] },
   {
     to: "/training",
     words: "nav.training",

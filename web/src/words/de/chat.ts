@@ -199,6 +199,8 @@ export const chat: Area<typeof english> = {
   "chat.calls.outcome.refused": "nicht ausgeführt",
   "chat.calls.outcome.cancelled": "angehalten",
   "chat.tools": "Werkzeuge",
+  "chat.knowledge.about":
+    "In diesen Sammlungen von Dokumenten darf das Modell nachsehen; es nennt die Stellen.",
   "chat.tools.about":
     "Was das Modell von sich aus benutzen darf. Aufrufe und Ergebnisse stehen im Chat; Dateien liegen in einem eigenen Ordner dieses Chats.",
   "chat.tools.off": "Hier aus: {why}",

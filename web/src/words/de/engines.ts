@@ -163,6 +163,7 @@ export const engines: Area<typeof english> = {
   "setting.tls_cert": "Zertifikat für HTTPS",
   "setting.tls_key": "Schlüssel des Zertifikats",
   "setting.unsafe_no_auth": "Offen für andere ohne Schlüssel",
+  "setting.knowledge_model": "Modell für Dokumente",
   "setting.search_address": "Suche im Web",
   "setting.tools_network": "Netz für Code von Modellen",
   "setting.tools_unsafe": "Code von Modellen ohne Wände",

@@ -64,6 +64,8 @@ export const help: Readonly<Record<string, string>> = {
   trusted_proxies: "Adressen von Proxys, deren Angaben über Clients geglaubt wird, mit Kommas dazwischen.",
   tls_cert: "Ein Zertifikat in PEM: paddock spricht HTTPS. `self-signed` erzeugt eines.",
   tls_key: "Der Schlüssel des Zertifikats, wo er nicht in derselben Datei liegt.",
+  knowledge_model:
+    "Das Einbettungsmodell, mit dem Dokumente nach ihrer Bedeutung gefunden werden; leer: nur nach ihren Wörtern.",
   search_address:
     "Die Adresse eines SearXNG, das als JSON antwortet und das das Werkzeug web_search fragt; leer schaltet es aus.",
   tools_network:

@@ -6,6 +6,7 @@ export const shell: Area<typeof english> = {
   "nav.label": "Hauptmenü",
   "nav.chat": "Chat",
   "nav.models": "Modelle",
+  "nav.knowledge": "Dokumente",
   "nav.training": "Training",
   "nav.exports": "Exporte",
   "nav.evaluations": "Bewertungen",

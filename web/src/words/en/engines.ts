@@ -159,6 +159,7 @@ export const engines = {
   "setting.tls_cert": "Certificate for HTTPS",
   "setting.tls_key": "Key of the certificate",
   "setting.unsafe_no_auth": "Open to others without keys",
+  "setting.knowledge_model": "Model for documents",
   "setting.search_address": "Search of the web",
   "setting.tools_network": "Network for code of models",
   "setting.tools_unsafe": "Code of models without walls",

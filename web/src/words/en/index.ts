@@ -24,5 +24,6 @@ export const later = {
     Promise.all([import("./training"), import("./evaluation"), import("./evaluations")]).then(
       ([{ training }, { evaluation }, { evaluations }]) => ({ ...training, ...evaluation, ...evaluations }),
     ),
+  knowledge: () => import("./knowledge").then(({ knowledge }) => knowledge),
   transfer: () => import("./transfer").then(({ transfer }) => transfer),
 };

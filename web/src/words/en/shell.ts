@@ -3,6 +3,7 @@ export const shell = {
   "nav.label": "Main",
   "nav.chat": "Chat",
   "nav.models": "Models",
+  "nav.knowledge": "Documents",
   "nav.training": "Training",
   "nav.exports": "Exports",
   "nav.evaluations": "Evaluations",

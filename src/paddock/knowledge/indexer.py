@@ -1,0 +1,130 @@
+"""Owns the work behind collections: reading documents apart, cutting them, embedding their passages, one at a time.
+
+All that is to be done stands in the database: what a paddock that ended had not done, the next one does, and what was
+embedded is not embedded again. Refuses to know whose the documents are.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+import anyio
+import anyio.to_thread
+
+from paddock import process
+from paddock.errors import FileUnreadable, PaddockError, StoreUnusable, shown
+from paddock.knowledge.cutting import cut, whole_text
+from paddock.knowledge.embedding import Embedder, NotEmbedded
+from paddock.log import named
+from paddock.paths import Home
+from paddock.reading import apart
+from paddock.sandbox import files
+from paddock.scratch import private_folder
+from paddock.store.folding import rows_of
+from paddock.store.indexing import Claimed, IndexStore
+from paddock.store.knowledge import FAILED, READING, READY
+
+_log = named(__name__)
+DOCUMENT_MOST_BYTES = 32 * 2**20
+_READ_S = 120.0
+_AT_ONCE = 16
+_AGAIN_S = 30.0
+_SUFFIX = re.compile(r"\.[a-z0-9]{1,8}")
+
+
+class Indexer:
+    """What is done of the documents of one paddock."""
+
+    def __init__(self, store: IndexStore, embedder: Embedder, home: Home, *, has_vectors: bool) -> None:
+        self._store = store
+        self._embedder = embedder
+        self._home = home
+        self._has_vectors = has_vectors
+        self._bell = anyio.Event()
+
+    def ring(self) -> None:
+        """There is something to do."""
+        self._bell.set()
+
+    async def carry_on(self) -> None:
+        """Do what is to be done, and what comes; for the length of the server."""
+        is_turned = False
+        while True:
+            self._bell = anyio.Event()
+            try:
+                if self._store.is_there:
+                    if not is_turned and self._embeds:
+                        await self._store.turn_to(self._embedder.model)
+                        is_turned = True
+                    while (one := await self._store.claim(process.this(), process.is_there)) is not None:
+                        await self._do(one)
+            except StoreUnusable as error:
+                _log.warning("documents wait to be read: %s", error.message)
+                with anyio.move_on_after(_AGAIN_S):
+                    await self._bell.wait()
+                continue
+            await self._bell.wait()
+
+    @property
+    def _embeds(self) -> bool:
+        return self._has_vectors and self._embedder.model != ""
+
+    async def _do(self, one: Claimed) -> None:
+        try:
+            if one.state == READING and not await self._read(one):
+                return
+            why = await self._embed(one) if self._embeds else ""
+        except StoreUnusable:
+            raise
+        except (PaddockError, OSError) as error:
+            said = error.message if isinstance(error, PaddockError) else str(error.strerror or error)
+            await self._store.settle(one, FAILED, said)
+        else:
+            await self._store.settle(one, READY, why)
+
+    async def _read(self, one: Claimed) -> bool:
+        """Its passages kept; whether it is still wanted. Raises FileUnreadable or OSError."""
+        data = one.source
+        if data is None:
+            if one.folder is None:
+                raise FileUnreadable(f"The bytes of {shown(one.name)} are gone. Add it again.")
+            folder, name = Path(one.folder), one.name
+            data = await anyio.to_thread.run_sync(lambda: files.read(folder, name, most_bytes=DOCUMENT_MOST_BYTES))
+        suffix = PurePosixPath(one.name).suffix.lower()
+        async with private_folder(self._home) as place:
+            source = place / f"document{suffix if _SUFFIX.fullmatch(suffix) else ''}"
+            made = place / "parts"
+            await anyio.to_thread.run_sync(source.write_bytes, data)
+            told = await apart.read("parts", source, made, timeout_s=_READ_S)
+            parts = await anyio.to_thread.run_sync(_parts, made)
+        rows, characters = await anyio.to_thread.run_sync(_rows, parts)
+        return await self._store.read(one, rows, pages=told.get("pages"), characters=characters)
+
+    async def _embed(self, one: Claimed) -> str:
+        """Vectors for what has none; why some have none in the end."""
+        while waiting := await self._store.unembedded(one.id, self._embedder.model, _AT_ONCE):
+            try:
+                vectors = await self._embedder.vectors([text for _, text in waiting])
+            except NotEmbedded as error:
+                return f"It is found by its words alone: {error}"
+            pairs = [(number, vector) for (number, _), vector in zip(waiting, vectors, strict=True)]
+            if not await self._store.embedded(one, self._embedder.model, pairs):
+                return ""
+        return ""
+
+
+def _parts(made: Path) -> list[dict[str, Any]]:
+    with made.open(encoding="ascii") as lines:
+        return [json.loads(line) for line in lines]
+
+
+def _rows(parts: list[dict[str, Any]]) -> tuple[list[dict[str, Any]], int]:
+    """The passages of parts as they are kept, and how many characters there are."""
+    rows: list[dict[str, Any]] = []
+    for number, passage in enumerate(cut(parts)):
+        heard = passage.text if passage.section in passage.text else f"{passage.section} {passage.text}"
+        rows.append({**vars(passage), "number": number, "words": " ".join(rows_of(heard))})
+    return rows, len(whole_text(parts))

@@ -1,0 +1,196 @@
+"""Owns the statements by which documents become passages and vectors; refuses to know who does that, and how.
+
+A document is claimed by one process at a time. What a process that is gone had claimed is open to the next one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from paddock.clock import stamp_s
+from paddock.store.db import Database
+from paddock.store.knowledge import AT_WORK, CANCELLED, EMBEDDING, FAILED, READING, READY, WAITING
+
+if TYPE_CHECKING:
+    from sqlalchemy.engine import Connection
+
+
+@dataclass(frozen=True, kw_only=True)
+class Claimed:
+    """A document that this process works on. `source` are its bytes, None where they lie in `folder`."""
+
+    id: str
+    collection_id: str
+    name: str
+    digest: str
+    state: str
+    folder: str | None
+    source: bytes | None
+
+
+class IndexStore:
+    """What is to be done of the documents of one database. Every method raises StoreUnusable."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    @property
+    def is_there(self) -> bool:
+        """Whether there is a database at all."""
+        return self._database.is_there
+
+    async def claim(self, worker: str, is_there: Callable[[str], bool]) -> Claimed | None:
+        """The next document that nobody who is there works on: now this worker does. None where there is none."""
+
+        def work(connection: Connection) -> Claimed | None:
+            from sqlalchemy import select, update
+
+            from paddock.store.knowledge_tables import collections, documents
+
+            wanted = (
+                select(documents, collections.c.folder)
+                .select_from(documents.join(collections))
+                .where(documents.c.state.in_(AT_WORK))
+                .order_by(documents.c.created_s, documents.c.id)
+            )
+            for row in connection.execute(wanted).mappings():
+                if row["worker"] and row["worker"] != worker and is_there(row["worker"]):
+                    continue
+                state = EMBEDDING if row["state"] == EMBEDDING else READING
+                claimed = update(documents).where(documents.c.id == row["id"])
+                connection.execute(claimed.values(state=state, worker=worker))
+                return Claimed(
+                    id=row["id"], collection_id=row["collection_id"], name=row["name"], digest=row["digest"],
+                    state=state, folder=row["folder"], source=row["source"],
+                )  # fmt: skip
+            return None
+
+        return await self._database.run(work)
+
+    async def read(self, one: Claimed, rows: Sequence[dict[str, Any]], **figures: Any) -> bool:
+        """Keep a document's passages in place of those it had; whether it is still the one that was claimed."""
+
+        def work(connection: Connection) -> bool:
+            from sqlalchemy import delete, insert, update
+
+            from paddock.store.knowledge_tables import documents, passages
+
+            mine = (documents.c.id == one.id) & (documents.c.digest == one.digest) & (documents.c.state == READING)
+            values = {"state": EMBEDDING, "source": None, "passages": len(rows), "embedded": 0, "model": "", **figures}
+            if not connection.execute(update(documents).where(mine).values(values)).rowcount:
+                return False
+            connection.execute(delete(passages).where(passages.c.document_id == one.id))
+            own = {"document_id": one.id, "collection_id": one.collection_id}
+            if rows:
+                connection.execute(insert(passages), [{**row, **own} for row in rows])
+            return True
+
+        return await self._database.run(work)
+
+    async def unembedded(self, document_id: str, model: str, most: int) -> list[tuple[int, str]]:
+        """Passages of a document that have no vector of this model yet, with their texts."""
+
+        def work(connection: Connection) -> list[tuple[int, str]]:
+            from sqlalchemy import and_, select
+
+            from paddock.store.knowledge_tables import passages, vectors
+
+            has = and_(vectors.c.passage_id == passages.c.id, vectors.c.model == model)
+            wanted = select(passages.c.id, passages.c.text).select_from(passages.outerjoin(vectors, has))
+            wanted = wanted.where(passages.c.document_id == document_id, vectors.c.passage_id.is_(None))
+            return [(row[0], row[1]) for row in connection.execute(wanted.order_by(passages.c.number).limit(most))]
+
+        return await self._database.run(work, only_reads=True)
+
+    async def embedded(self, one: Claimed, model: str, made: Sequence[tuple[int, bytes]]) -> bool:
+        """Keep vectors; whether the document is still worked on."""
+
+        def work(connection: Connection) -> bool:
+            from sqlalchemy import delete, func, insert, select, update
+
+            from paddock.store.knowledge_tables import documents, passages, vectors
+
+            mine = (documents.c.id == one.id) & (documents.c.digest == one.digest) & (documents.c.state == EMBEDDING)
+            if not connection.execute(select(documents.c.id).where(mine)).first():
+                return False
+            connection.execute(delete(vectors).where(vectors.c.passage_id.in_([number for number, _ in made])))
+            own = {"collection_id": one.collection_id, "model": model}
+            connection.execute(
+                insert(vectors), [{**own, "passage_id": number, "vector": vector} for number, vector in made]
+            )
+            count = select(func.count()).select_from(vectors.join(passages))
+            count = count.where(passages.c.document_id == one.id, vectors.c.model == model).scalar_subquery()
+            connection.execute(update(documents).where(mine).values(embedded=count, model=model))
+            return True
+
+        return await self._database.run(work)
+
+    async def settle(self, one: Claimed, state: str, error: str = "") -> None:
+        """A document's end, unless it was taken from whoever works on it."""
+
+        def work(connection: Connection) -> None:
+            from sqlalchemy import update
+
+            from paddock.store.knowledge_tables import documents
+
+            mine = (documents.c.id == one.id) & (documents.c.digest == one.digest)
+            at_work = documents.c.state.in_((READING, EMBEDDING))
+            values: dict[str, Any] = {"state": state, "error": error, "worker": None, "changed_s": stamp_s()}
+            if state == FAILED:
+                values["source"] = None
+            connection.execute(update(documents).where(mine, at_work).values(values))
+
+        await self._database.run(work)
+
+    async def cancel(self, collection_id: str) -> int:
+        """End what is to be done in a collection, which whoever asks was shown before; how many documents."""
+
+        def work(connection: Connection) -> int:
+            from sqlalchemy import update
+
+            from paddock.store.knowledge_tables import documents
+
+            there = (documents.c.collection_id == collection_id) & documents.c.state.in_(AT_WORK)
+            values = {"state": CANCELLED, "worker": None, "changed_s": stamp_s()}
+            return connection.execute(update(documents).where(there).values(values)).rowcount
+
+        return await self._database.run(work)
+
+    async def resume(self, collection_id: str) -> int:
+        """Go on with what was cancelled in a collection, and embed what has no vector; how many documents."""
+
+        def work(connection: Connection) -> int:
+            from sqlalchemy import select, update
+
+            from paddock.store.knowledge_tables import collections, documents
+
+            there = documents.c.collection_id == collection_id
+            cancelled, done = documents.c.state == CANCELLED, documents.c.passages > 0
+            unread = update(documents).where(there, cancelled, documents.c.passages == 0).values(state=WAITING)
+            lacking = (documents.c.state == READY) & (documents.c.embedded < documents.c.passages)
+            # A new text came for it, whose bytes are still there, or in their folder.
+            in_folders = select(collections.c.id).where(collections.c.folder.is_not(None))
+            has_source = documents.c.source.is_not(None) | documents.c.collection_id.in_(in_folders)
+            renewed = update(documents).where(there, cancelled, has_source).values(state=WAITING)
+            count = connection.execute(renewed).rowcount + connection.execute(unread).rowcount
+            rest = update(documents).where(there, done, lacking | cancelled).values(state=EMBEDDING, error="")
+            return count + connection.execute(rest).rowcount
+
+        return await self._database.run(work)
+
+    async def turn_to(self, model: str) -> int:
+        """Have all that was embedded by another model embedded by this one; how many documents."""
+
+        def work(connection: Connection) -> int:
+            from sqlalchemy import update
+
+            from paddock.store.knowledge_tables import documents
+
+            other = (documents.c.state == READY) & (documents.c.passages > 0)
+            lacking = (documents.c.model != model) | (documents.c.embedded < documents.c.passages)
+            turned = update(documents).where(other, lacking).values(state=EMBEDDING, embedded=0, error="")
+            return connection.execute(turned).rowcount
+
+        return await self._database.run(work)

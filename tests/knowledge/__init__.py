@@ -1,0 +1,1 @@
+"""The labelled set by which searches are judged, and reading it."""
