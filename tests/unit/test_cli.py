@@ -163,6 +163,7 @@ PAGES = (
     "models.md",
     "recorder.md",
     "remotes.md",
+    "mcp.md",
     "training.md",
 )
 

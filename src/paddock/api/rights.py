@@ -37,6 +37,9 @@ NEEDED: tuple[tuple[str, Right | None], ...] = (
     ("GET /api/aliases", "ask"),
     ("* /api/tools/file*", "tools"),
     ("GET /api/tools", "ask"),
+    # What a program of the machine is, and that it runs, is decided by whom the machine is.
+    ("GET /api/mcp*", "tools"),
+    ("* /api/mcp*", "manage"),
     ("GET /api/remotes", "ask"),
     ("POST /api/models/import", "download"),
     ("DELETE /api/models/*", "delete"),

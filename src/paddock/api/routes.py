@@ -54,6 +54,7 @@ from paddock.api import (
     settings,
     system,
     tools,
+    toolservers,
     training,
     users,
 )
@@ -105,10 +106,11 @@ _ROOMS = (
     evaluation_votes,
     evaluation_sets,
     tools,
+    toolservers,
 )
 _TOLD = (
     chat_transfer, chats, chat_messages, chat_folders, attachments, keys, session, users, clients, requests, training,
-    checkpoints, exports, pushes, evaluations, evaluation_votes, evaluation_sets, tools,
+    checkpoints, exports, pushes, evaluations, evaluation_votes, evaluation_sets, tools, toolservers,
 )  # fmt: skip
 
 

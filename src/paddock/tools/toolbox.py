@@ -20,7 +20,8 @@ from paddock.log import named
 from paddock.protocol.schema_checking import faults_of
 from paddock.protocol.shape import as_object
 from paddock.protocol.turns import Outcome
-from paddock.tools import code, web
+from paddock.store.db import Database
+from paddock.tools import code, served, web
 from paddock.tools.calculator import CALCULATOR
 from paddock.tools.files import FILES
 from paddock.tools.moment import DATETIME
@@ -28,6 +29,7 @@ from paddock.tools.session_files import SessionFiles, checked
 from paddock.tools.sessions import Sessions
 from paddock.tools.tool import Given, Json, Tool, Unfit
 from paddock.tools.workspaces import Workspace, sweep, workspace
+from paddock.toolservers.host import Host
 
 _log = named(__name__)
 _RESULT_CHARACTERS_MOST = 60_000
@@ -38,18 +40,30 @@ _SWEPT_EVERY_S = 6 * 3600.0
 class Tools:
     """Every tool of one paddock, and the `files` of those who have them used."""
 
-    def __init__(self, settings: Settings, stack_python: Callable[[], Path | None] = lambda: None) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        stack_python: Callable[[], Path | None] = lambda: None,
+        database: Database | None = None,
+    ) -> None:
         self._settings = settings
         self.files = SessionFiles(settings.home)
+        self.host = Host(settings.home, database or Database(settings.database_url, settings.home))
         self._sessions = Sessions(settings=settings, stack_python=stack_python)
         tools = (CALCULATOR, DATETIME, *FILES, *code.tools(self._sessions), *web.tools(settings))
-        self._tools: dict[str, Tool] = {tool.name: tool for tool in tools}
+        self._own: dict[str, Tool] = {tool.name: tool for tool in tools}
+
+    @property
+    def _tools(self) -> dict[str, Tool]:
+        """Those of its own, and those that servers of tools offer at present."""
+        return {**self._own, **{tool.name: tool for tool in served.tools(self.host)}}
 
     async def keep(self, over: anyio.Event) -> None:
-        """Take away old workspaces, and end interpreters that are idle; all of them when it is over."""
+        """Take away old workspaces, end idle interpreters, have servers of tools run; end them all when it is over."""
         async with anyio.create_task_group() as group:
             group.start_soon(self._sweep, over)
-            await self._sessions.keep(over)
+            group.start_soon(self._sessions.keep, over)
+            group.start_soon(self.host.keep, over)
 
     async def _sweep(self, over: anyio.Event) -> None:
         while not over.is_set():
@@ -57,9 +71,11 @@ class Tools:
             with anyio.move_on_after(_SWEPT_EVERY_S):
                 await over.wait()
 
-    async def look(self) -> None:
-        """Find out which tools can be used here; quick once that is known."""
+    async def look(self, enabled: Sequence[str] = ()) -> None:
+        """Find out which tools can be used here; quick once that is known. Servers of those named are waited for."""
         await self._sessions.look()
+        if servers := served.servers_in(enabled):
+            await self.host.settle(servers)
 
     def all(self) -> list[Tool]:
         """Every tool, also those that are off."""
@@ -82,6 +98,8 @@ class Tools:
 
     def _named(self, name: str) -> list[Tool]:
         found = [tool for tool in self._tools.values() if name in (tool.name, tool.group) and name]
+        if not found and (why := served.why_none(self.host, name)):
+            raise BadRequest(f"enabled_tools names {shown(name)}. {why}", param="enabled_tools")
         if not found:
             names = dict.fromkeys(known for tool in self._tools.values() for known in (tool.group, tool.name) if known)
             raise BadRequest(
