@@ -79,6 +79,8 @@ NEEDED: tuple[tuple[str, Right | None], ...] = (
     # Each shows and changes what is the caller's own.
     ("* /api/keys*", None),
     ("* /api/session*", None),
+    # Each of its tools is a route, which needs its own.
+    ("POST /mcp", None),
     ("GET /api/clients", None),
     ("GET /api/version", None),
     ("GET /openapi.json", None),

@@ -38,6 +38,7 @@ from paddock.api import (
     hub,
     keys,
     loaded,
+    mcp_server,
     messages,
     metrics,
     model_settings,
@@ -165,7 +166,8 @@ def described(edge: Edge) -> dict[str, Any]:
 
 def published(edge: Edge, clients_doctor: doctor.Doctor) -> list[Route]:
     """The routes that are described to programs."""
-    return [*health.routes(edge), clients_doctor.route(), *(route for room in _ROOMS for route in room.routes(edge))]
+    first = [*health.routes(edge), clients_doctor.route(), mcp_server.route(edge, clients_doctor.inside)]
+    return [*first, *(route for room in _ROOMS for route in room.routes(edge))]
 
 
 def _operations() -> dict[str, Operation]:
