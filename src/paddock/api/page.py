@@ -36,6 +36,7 @@ PATHS = (
     "/requests",
     "/keys",
     "/connect",
+    "/tool-servers",
     "/engines",
     "/system",
     "/settings",
