@@ -247,7 +247,7 @@ def _edge(settings: Settings, parts: _Parts, tasks: TaskGroup, slots: Slots, end
         pushes=Pushes.of(settings.home, database, exported, hub_token),
         tries=tried,
         evaluations=Evaluations.of(settings.home, database, subjects(shelf, parts.engine)),
-        tools=Tools(settings, lambda: stacking.python(Prefix(settings.home.stack)), database),
+        tools=Tools.of(settings, database, lambda: stacking.python(Prefix(settings.home.stack))),
         engine=parts.engine,
         log=parts.ring,
         traces=parts.traces,

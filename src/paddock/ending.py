@@ -50,6 +50,7 @@ async def end(edge: Edge, server: Server, hurried: anyio.Event) -> None:
         await server.down.wait()
     # What is still open now learns of the stop from its engine's end, in its own dialect.
     await edge.pool.close()
+    edge.tools.close()
     with anyio.move_on_after(_SENT_S):
         await server.down.wait()
     await edge.admission.close()

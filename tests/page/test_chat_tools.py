@@ -27,6 +27,12 @@ def asks(name: str, arguments: str) -> Answer:
     return {"chunks": [{"text": chunk} for chunk in [*chunks, "data: [DONE]\n\n"]]}
 
 
+def let(tab: Tab, name: str) -> None:
+    """Allow the call that is asked about, once."""
+    card = tab.page.get_by_role("region", name=f"May the model call {name}?")
+    card.get_by_role("button", name="Allow once").click()
+
+
 def turned_on(tab: Tab, *names: str) -> None:
     side = panel(tab)
     for name in names:
@@ -83,6 +89,7 @@ def test_a_plot_of_the_models_code_is_a_picture_in_the_chat(scripted: Served, ta
     tab.open()
     turned_on(tab, "python")
     say(tab, "Plot squares")
+    let(tab, "python")
     done = settled(tab)
     expect(content(done)).to_contain_text("There it is.")
     for _ in range(2):
@@ -125,6 +132,7 @@ def test_files_are_put_where_the_tools_of_a_chat_find_them(
     tab.shoot(f"chat-tools-files-{theme}")
     assert tab.axe() == []
     say(tab, "Who sold most?")
+    let(tab, "sql")
     done = settled(tab)
     done.get_by_role("button", name=re.compile("result", re.IGNORECASE)).click()
     expect(content(done).get_by_text("Rome | 7")).to_be_visible()

@@ -104,6 +104,7 @@ def test_tools_work_in_a_place_of_the_chats_own() -> None:
     wanted = Wanted(settings={"tools": ["files"]}, metadata={"chat_id": "chat_1"})
     body = request_of([Said(role="user", content=[TEXT])], {}, wanted)
     assert (body["enable_tools"], body["enabled_tools"], body["session_id"]) == (True, ["files"], "chat_1")
+    assert (body["tool_permissions"], body["tool_approval_timeout"]) == ({"*": "ask"}, 3600)
     assert "enable_tools" not in request_of([Said(role="user", content=[TEXT])], {}, Wanted(settings={"tools": []}))
 
 

@@ -108,7 +108,8 @@ def test_what_the_client_itself_asked_for_is_remembered(streamed: bool) -> None:
 def test_row_29_extension_fields_are_never_sent_on(streamed: bool) -> None:
     extensions: Json = {
         "enable_tools": False, "enabled_tools": ["x"], "session_id": "s", "image_base64": "aGk=", "heal": True,
-        "max_tool_calls_per_message": 3, "tool_call_timeout": 2.5,
+        "max_tool_calls_per_message": 3, "tool_call_timeout": 2.5, "tool_permissions": {"*": "ask"},
+        "tool_approval_timeout": 9,
     }  # fmt: skip
     assert set(extensions) == set(EXTENSIONS)
     for tools in (None, [TOOL]):

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from typing import Any
 
 import anyio
 import anyio.lowlevel
 import pytest
 
-from paddock.protocol.turns import Call, Outcome
+from paddock.protocol.turns import Call, Leave, Outcome
 from paddock.serving.toolruns import ToolRuns, ToolUse
 
 pytestmark = pytest.mark.anyio
@@ -22,7 +23,21 @@ class Shelf:
     def __init__(self) -> None:
         self.calls: list[str] = []
         self.ended: list[str] = []
+        self.noted: list[tuple[str, str, str]] = []
         self.all_here = anyio.Event()
+
+    @asynccontextmanager
+    async def at_work(self) -> AsyncGenerator[None]:
+        yield
+
+    async def leave(self, name: str, arguments: str, ask: Callable[[Json], Awaitable[None]]) -> Leave:
+        if name == "wait":
+            await ask({"state": "asking"})
+            await anyio.sleep_forever()
+        return Leave(how="no", refusal="Not carried out.") if name == "refused" else Leave(how="usual")
+
+    def note(self, name: str, arguments: str, how: str, outcome: str, duration_s: float) -> None:
+        self.noted.append((name, how, outcome))
 
     def offered(self) -> list[Json]:
         return []
@@ -137,3 +152,25 @@ async def test_none_is_carried_out_past_the_most() -> None:
     texts, _ = await carried(runs(shelf, most=0), call("read"))
     assert texts == ["Not carried out: a message may make 0 calls, and has. Answer with what is known."]
     assert shelf.calls == []
+
+
+async def test_a_refused_call_is_not_carried_out_and_each_is_noted_with_what_became_of_it() -> None:
+    shelf = Shelf()
+    texts, told = await carried(
+        runs(shelf, timeout_s=0.05), call("refused"), call("print"), call("hang"), call("refused", "{ }")
+    )
+    assert texts[0] == texts[3] == "Not carried out."
+    assert "refused" not in shelf.calls
+    assert [one.get("is_repeated", False) for one in told if one["state"] == "failed" and one["name"] == "refused"] == [
+        False, True,
+    ]  # fmt: skip
+    assert sorted(shelf.noted) == [
+        ("hang", "usual", "too long"), ("print", "usual", "done"), ("refused", "no", "refused"),
+    ]  # fmt: skip
+
+
+async def test_a_call_that_waits_for_leave_ends_with_its_message_and_is_noted() -> None:
+    shelf = Shelf()
+    with anyio.move_on_after(0.05):
+        await carried(runs(shelf, timeout_s=0.01), call("wait"))
+    assert (shelf.noted, shelf.calls) == ([("wait", "ask", "cancelled")], [])

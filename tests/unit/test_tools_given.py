@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import contextlib
 from pathlib import Path
 
 import pytest
 
 from paddock.caller import LOCAL
 from paddock.paths import Home
+from paddock.store.db import Database
 from paddock.tools.files import FILES
+from paddock.tools.permits import Permissions, permit_of
 from paddock.tools.toolbox import Box
 from paddock.tools.workspaces import workspace
 
@@ -28,9 +29,11 @@ async def test_a_whole_number_may_be_written_as_a_decimal(tmp_path: Path, argume
     async def nobody(text: str) -> None:
         del text
 
-    box = Box(FILES)
-    async with contextlib.AsyncExitStack() as stack:
-        box.workspace = await stack.enter_async_context(workspace(Home(root=tmp_path), LOCAL, "s"))
+    home = Home(root=tmp_path)
+    permissions = Permissions.of(Database("", home))
+    permit = permit_of(permissions, FILES, {}, "s")
+    box = Box(FILES, permit, lambda: workspace(home, LOCAL, "s"))
+    async with box.at_work():
         await box.call("write_file", '{"path": "a.txt", "content": "one\\ntwo\\n"}', nobody)
         said = await box.call("read_file", arguments, nobody)
     assert wanted in said.text

@@ -264,6 +264,7 @@ async def test_what_the_next_paddock_goes_on_with_has_the_files_and_the_rights_o
     read = calls('{"path": "a.txt"}', name="read_file", call_id="r")
     script: Script = {"routes": {CHAT: [pieces(stream([written], reason="tool_calls")), LONG]}}
     async with scripted_studio(tmp_path, script=script, warm=False) as rig:
+        await sent(rig, "PUT", "/api/tools/permissions", {"permissions": {"write_file": "always"}})
         _, told = await asked(rig, settings={"tools": ["files"]})
         await until(rig, told["message"], text_of)
     again = [pieces(stream([read], reason="tool_calls")), SHORT]

@@ -118,6 +118,9 @@ TABLE: dict[type[PaddockError], Fault] = {
     errors.ToolFileUnknown: Fault(
         status=404, openai_type=_INVALID, openai_code="tool_file_not_found", anthropic_type="not_found_error"
     ),
+    errors.ApprovalUnknown: Fault(
+        status=404, openai_type=_INVALID, openai_code="approval_not_found", anthropic_type="not_found_error"
+    ),
     errors.ToolServerUnknown: Fault(
         status=404, openai_type=_INVALID, openai_code="tool_server_not_found", anthropic_type="not_found_error"
     ),

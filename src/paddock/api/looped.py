@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import ASGIApp
 
 from paddock.api.dialects import OPENAI
 from paddock.api.edge import Edge
@@ -22,7 +22,6 @@ from paddock.serving.prepare import Prepared, prepare, refuse_unsupported
 from paddock.serving.relay import Dialect
 from paddock.serving.toolloop import ToolLoop
 from paddock.serving.toolruns import ToolUse
-from paddock.tools.toolbox import Box
 
 CHAT = "/v1/chat/completions"
 _CALLS_MOST = 25
@@ -45,7 +44,7 @@ async def prepared_chat(edge: Edge, body: dict[str, Any], *, strict: bool = Fals
         if (named := body.get("enabled_tools")) is not None:
             # Those that are on by themselves are on everywhere.
             await edge.tools.look(named)
-        body, use = _with_tools(edge, body)
+        body, use = await _with_tools(edge, body)
     refuse_unsupported(body)
     images.check_sources(body)
     prepared = prepare(CHAT, body, normalized=tuple(normalized))
@@ -75,30 +74,27 @@ def exchange(
         turn, found = await edge.addressed(replace(turn, adapted=(*notes, *turn.adapted)))
         return edge.relay(turn, found, dialect=dialect, passage=passage)
 
-    async def answered(scope: Scope, receive: Receive, send: Send) -> None:
-        async with edge.tools.working((prepared.received or {}).get("session_id")) as workspace:
-            if isinstance(use.toolbox, Box):
-                use.toolbox.workspace = workspace
-            loop = ToolLoop(
-                prepared,
-                use,
-                next_turn=next_turn,
-                dialect=dialect,
-                passage=own,
-                keepalive_s=edge.settings.keepalive_s,
-            )
-            await loop(scope, receive, send)
-
-    return answered
+    return ToolLoop(
+        prepared,
+        use,
+        next_turn=next_turn,
+        dialect=dialect,
+        passage=own,
+        keepalive_s=edge.settings.keepalive_s,
+    )
 
 
-def _with_tools(edge: Edge, body: dict[str, Any]) -> tuple[dict[str, Any], ToolUse]:
-    """The body with the server's tools beside the client's, and how they may be used. Raises BadRequest."""
+async def _with_tools(edge: Edge, body: dict[str, Any]) -> tuple[dict[str, Any], ToolUse]:
+    """The body with the server's tools beside the client's, and how they may be used.
+
+    Raises:
+        BadRequest, NotPermitted: as `Tools.box` does.
+    """
     if body.get("n") not in (None, 1):
         raise BadRequest("n must be 1 where enable_tools is true: the tools work for one answer.", param="n")
     tools: Sequence[dict[str, Any]] = objects_in(body.get("tools"))
     own = frozenset(str((as_object(tool.get("function")) or {}).get("name")) for tool in tools)
-    box = Box(edge.tools.chosen(body.get("enabled_tools"), own))
+    box = await edge.tools.box(body, own)
     timeout_s = body.get("tool_call_timeout")
     most = body.get("max_tool_calls_per_message")
     use = ToolUse(

@@ -35,7 +35,7 @@ NEEDED: tuple[tuple[str, Right | None], ...] = (
     ("* /api/attachments*", "chats"),
     ("GET /api/models*", "ask"),
     ("GET /api/aliases", "ask"),
-    ("* /api/tools/file*", "tools"),
+    ("* /api/tools/*", "tools"),
     ("GET /api/tools", "ask"),
     # What a program of the machine is, and that it runs, is decided by whom the machine is.
     ("GET /api/mcp*", "tools"),

@@ -54,6 +54,7 @@ from paddock.api import (
     session,
     settings,
     system,
+    tool_permissions,
     tools,
     toolservers,
     training,
@@ -107,11 +108,13 @@ _ROOMS = (
     evaluation_votes,
     evaluation_sets,
     tools,
+    tool_permissions,
     toolservers,
 )
 _TOLD = (
     chat_transfer, chats, chat_messages, chat_folders, attachments, keys, session, users, clients, requests, training,
-    checkpoints, exports, pushes, evaluations, evaluation_votes, evaluation_sets, tools, toolservers,
+    checkpoints, exports, pushes, evaluations, evaluation_votes, evaluation_sets, tools,
+    tool_permissions, toolservers,
 )  # fmt: skip
 
 

@@ -135,6 +135,8 @@ class ChatRequest(Sampling):
     session_id: str | None = None
     max_tool_calls_per_message: Annotated[StrictInt, Field(ge=0, le=200)] | None = None
     tool_call_timeout: Annotated[float, BeforeValidator(_number), Field(gt=0, le=3600)] | None = None
+    tool_permissions: dict[str, Literal["ask", "always", "never"]] | None = None
+    tool_approval_timeout: Annotated[float, BeforeValidator(_number), Field(gt=0, le=86400)] | None = None
 
     @field_validator("messages")
     @classmethod

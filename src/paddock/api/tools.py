@@ -24,6 +24,8 @@ class ToolEntry(Told):
     description: str
     parameters: dict[str, Any]
     is_harmless: bool
+    wants_asking: bool
+    """Whether a person is asked before a call on the page, where nothing else was decided."""
     why_off: str
 
 
@@ -108,6 +110,7 @@ def routes(edge: Edge) -> list[Route]:
                 "description": tool.description,
                 "parameters": tool.parameters,
                 "is_harmless": tool.is_harmless,
+                "wants_asking": tool.wants_asking,
                 "why_off": tool.why_off(),
             }
             for tool in edge.tools.all()

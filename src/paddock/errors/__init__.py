@@ -31,6 +31,7 @@
     ├── JobUnknown                no training or export of that id
     ├── ExportFileUnknown         an export has no file of that name
     ├── ToolFileUnknown           the workspace of a session has no file of that name
+    ├── ApprovalUnknown           no call of a tool waits for that answer
     ├── ToolServerUnknown         no server of tools of that name
     ├── ToolServerFault           a server of tools cannot be begun or asked, or said what cannot be read
     ├── SetUnknown                no set of one's own of that id
@@ -106,20 +107,14 @@ from paddock.errors.builds import (
     SetupFailed,
 )
 from paddock.errors.downloads import DownloadsElsewhere, DownloadUnknown
-from paddock.errors.jobs import (
-    ExportFileUnknown,
-    HubTokenMissing,
-    JobUnknown,
-    NoTrainingStack,
-    PushRefused,
-    SetUnknown,
-)
+from paddock.errors.jobs import ExportFileUnknown, HubTokenMissing, JobUnknown, NoTrainingStack, PushRefused, SetUnknown
 from paddock.errors.keeping import DiskTooFull, HomeUnusable, StoreBusy, StoreDamaged, StoreFull, StoreUnusable
-from paddock.errors.tools import ToolFileUnknown, ToolServerFault, ToolServerUnknown
+from paddock.errors.tools import ApprovalUnknown, ToolFileUnknown, ToolServerFault, ToolServerUnknown
 
 # What is made in the files beside this one.
 __all__ = [
     "AccountUnknown",
+    "ApprovalUnknown",
     "BackupFailed",
     "BackupRefused",
     "BuildBroken",

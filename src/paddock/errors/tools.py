@@ -17,6 +17,16 @@ class ToolFileUnknown(PaddockError):
         )
 
 
+class ApprovalUnknown(PaddockError):
+    """No call waits under that id for an answer of whoever gives one."""
+
+    def __init__(self, approval_id: str) -> None:
+        super().__init__(
+            f"No call {shown(approval_id)} waits for your answer: it was answered, its time is over, its answer ended "
+            "or was begun anew, or another account or key asked for it. GET /api/tools/approvals lists those that wait."
+        )
+
+
 class ToolServerUnknown(PaddockError):
     """No server of tools has that name. `known` are those there are."""
 

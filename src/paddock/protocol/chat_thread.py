@@ -13,6 +13,8 @@ _AS_THEY_ARE = (
     "temperature", "top_p", "top_k", "min_p", "repetition_penalty", "presence_penalty", "frequency_penalty", "seed",
     "max_output_tokens", "stop",
 )  # fmt: skip
+# How long a call of a tool waits until somebody in the chat has said whether it may be carried out.
+_APPROVAL_S = 3600.0
 # What settings cannot change: how a chat's answer is made, and from what.
 _FIXED = (
     "input", "instructions", "background", "store", "stream", "previous_response_id", "conversation", "prompt",
@@ -67,6 +69,9 @@ def request_of(thread: Sequence[Said], enclosed: Mapping[str, Enclosed], wanted:
     if settings.get("tools"):
         # They work in a place of the chat's own.
         body |= {"enable_tools": True, "enabled_tools": settings["tools"], "session_id": wanted.metadata.get("chat_id")}
+    if body.get("enable_tools"):
+        # Whoever chats is there to be asked, and may come back to it later.
+        body |= {"tool_permissions": {"*": "ask"}, "tool_approval_timeout": _APPROVAL_S}
     if settings.get("system"):
         body["instructions"] = settings["system"]
     if wanted.model:

@@ -133,8 +133,8 @@ class MessagesPassage:
         return out
 
     def _tool(self, event: dict[str, Any]) -> bytes:
-        """What a tool of the server does: blocks for its call and its result, an own event for what it prints."""
-        if event["state"] == "output":
+        """What a tool of the server does: blocks for its call and its result, an own event for all else."""
+        if event["state"] in ("output", "asking", "answered"):
             return _event("paddock_tool", {"tool": event})
         out = self._close()
         for block in tool_blocks(event, ended=event["state"] != "running"):

@@ -10,7 +10,10 @@ from paddock.protocol.chat import ChatForm
 from paddock.protocol.shape import as_array, as_object
 
 # How the server's own tools may be used, which is paddock's shorthand in every dialect.
-_TOOL_USE = ("enable_tools", "enabled_tools", "session_id", "max_tool_calls_per_message", "tool_call_timeout")
+_TOOL_USE = (
+    "enable_tools", "enabled_tools", "session_id", "max_tool_calls_per_message", "tool_call_timeout",
+    "tool_permissions", "tool_approval_timeout",
+)  # fmt: skip
 # Ollama's sampling options by the engine's names.
 _OPTIONS = {
     "num_predict": "max_tokens", "temperature": "temperature", "top_k": "top_k", "top_p": "top_p", "min_p": "min_p",

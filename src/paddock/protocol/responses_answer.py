@@ -169,6 +169,9 @@ class ResponsesPassage:
         place = {"item_id": item.id, "output_index": item.index}
         if event["state"] == "output":
             return self._event("response.mcp_call.output.delta", **place, delta=event["output"])
+        if event["state"] in ("asking", "answered"):
+            told = "requested" if event["state"] == "asking" else "answered"
+            return self._event(f"response.mcp_call.approval.{told}", **place, approval=event["approval"])
         item.status, item.event_of_tool = "completed", event
         outcome = "failed" if event["state"] == "failed" else "completed"
         return self._event(f"response.mcp_call.{outcome}", **place) + self._event(

@@ -42,6 +42,14 @@ class Outcome:
     files: tuple[dict[str, Any], ...] = ()
 
 
+@dataclass(frozen=True, kw_only=True)
+class Leave:
+    """Whether a call may be carried out: `how` says by what, `refusal` is for the model where it may not."""
+
+    how: str
+    refusal: str = ""
+
+
 @dataclass(kw_only=True)
 class Turn:
     """One turn, as its stream comes.

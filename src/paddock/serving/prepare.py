@@ -14,7 +14,7 @@ from paddock.serving.toolruns import ToolUse
 # paddock's own fields: read here, never sent on.
 EXTENSIONS = (
     "enable_tools", "enabled_tools", "session_id", "max_tool_calls_per_message", "tool_call_timeout", "image_base64",
-    "heal",
+    "tool_permissions", "tool_approval_timeout", "heal",
 )  # fmt: skip
 # Where a request says how long its answer may be.
 BOUNDS = ("max_tokens", "max_completion_tokens", "n_predict")

@@ -81,7 +81,8 @@ class ToolLoop:
 
             group.start_soon(until_left)
             try:
-                await self._answer(scope)
+                async with self._use.toolbox.at_work():
+                    await self._answer(scope)
             except PaddockError as error:
                 self._account.error = type(error).__name__
                 await self._refuse(error)
@@ -94,6 +95,8 @@ class ToolLoop:
             calls: Sequence[Call] = [] if _was_cut(turn) else self._named(turn.calls)
             own = [call for call in calls if call.name in self._use.own]
             if own or not calls or turn.error or body.get("tool_choice") == "none":
+                if own:
+                    await self._leave_out(turn, [call for call in calls if call not in own])
                 await self._end(turn, own)
                 return
             outcomes = await self._carried_out(turn, calls)
@@ -153,17 +156,24 @@ class ToolLoop:
                 if time.monotonic() - self._wire.written_s >= self._keepalive_s:
                     await self._write(self._passage.life(f"running {names}"))
 
-        async def tell(event: Json) -> None:
-            await self._feed(turns.tool_frame(turn.head, event))
-
         ended: Ended = []
         async with anyio.create_task_group() as group:
             if self._streamed:
                 group.start_soon(alive)
-            ended = await self._runs.carry_out(calls, tell)
+            ended = await self._runs.carry_out(calls, self._teller(turn))
             group.cancel_scope.cancel()
         self._told[-1] = [event for _, _, event in ended]
         return [(call, outcome) for call, outcome, _ in ended]
+
+    async def _leave_out(self, turn: Turn, calls: Sequence[Call]) -> None:
+        """Of a turn that called the client's tools too: what was asked of the server's, told as not carried out."""
+        self._told[-1] = await self._runs.leave_out(calls, self._teller(turn))
+
+    def _teller(self, turn: Turn) -> Callable[[Json], Awaitable[None]]:
+        async def tell(event: Json) -> None:
+            await self._feed(turns.tool_frame(turn.head, event))
+
+        return tell
 
     async def _end(self, turn: Turn, own: Sequence[Call]) -> None:
         """The answer's end, or all of it where it is told whole."""

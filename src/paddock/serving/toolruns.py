@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 import anyio
 
-from paddock.protocol.turns import Call, Outcome
+from paddock.protocol.turns import Call, Leave, Outcome
 
 Json = dict[str, Any]
 Tell = Callable[[Json], Awaitable[None]]
@@ -25,6 +26,18 @@ class Toolbox(Protocol):
 
     def changes_things(self, name: str) -> bool:
         """Whether a call of it may make an earlier call of some tool come out otherwise."""
+        ...
+
+    def at_work(self) -> AbstractAsyncContextManager[None]:
+        """The length of the message, in which calls can be carried out."""
+        ...
+
+    async def leave(self, name: str, arguments: str, ask: Tell) -> Leave:
+        """Whether a call may be carried out. `ask` takes what is told of it while a person is asked."""
+        ...
+
+    def note(self, name: str, arguments: str, how: str, outcome: str, duration_s: float) -> None:
+        """A call has ended: by what it was let or not, what became of it, and how long it took."""
         ...
 
     async def call(self, name: str, arguments: str, tell: Callable[[str], Awaitable[None]]) -> Outcome:
@@ -97,28 +110,61 @@ class ToolRuns:
 
     async def _first(self, call: Call, key: str, tell: Tell) -> tuple[Outcome, Json]:
         await tell(_begun(call))
-        began_s = time.monotonic()
+        took_s = 0.0
         if self.is_spent:
             spent = f"a message may make {self.use.calls_most} calls, and has"
             outcome = Outcome(text=f"Not carried out: {spent}. Answer with what is known.", is_error=True)
         else:
             self.begun += 1
-            outcome = await self._bounded(call, tell)
-            if self.use.toolbox.changes_things(call.name):
-                self._known.clear()
+            outcome, took_s = await self._let(call, tell)
         self._known[key] = outcome
-        event = _ended(call, outcome, time.monotonic() - began_s)
+        event = _ended(call, outcome, took_s)
         await tell(event)
         return outcome, event
 
-    async def _bounded(self, call: Call, tell: Tell) -> Outcome:
+    async def _let(self, call: Call, tell: Tell) -> tuple[Outcome, float]:
+        """A call carried out if it may be, and how long that took; what becomes of it is noted, whatever that is."""
+        toolbox, arguments = self.use.toolbox, call.arguments or "{}"
+
+        async def ask(event: Json) -> None:
+            await tell({"id": call.call_id, "name": call.name, "arguments": arguments, **event})
+
+        leave, what, began_s, took_s = Leave(how="ask"), "cancelled", time.monotonic(), 0.0
+        try:
+            leave = await toolbox.leave(call.name, arguments, ask)
+            if leave.refusal:
+                outcome, what = Outcome(text=leave.refusal, is_error=True), "refused"
+            else:
+                began_s = time.monotonic()
+                outcome, what = await self._bounded(call, tell)
+                took_s = time.monotonic() - began_s
+                if toolbox.changes_things(call.name):
+                    self._known.clear()
+        finally:
+            took_s = took_s or (0.0 if leave.refusal else time.monotonic() - began_s)
+            toolbox.note(call.name, arguments, leave.how, what, took_s)
+        return outcome, took_s
+
+    async def _bounded(self, call: Call, tell: Tell) -> tuple[Outcome, str]:
         async def printed(text: str) -> None:
             await tell({"id": call.call_id, "name": call.name, "state": "output", "output": text})
 
         with anyio.move_on_after(self.use.call_timeout_s):
-            return await self.use.toolbox.call(call.name, call.arguments or "{}", printed)
+            outcome = await self.use.toolbox.call(call.name, call.arguments or "{}", printed)
+            return outcome, "failed" if outcome.is_error else "done"
         took = f"{call.name} took longer than {self.use.call_timeout_s:g} s and was stopped"
-        return Outcome(text=f"Error: {took}.", is_error=True)
+        return Outcome(text=f"Error: {took}.", is_error=True), "too long"
+
+    async def leave_out(self, calls: Sequence[Call], tell: Tell) -> list[Json]:
+        """Tell of calls that are not carried out, since the same turn called what is the client's; how it was told."""
+        why = "the same turn called a tool of the client's, which ends the answer. Call it again if it is still needed."
+        outcome = Outcome(text=f"Not carried out: {why}", is_error=True)
+        told: list[Json] = []
+        for call in calls:
+            await tell(_begun(call))
+            told.append(_ended(call, outcome, 0.0))
+            await tell(told[-1])
+        return told
 
 
 def _key(call: Call) -> str:

@@ -123,9 +123,12 @@ class Accounts:
 
             from paddock.store.chat_tables import OWNED
             from paddock.store.tables import accounts, keys
+            from paddock.store.tool_tables import OF_ACCOUNT
 
             there = _named(connection, name)
             _refuse_last(connection, there)
+            for table in OF_ACCOUNT:
+                connection.execute(delete(table).where(table.c.account_id == there.account_id))
             for table in OWNED:
                 connection.execute(delete(table).where(table.c.owner == there.account_id))
             mine = update(keys).where(keys.c.account_id == there.account_id, keys.c.revoked_s.is_(None))

@@ -96,6 +96,7 @@ FILES = (
         parameters=takes({}),
         carry_out=_list,
         group=_GROUP,
+        only_looks=True,
     ),
     Tool(
         name="read_file",
@@ -107,6 +108,7 @@ FILES = (
         ),
         carry_out=_read,
         group=_GROUP,
+        only_looks=True,
     ),
     Tool(
         name="write_file",

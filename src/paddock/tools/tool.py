@@ -31,8 +31,9 @@ class Tool:
     """One tool.
 
     `group` is another name by which it is turned on, with others. One that `is_harmless` reaches nothing beyond the
-    message: it is on wherever tools are. `changes_things` says that an earlier call of some tool may come out otherwise
-    after one of it. `why_off` tells why it cannot be used here and what helps; "" where it can.
+    message: it is on wherever tools are. One that `only_looks` changes nothing, and reaches nothing beyond the chat's
+    workspace. `changes_things` says that an earlier call of some tool may come out otherwise after one of it. `why_off`
+    tells why it cannot be used here and what helps; "" where it can.
     """
 
     name: str
@@ -41,8 +42,14 @@ class Tool:
     carry_out: Callable[[Given], Awaitable[Outcome]]
     group: str = ""
     is_harmless: bool = False
+    only_looks: bool = False
     changes_things: bool = False
     why_off: Callable[[], str] = field(default=lambda: "")
+
+    @property
+    def wants_asking(self) -> bool:
+        """Whether a person is asked before a call, where nothing else was decided."""
+        return not (self.is_harmless or self.only_looks)
 
     def definition(self) -> Json:
         """The tool as a model is shown it, in chat form."""

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -15,16 +15,17 @@ import anyio.to_thread
 
 from paddock.caller import current
 from paddock.config import Settings
-from paddock.errors import BadRequest, NotPermitted, PaddockError, shown
+from paddock.errors import BadRequest, EngineUnreachable, NotPermitted, PaddockError, shown
 from paddock.log import named
 from paddock.protocol.schema_checking import faults_of
 from paddock.protocol.shape import as_object
-from paddock.protocol.turns import Outcome
+from paddock.protocol.turns import Leave, Outcome
 from paddock.store.db import Database
 from paddock.tools import code, served, web
 from paddock.tools.calculator import CALCULATOR
 from paddock.tools.files import FILES
 from paddock.tools.moment import DATETIME
+from paddock.tools.permits import Ask, Permissions, Permit, permit_of
 from paddock.tools.session_files import SessionFiles, checked
 from paddock.tools.sessions import Sessions
 from paddock.tools.tool import Given, Json, Tool, Unfit
@@ -43,12 +44,16 @@ class Tools:
     def __init__(
         self,
         settings: Settings,
+        permissions: Permissions,
         stack_python: Callable[[], Path | None] = lambda: None,
-        database: Database | None = None,
+        host: Host | None = None,
     ) -> None:
         self._settings = settings
         self.files = SessionFiles(settings.home)
-        self.host = Host(settings.home, database or Database(settings.database_url, settings.home))
+        self.host = host or Host(settings.home, Database(settings.database_url, settings.home))
+        self.permissions = permissions
+        self._at_work: set[anyio.CancelScope] = set()
+        self._idle = anyio.Event()
         self._sessions = Sessions(settings=settings, stack_python=stack_python)
         tools = (CALCULATOR, DATETIME, *FILES, *code.tools(self._sessions), *web.tools(settings))
         self._own: dict[str, Tool] = {tool.name: tool for tool in tools}
@@ -58,12 +63,28 @@ class Tools:
         """Those of its own, and those that servers of tools offer at present."""
         return {**self._own, **{tool.name: tool for tool in served.tools(self.host)}}
 
+    @classmethod
+    def of(cls, settings: Settings, database: Database, stack_python: Callable[[], Path | None]) -> Tools:
+        """Those of a paddock, with what is decided about them in its database."""
+        return cls(settings, Permissions.of(database), stack_python, Host(settings.home, database))
+
     async def keep(self, over: anyio.Event) -> None:
-        """Take away old workspaces, end idle interpreters, have servers of tools run; end them all when it is over."""
+        """Sweep workspaces, end idle interpreters, run servers of tools, write calls down; all until it is over."""
         async with anyio.create_task_group() as group:
             group.start_soon(self._sweep, over)
-            group.start_soon(self._sessions.keep, over)
+            group.start_soon(self.permissions.trail.keep, over)
             group.start_soon(self.host.keep, over)
+            await self._sessions.keep(over)
+        # Answers end later than that, and what their tools did is written down too.
+        while self._at_work:
+            self._idle = anyio.Event()
+            await self._idle.wait()
+        await self.permissions.trail.flush()
+
+    def close(self) -> None:
+        """End the messages whose tools are at work, or wait to be: no engine goes on with them."""
+        for scope in list(self._at_work):
+            scope.cancel()
 
     async def _sweep(self, over: anyio.Event) -> None:
         while not over.is_set():
@@ -114,19 +135,50 @@ class Tools:
                 raise BadRequest(f"The tool {tool.name} is off: {why}", param="enabled_tools")
         return found
 
+    async def box(self, body: Mapping[str, Any], own: frozenset[str]) -> Box:
+        """The tools that a message with that body may use; `own` are the names of the client's.
+
+        Raises:
+            BadRequest: it asks for them wrongly.
+            NotPermitted: a tool needs a right that whoever asks lacks.
+        """
+        session_id = checked(str(body.get("session_id") or ""))
+        chosen = self.chosen(body.get("enabled_tools"), own)
+        permit = permit_of(self.permissions, self.all(), body, session_id)
+        return Box(await permit.offered(chosen), permit, lambda: self._working(session_id))
+
     @asynccontextmanager
-    async def working(self, session_id: str | None) -> AsyncGenerator[Workspace]:
-        """The workspace of a message's tools, for whoever asks now. Raises BadRequest."""
-        async with workspace(self._settings.home, current(), checked(session_id or "")) as folder:
-            yield folder
+    async def _working(self, session_id: str) -> AsyncGenerator[Workspace]:
+        """The workspace of a session of whoever asks, for the length of a message. Raises EngineUnreachable."""
+        with anyio.CancelScope() as scope:
+            self._at_work.add(scope)
+            try:
+                async with workspace(self._settings.home, current(), session_id) as folder:
+                    yield folder
+            finally:
+                self._at_work.discard(scope)
+                if not self._at_work:
+                    self._idle.set()
+        if scope.cancelled_caught:
+            raise EngineUnreachable("paddock is stopping, and with it the tools of this answer. Ask again.")
 
 
 class Box:
-    """The tools that one message may use, in its workspace."""
+    """The tools that one message may use, in the workspace that `working` gives it while it lasts."""
 
-    def __init__(self, tools: Sequence[Tool]) -> None:
+    def __init__(
+        self, tools: Sequence[Tool], permit: Permit, working: Callable[[], AbstractAsyncContextManager[Workspace]]
+    ) -> None:
         self._tools = {tool.name: tool for tool in tools}
-        self.workspace: Workspace | None = None
+        self._permit = permit
+        self._working = working
+        self._workspace: Workspace | None = None
+
+    @asynccontextmanager
+    async def at_work(self) -> AsyncGenerator[None]:
+        """The length of the message, in which calls can be carried out."""
+        async with self._working() as self._workspace:
+            yield
 
     def offered(self) -> list[Json]:
         """Their definitions, in chat form."""
@@ -137,9 +189,25 @@ class Box:
         tool = self._tools.get(name)
         return tool is not None and tool.changes_things
 
+    async def leave(self, name: str, arguments: str, ask: Ask) -> Leave:
+        """Whether a call may be carried out. Nobody is asked about one that cannot be; `call` says why."""
+        tool = self._tools.get(name)
+        if tool is None:
+            return Leave(how="usual")
+        try:
+            _arguments(tool, arguments)
+        except Unfit:
+            return Leave(how="usual")
+        return await self._permit.leave(tool, arguments, ask)
+
+    def note(self, name: str, arguments: str, how: str, outcome: str, duration_s: float) -> None:
+        """A call has ended: by what it was let or not, and what became of it."""
+        if tool := self._tools.get(name):
+            self._permit.note(tool, arguments, how, outcome, duration_s)
+
     async def call(self, name: str, arguments: str, tell: Callable[[str], Awaitable[None]]) -> Outcome:
         """Carry one out. Whatever goes wrong becomes words for the model."""
-        tool, workspace = self._tools.get(name), self.workspace
+        tool, workspace = self._tools.get(name), self._workspace
         if tool is None or workspace is None:
             there = ", ".join(self._tools) or "none"
             return _failed(f"there is no tool {name[:60]!r}. There are: {there}.")

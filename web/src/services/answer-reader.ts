@@ -1,4 +1,4 @@
-import type { Part, ToolFile } from "./chat-shapes";
+import type { Approval, Part, ToolFile } from "./chat-shapes";
 
 /** The items of a response, as an event brings them. */
 interface Item {
@@ -21,6 +21,8 @@ export interface ResponseEvent {
   delta?: string;
   item_id?: string;
   item?: Item;
+  /** Of a call that waits for an answer, or had one. */
+  approval?: Approval;
   response?: {
     id: string;
     status: string;
@@ -56,6 +58,9 @@ export class AnswerReader {
     if (event.type === "response.in_progress") this.isQueued = false;
     if (event.type === "response.output_item.added" && event.item) this.begin(event.item);
     if (event.type === "response.output_item.done" && event.item) this.close(event.item);
+    if (event.type === "response.mcp_call.approval.requested")
+      this.ask(event.item_id, event.approval ?? null);
+    if (event.type === "response.mcp_call.approval.answered") this.ask(event.item_id, null);
     if (!event.type.endsWith(".delta") || event.delta === undefined) return;
     const last = this.parts.at(-1);
     if (event.type.startsWith("response.mcp_call.")) this.printed(event.item_id ?? "", event.delta);
@@ -63,6 +68,13 @@ export class AnswerReader {
     else if (last.type === "tool_call") this.replace({ ...last, arguments: last.arguments + event.delta });
     else if (last.type === "text" || last.type === "reasoning")
       this.replace({ ...last, text: last.text + event.delta });
+  }
+
+  /** A call waits for somebody's answer, or does so no more. */
+  private ask(callId: string | undefined, approval: Approval | null): void {
+    const at = this.parts.findIndex((part) => part.type === "tool_call" && part.call_id === callId);
+    const call = this.parts[at];
+    if (call?.type === "tool_call") this.parts[at] = { ...call, approval };
   }
 
   /** What a tool prints while it works; several may be at work. */

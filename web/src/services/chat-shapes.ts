@@ -6,7 +6,18 @@ export type Status = "complete" | "generating" | "stopped" | "failed" | "cut";
 export type TextPart = { type: "text"; text: string };
 export type ReasoningPart = { type: "reasoning"; text: string; duration_s: number | null };
 export type AttachedPart = { type: "image" | "document"; attachment_id: string; name?: string | null };
-export type CallPart = { type: "tool_call"; call_id: string; name: string; arguments: string };
+/** What a person may say of a call that waits for it. */
+export const ANSWERS = ["once", "chat", "always", "no", "never"] as const;
+export type ApprovalAnswer = (typeof ANSWERS)[number];
+export type Approval = { id: string; answers: ApprovalAnswer[] };
+/** `approval` is there while the call waits until somebody has said whether it may be carried out. */
+export type CallPart = {
+  type: "tool_call";
+  call_id: string;
+  name: string;
+  arguments: string;
+  approval?: Approval | null;
+};
 /** A file that a tool made, and where it can be fetched while its session lasts. */
 export type ToolFile = { path: string; size_bytes: number; media_type: string; url?: string | null };
 export type ResultPart = {

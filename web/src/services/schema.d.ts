@@ -2153,6 +2153,57 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/tools/approvals": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The calls of tools that wait for an answer of the caller. */
+        get: operations["get /api/tools/approvals"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/tools/approvals/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Let a call that waits be carried out, or not. */
+        post: operations["post /api/tools/approvals/{id}"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/tools/calls": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The calls of tools that were made for the caller; for an admin, of everybody. */
+        get: operations["get /api/tools/calls"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/tools/file": {
         parameters: {
             query?: never;
@@ -2182,6 +2233,24 @@ export interface paths {
         /** The files that the tools of a session of the caller's work on. */
         get: operations["get /api/tools/files"];
         put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/tools/permissions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What the caller has decided about tools. */
+        get: operations["get /api/tools/permissions"];
+        /** Decide about tools, or take that back. */
+        put: operations["put /api/tools/permissions"];
         post?: never;
         delete?: never;
         options?: never;
@@ -2914,6 +2983,65 @@ export interface components {
             settings: components["schemas"]["ChatSettings"];
         };
         /**
+         * AnswerGiven
+         * @description `POST /api/tools/approvals/{id}`.
+         */
+        AnswerGiven: {
+            /**
+             * Answer
+             * @enum {string}
+             */
+            answer: "once" | "chat" | "always" | "no" | "never";
+        };
+        /**
+         * ApprovalAnswered
+         * @description An answer that was heard.
+         */
+        ApprovalAnswered: {
+            /**
+             * Answer
+             * @enum {string}
+             */
+            answer: "once" | "chat" | "always" | "no" | "never";
+            /** Id */
+            id: string;
+            /** Tool */
+            tool: string;
+        };
+        /**
+         * ApprovalEntry
+         * @description A call that waits for an answer. `asked` is seconds since 1970.
+         */
+        ApprovalEntry: {
+            /** Answers */
+            answers: ("once" | "chat" | "always" | "no" | "never")[];
+            /** Arguments */
+            arguments: string;
+            /** Asked */
+            asked: number;
+            /** Expires In S */
+            expires_in_s: number;
+            /** Id */
+            id: string;
+            /** Session Id */
+            session_id: string;
+            /** Tool */
+            tool: string;
+        };
+        /**
+         * ApprovalList
+         * @description The calls that wait for an answer of whoever asks.
+         */
+        ApprovalList: {
+            /** Data */
+            data: components["schemas"]["ApprovalEntry"][];
+            /**
+             * Object
+             * @constant
+             */
+            object: "list";
+        };
+        /**
          * Attachment
          * @description An image or a document.
          */
@@ -3040,6 +3168,45 @@ export interface components {
             choice: "left" | "right" | "tie" | "bad";
             /** Number */
             number: number;
+        };
+        /**
+         * CallEntry
+         * @description One call of a tool. `at` is seconds since 1970.
+         */
+        CallEntry: {
+            /** Allowed */
+            allowed: string;
+            /** Arguments */
+            arguments: string;
+            /** At */
+            at: number;
+            /** Duration S */
+            duration_s: number;
+            /** Id */
+            id: number;
+            /** Outcome */
+            outcome: string;
+            /** Session Id */
+            session_id: string;
+            /** Tool */
+            tool: string;
+            /** Who */
+            who: string;
+        };
+        /**
+         * CallList
+         * @description `GET /api/tools/calls`, the newest first; `before` of the next page is the last `id`.
+         */
+        CallList: {
+            /** Data */
+            data: components["schemas"]["CallEntry"][];
+            /** Has More */
+            has_more: boolean;
+            /**
+             * Object
+             * @constant
+             */
+            object: "list";
         };
         /**
          * Chat
@@ -3375,6 +3542,11 @@ export interface components {
              */
             temperature: number | null;
             /**
+             * Tool Approval Timeout
+             * @default null
+             */
+            tool_approval_timeout: number | null;
+            /**
              * Tool Call Timeout
              * @default null
              */
@@ -3385,6 +3557,13 @@ export interface components {
              */
             tool_choice: ("auto" | "required" | "none") | {
                 [key: string]: unknown;
+            } | null;
+            /**
+             * Tool Permissions
+             * @default null
+             */
+            tool_permissions: {
+                [key: string]: "ask" | "always" | "never";
             } | null;
             /**
              * Tools
@@ -4926,6 +5105,31 @@ export interface components {
             yaml: string | null;
         };
         /**
+         * PermissionChange
+         * @description `PUT /api/tools/permissions`: what is decided from now on, by names of tools or groups; null takes it back.
+         */
+        PermissionChange: {
+            /** Permissions */
+            permissions: {
+                [key: string]: ("ask" | "always" | "never") | null;
+            };
+        };
+        /**
+         * PermissionTable
+         * @description What whoever asks has decided about tools, by names of tools or groups.
+         */
+        PermissionTable: {
+            /**
+             * Object
+             * @constant
+             */
+            object: "tool_permissions";
+            /** Permissions */
+            permissions: {
+                [key: string]: "ask" | "always" | "never";
+            };
+        };
+        /**
          * Places
          * @description Where an account is signed in.
          */
@@ -5615,6 +5819,8 @@ export interface components {
             parameters: {
                 [key: string]: unknown;
             };
+            /** Wants Asking */
+            wants_asking: boolean;
             /** Why Off */
             why_off: string;
         };
@@ -10712,6 +10918,105 @@ export interface operations {
             };
         };
     };
+    "get /api/tools/approvals": {
+        parameters: {
+            query?: {
+                session_id?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The calls of tools that wait for an answer of the caller. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApprovalList"];
+                };
+            };
+            /** @description An error. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    "post /api/tools/approvals/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["AnswerGiven"];
+            };
+        };
+        responses: {
+            /** @description Let a call that waits be carried out, or not. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApprovalAnswered"];
+                };
+            };
+            /** @description An error. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    "get /api/tools/calls": {
+        parameters: {
+            query?: {
+                limit?: number;
+                before?: number;
+                session_id?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The calls of tools that were made for the caller; for an admin, of everybody. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CallList"];
+                };
+            };
+            /** @description An error. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
     "get /api/tools/file": {
         parameters: {
             query: {
@@ -10830,6 +11135,68 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["SessionFileList"];
+                };
+            };
+            /** @description An error. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    "get /api/tools/permissions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description What the caller has decided about tools. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PermissionTable"];
+                };
+            };
+            /** @description An error. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    "put /api/tools/permissions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PermissionChange"];
+            };
+        };
+        responses: {
+            /** @description Decide about tools, or take that back. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PermissionTable"];
                 };
             };
             /** @description An error. */

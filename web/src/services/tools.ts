@@ -1,6 +1,6 @@
 import { queryOptions } from "@tanstack/react-query";
 import { ask, refusal, send } from "./api";
-import type { ToolFile } from "./chat-shapes";
+import type { ApprovalAnswer, ToolFile } from "./chat-shapes";
 import { saveFile } from "./files";
 import type { components } from "./schema";
 
@@ -12,6 +12,8 @@ export interface Tool {
   description: string;
   /** Whether anybody may have it used who may ask. */
   is_harmless: boolean;
+  /** Whether a person is asked before a call, where nothing else was decided. */
+  wants_asking: boolean;
   /** Why it cannot be used here, and what helps; "" where it can. */
   why_off: string;
 }
@@ -22,6 +24,43 @@ export const serverTools = queryOptions({
     (await ask<{ data: Tool[] }>("GET", "/api/tools", undefined, signal)).data,
   staleTime: 60_000,
 });
+
+export type PermissionWord = components["schemas"]["PermissionTable"]["permissions"][string];
+type Permissions = Readonly<Record<string, PermissionWord>>;
+
+/** What whoever looks at the page has decided about tools, by their names or groups. */
+export const toolPermissions = queryOptions({
+  queryKey: ["api", "tools", "permissions"],
+  queryFn: async ({ signal }): Promise<Permissions> =>
+    (await ask<{ permissions: Permissions }>("GET", "/api/tools/permissions", undefined, signal)).permissions,
+});
+
+/** Decide about a tool or a group from now on; null takes that back. What is decided then. */
+export const decideTool = async (name: string, word: PermissionWord | null): Promise<Permissions> =>
+  (
+    await ask<{ permissions: Permissions }>("PUT", "/api/tools/permissions", {
+      permissions: { [name]: word },
+    })
+  ).permissions;
+
+/** Say whether a call that waits may be carried out. */
+export const answerApproval = (id: string, answer: ApprovalAnswer) =>
+  ask("POST", `/api/tools/approvals/${encodeURIComponent(id)}`, { answer });
+
+export type ToolCall = components["schemas"]["CallEntry"];
+export type CallPage = components["schemas"]["CallList"];
+
+/** What tools were called, the newest first, before a number; of one chat, or of all. */
+export function toolCalls(
+  chat: string | null,
+  before: number | null,
+  signal?: AbortSignal,
+): Promise<CallPage> {
+  const query = new URLSearchParams({ limit: "30" });
+  if (chat !== null) query.set("session_id", chat);
+  if (before !== null) query.set("before", String(before));
+  return ask<CallPage>("GET", `/api/tools/calls?${query}`, undefined, signal);
+}
 
 const PLACE = "/api/tools/file";
 

@@ -7,6 +7,8 @@ import { blank, putMessage, setThread, TEMPORARY, threadOf } from "./chat";
 import { hide, liveOf, show } from "./chat-answers";
 import { EMPTY, type } from "./chat-drafts";
 
+/** How long a call of a tool waits for an answer, as in chats that are kept. */
+const APPROVAL_S = 3600;
 const running = new Map<string, AbortController>();
 
 export function stopTemporarily(id: string): void {
@@ -69,6 +71,10 @@ export function fields({ system, thinking, effort, extra, tools, model: _, ...re
       ? {}
       : { chat_template_kwargs: { enable_thinking: thinking } }),
     ...extra,
+    // Whoever chats is there to be asked.
+    ...(tools?.length || extra?.enable_tools
+      ? { tool_permissions: { "*": "ask" }, tool_approval_timeout: APPROVAL_S }
+      : {}),
   };
 }
 

@@ -6,7 +6,9 @@ from alembic import context
 from sqlalchemy.engine import Connection
 
 from paddock.store import chat_tables
-from paddock.store.tables import metadata
+
+# Whose tables come last: of all of them the metadata tells.
+from paddock.store.tool_tables import metadata
 
 connection: Connection = context.config.attributes["connection"]
 context.configure(

@@ -14,6 +14,13 @@ export function pretty(text: string): string {
   }
 }
 
+/** What cannot be seen, or turns the words around it, is spelled out: nobody is to allow what he does not read. */
+const UNSEEN = /(?![\n\t])[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Co}\p{Cn}\p{Cs}\u115f\u1160\u3164\uffa0]/gu;
+
+export function spelled(text: string): string {
+  return text.replace(UNSEEN, (one) => `\\u{${(one.codePointAt(0) ?? 0).toString(16)}}`);
+}
+
 /** A part of a message that is shown by its title until it is opened. */
 export function Fold({
   icon,

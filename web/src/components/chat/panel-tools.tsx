@@ -7,6 +7,8 @@ import { changeSettings } from "@/stores/chat-drafts";
 import { useWords } from "@/words";
 import { Group } from "./panel-group";
 import { PanelWork } from "./panel-work";
+import { ToolCalls } from "./tool-calls";
+import { ToolPermission } from "./tool-permission";
 
 /** Which of the server's own tools the model may use in this chat. */
 export function PanelTools({ chat, settings }: { chat: string; settings: Settings }) {
@@ -29,16 +31,19 @@ export function PanelTools({ chat, settings }: { chat: string; settings: Setting
         {[...grouped(open)].map(([name, tools]) => {
           const why = tools.find((one) => one.why_off)?.why_off;
           return (
-            <SwitchField
-              key={name}
-              label={name}
-              hint={why ? t("chat.tools.off", { why }) : told(tools)}
-              isOn={chosen.includes(name)}
-              isDisabled={why !== undefined && !chosen.includes(name)}
-              onChange={(isOn) => turn(name, isOn)}
-            />
+            <div key={name} className="flex flex-col gap-2">
+              <SwitchField
+                label={name}
+                hint={why ? t("chat.tools.off", { why }) : told(tools)}
+                isOn={chosen.includes(name)}
+                isDisabled={why !== undefined && !chosen.includes(name)}
+                onChange={(isOn) => turn(name, isOn)}
+              />
+              {mayAll && chosen.includes(name) ? <ToolPermission name={name} tools={tools} /> : null}
+            </div>
           );
         })}
+        {mayAll ? <ToolCalls chat={chat} /> : null}
       </Group>
       {mayAll && open.some((one) => !one.is_harmless && chosen.includes(one.group || one.name)) ? (
         <PanelWork chat={chat} />

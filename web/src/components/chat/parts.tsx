@@ -6,6 +6,7 @@ import { attachments } from "@/services/chats";
 import { useChatPreferences } from "@/stores/chat-preferences";
 import { useWords } from "@/words";
 import { useAmounts } from "@/words/amounts";
+import { ApprovalCard } from "./approval-card";
 import { CODE, Fold, pretty } from "./fold";
 import { Picture } from "./picture";
 import { Text } from "./text";
@@ -76,6 +77,7 @@ function Thoughts({ part, isLive }: { part: ReasoningPart; isLive: boolean }) {
 function Call({ part }: { part: CallPart }) {
   const t = useWords();
   const [isOpen, setOpen] = useState(false);
+  if (part.approval) return <ApprovalCard part={part} approval={part.approval} />;
   return (
     <Fold
       icon={<Wrench aria-hidden />}
