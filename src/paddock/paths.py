@@ -104,6 +104,16 @@ class Home:
         return self.root / "remotes.json"
 
     @property
+    def toolservers(self) -> Path:
+        """The servers of tools, without their secrets."""
+        return self.root / "toolservers.json"
+
+    @property
+    def toolservers_on(self) -> Path:
+        """Which of them a person turned on, on this machine."""
+        return self.root / "toolservers-on.json"
+
+    @property
     def requests(self) -> Path:
         """What the flight recorder kept."""
         return self.root / "requests"

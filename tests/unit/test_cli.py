@@ -164,6 +164,7 @@ PAGES = (
     "models.md",
     "recorder.md",
     "remotes.md",
+    "mcp.md",
     "training.md",
 )
 

@@ -28,6 +28,7 @@ THOUGHT_ABOUT = {
     ("paddock/sandbox/inside.py", "B102"): "runs rewards apart, after consent",
     ("paddock/sandbox/interpreter.py", "B102"): "runs a model's code within walls, where a person lets it",
     ("paddock/sandbox/interpreter.py", "B606"): "becomes the shell of a command, within walls",
+    ("paddock/toolservers/keeper.py", "B606"): "becomes the program that a person turned on",
     ("paddock/sandbox/walls.py", "B108"): "the temporary folder within walls, which is the workspace's own",
     ("paddock/api/guard.py", "B104"): "names the address in order to know it",
     ("paddock/listening.py", "B104"): "names the address in order to warn of it",

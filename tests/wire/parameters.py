@@ -90,6 +90,8 @@ BODIES: dict[str, list[Json]] = {
     "POST /api/models/{id}/unpin": [],
     "PUT /api/models/{id}/settings": [{name: "x"} for name in MODEL_SETTINGS],
     "PUT /api/aliases/{pattern}": [{"model": "x"}],
+    "POST /mcp": [{"jsonrpc": "2.0", "id": "x", "method": "tools/call", "params": {
+        "name": "show_job", "arguments": {"kind": "export", "id": "x"}}}],
     "POST /api/remotes/check": [{"name": "x"}],
     "POST /api/training": [{**one, "name": "x"} for one in _SPECS],
     "POST /api/training/options": _SPECS,

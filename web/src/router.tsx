@@ -64,6 +64,7 @@ const rest = [
   createRoute({ getParentRoute: () => root, path: "/requests", validateSearch: openedIn, component: place("api", () => import("./routes/requests"), "RequestsRoute") }),
   createRoute({ getParentRoute: () => root, path: "/keys", component: place("api", () => import("./routes/keys"), "KeysRoute") }),
   createRoute({ getParentRoute: () => root, path: "/connect", component: place("api", () => import("./routes/connect"), "ConnectRoute") }),
+  createRoute({ getParentRoute: () => root, path: "/tool-servers", component: place("api", () => import("./routes/toolservers"), "ToolServersRoute") }),
   createRoute({ getParentRoute: () => root, path: "/engines", component: place("engines", () => import("./routes/engines"), "EnginesRoute") }),
   createRoute({ getParentRoute: () => root, path: "/system", component: place("engines", () => import("./routes/system"), "SystemRoute") }),
   createRoute({ getParentRoute: () => root, path: "/settings", component: place("engines", () => import("./routes/settings"), "SettingsRoute") }),

@@ -124,6 +124,12 @@ TABLE: dict[type[PaddockError], Fault] = {
     errors.KnowledgeUnknown: Fault(
         status=404, openai_type=_INVALID, openai_code="knowledge_not_found", anthropic_type="not_found_error"
     ),
+    errors.ToolServerUnknown: Fault(
+        status=404, openai_type=_INVALID, openai_code="tool_server_not_found", anthropic_type="not_found_error"
+    ),
+    errors.ToolServerFault: Fault(
+        status=502, openai_type="api_error", openai_code="tool_server_failed", anthropic_type="api_error"
+    ),
     errors.HubTokenMissing: Fault(
         status=409, openai_type=_INVALID, openai_code="hub_token_missing", anthropic_type=_INVALID
     ),

@@ -42,9 +42,9 @@ async def prepared_chat(edge: Edge, body: dict[str, Any], *, strict: bool = Fals
     check(ChatRequest, body, lenient=not strict)
     use: ToolUse | None = None
     if body.get("enable_tools") or body.get("knowledge"):
-        if body.get("enabled_tools") is not None:
+        if (named := body.get("enabled_tools")) is not None:
             # Those that are on by themselves are on everywhere.
-            await edge.tools.look()
+            await edge.tools.look(named)
         body, use = await _with_tools(edge, body)
     refuse_unsupported(body)
     images.check_sources(body)

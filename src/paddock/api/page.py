@@ -38,6 +38,7 @@ PATHS = (
     "/requests",
     "/keys",
     "/connect",
+    "/tool-servers",
     "/engines",
     "/system",
     "/settings",

@@ -40,6 +40,9 @@ NEEDED: tuple[tuple[str, Right | None], ...] = (
     ("GET /api/aliases", "ask"),
     ("* /api/tools/*", "tools"),
     ("GET /api/tools", "ask"),
+    # What a program of the machine is, and that it runs, is decided by whom the machine is.
+    ("GET /api/mcp*", "tools"),
+    ("* /api/mcp*", "manage"),
     ("GET /api/remotes", "ask"),
     ("POST /api/models/import", "download"),
     ("DELETE /api/models/*", "delete"),
@@ -79,6 +82,8 @@ NEEDED: tuple[tuple[str, Right | None], ...] = (
     # Each shows and changes what is the caller's own.
     ("* /api/keys*", None),
     ("* /api/session*", None),
+    # Each of its tools is a route, which needs its own.
+    ("POST /mcp", None),
     ("GET /api/clients", None),
     ("GET /api/version", None),
     ("GET /openapi.json", None),

@@ -39,6 +39,7 @@ from paddock.api import (
     keys,
     knowledge,
     loaded,
+    mcp_server,
     messages,
     metrics,
     model_settings,
@@ -56,6 +57,7 @@ from paddock.api import (
     system,
     tool_permissions,
     tools,
+    toolservers,
     training,
     users,
 )
@@ -108,11 +110,13 @@ _ROOMS = (
     evaluation_sets,
     tools,
     tool_permissions,
+    toolservers,
     knowledge,
 )
 _TOLD = (
     chat_transfer, chats, chat_messages, chat_folders, attachments, keys, session, users, clients, requests, training,
-    checkpoints, exports, pushes, evaluations, evaluation_votes, evaluation_sets, tools, tool_permissions, knowledge,
+    checkpoints, exports, pushes, evaluations, evaluation_votes, evaluation_sets, tools, tool_permissions, toolservers,
+    knowledge,
 )  # fmt: skip
 
 
@@ -168,7 +172,8 @@ def described(edge: Edge) -> dict[str, Any]:
 
 def published(edge: Edge, clients_doctor: doctor.Doctor) -> list[Route]:
     """The routes that are described to programs."""
-    return [*health.routes(edge), clients_doctor.route(), *(route for room in _ROOMS for route in room.routes(edge))]
+    first = [*health.routes(edge), clients_doctor.route(), mcp_server.route(edge, clients_doctor.inside)]
+    return [*first, *(route for room in _ROOMS for route in room.routes(edge))]
 
 
 def _operations() -> dict[str, Operation]:

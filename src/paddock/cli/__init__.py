@@ -38,6 +38,7 @@ from paddock.cli import (
     hub,
     keys,
     knowledge,
+    mcp,
     models,
     printing,
     pull,
@@ -93,6 +94,7 @@ app.add_typer(engine.app, name="engine")
 app.add_typer(knowledge.app, name="knowledge")
 app.add_typer(keys.app, name="keys")
 app.add_typer(users.app, name="users")
+app.add_typer(mcp.app, name="mcp")
 app.add_typer(remotes.app, name="remotes")
 app.add_typer(requests.app, name="requests")
 app.command("connect", context_settings={"allow_extra_args": True, "ignore_unknown_options": True})(connect.connect)

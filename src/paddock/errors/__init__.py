@@ -33,6 +33,8 @@
     ├── ToolFileUnknown           the workspace of a session has no file of that name
     ├── ApprovalUnknown           no call of a tool waits for that answer
     ├── KnowledgeUnknown          no collection, document or passage of that id
+    ├── ToolServerUnknown         no server of tools of that name
+    ├── ToolServerFault           a server of tools cannot be begun or asked, or said what cannot be read
     ├── SetUnknown                no set of one's own of that id
     ├── HubTokenMissing           the hub lets nobody write without a token, and there is none
     ├── PushRefused               the repository or a file is other than what a push may write to or send
@@ -105,9 +107,16 @@ from paddock.errors.builds import (
     NotInstalled,
     SetupFailed,
 )
+from paddock.errors.downloads import DownloadsElsewhere, DownloadUnknown
 from paddock.errors.jobs import ExportFileUnknown, HubTokenMissing, JobUnknown, NoTrainingStack, PushRefused, SetUnknown
 from paddock.errors.keeping import DiskTooFull, HomeUnusable, StoreBusy, StoreDamaged, StoreFull, StoreUnusable
-from paddock.errors.tools import ApprovalUnknown, KnowledgeUnknown, ToolFileUnknown
+from paddock.errors.tools import (
+    ApprovalUnknown,
+    KnowledgeUnknown,
+    ToolFileUnknown,
+    ToolServerFault,
+    ToolServerUnknown,
+)
 
 # What is made in the files beside this one.
 __all__ = [
@@ -123,6 +132,8 @@ __all__ = [
     "BuildUnknown",
     "CanaryFailed",
     "DiskTooFull",
+    "DownloadUnknown",
+    "DownloadsElsewhere",
     "ExportFileUnknown",
     "HomeBusy",
     "HomeUnusable",
@@ -149,6 +160,8 @@ __all__ = [
     "StoreUnusable",
     "TooBusy",
     "ToolFileUnknown",
+    "ToolServerFault",
+    "ToolServerUnknown",
     "TriesSpent",
     "shown",
     "size",
@@ -296,21 +309,6 @@ class RepositoryUnknown(HubUnavailable):
 
 class RepositoryClosed(HubUnavailable):
     """The repository is gated, or the account may not read it; the message says how to get access."""
-
-
-class DownloadUnknown(PaddockError):
-    """No download has that id."""
-
-    def __init__(self, download_id: str) -> None:
-        super().__init__(f"There is no download {shown(download_id)}. `paddock downloads list` shows what there is.")
-        self.download_id = download_id
-
-
-class DownloadsElsewhere(PaddockError):
-    """Another paddock on this data home works on its downloads."""
-
-    def __init__(self) -> None:
-        super().__init__("Another paddock on this data home works on its downloads. Ask that one, or stop it.")
 
 
 class RequestUnknown(PaddockError):

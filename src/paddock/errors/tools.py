@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from paddock.errors.base import PaddockError, shown
 
 
@@ -30,3 +32,19 @@ class KnowledgeUnknown(PaddockError):
 
     def __init__(self, what: str, name: str) -> None:
         super().__init__(f"There is no {what} {shown(name)}. `paddock knowledge list` shows what there is.")
+
+
+class ToolServerUnknown(PaddockError):
+    """No server of tools has that name. `known` are those there are."""
+
+    def __init__(self, name: str, known: Sequence[str]) -> None:
+        listed = ", ".join(known) or "none"
+        super().__init__(f"There is no server of tools {shown(name)}. Servers here: {listed}. See `paddock mcp list`.")
+
+
+class ToolServerFault(PaddockError):
+    """A server of tools cannot be begun or asked, ended, refused, or said what cannot be read; `why` tells which."""
+
+    def __init__(self, name: str, why: str) -> None:
+        super().__init__(f"The server of tools {name} {why.rstrip('.')}.")
+        self.why = why

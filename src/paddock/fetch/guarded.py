@@ -62,6 +62,15 @@ async def fetch(
         raise BadRequest(f"{shown(url)} was not there within {timeout_s:g} s. Send the bytes themselves.") from error
 
 
+async def addresses_of(url: str, policy: Policy) -> list[str]:
+    """Every address of the host of an address of the web, for whoever connects by other means.
+
+    Raises:
+        BadRequest: the address, or one of its host's, is refused.
+    """
+    return await _looked_up(_checked(url, url), policy)
+
+
 async def _followed(url: str, most_bytes: int, policy: Policy, accept: str) -> Fetched:
     here = _checked(url, url)
     for _ in range(MOST_REDIRECTS + 1):

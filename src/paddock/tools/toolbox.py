@@ -21,7 +21,7 @@ from paddock.protocol.schema_checking import faults_of
 from paddock.protocol.shape import as_object
 from paddock.protocol.turns import Leave, Outcome
 from paddock.store.db import Database
-from paddock.tools import code, web
+from paddock.tools import code, served, web
 from paddock.tools.calculator import CALCULATOR
 from paddock.tools.files import FILES
 from paddock.tools.moment import DATETIME
@@ -30,6 +30,7 @@ from paddock.tools.session_files import SessionFiles, checked
 from paddock.tools.sessions import Sessions
 from paddock.tools.tool import Given, Json, Tool, Unfit
 from paddock.tools.workspaces import Workspace, sweep, workspace
+from paddock.toolservers.host import Host
 
 _log = named(__name__)
 _RESULT_CHARACTERS_MOST = 60_000
@@ -41,27 +42,38 @@ class Tools:
     """Every tool of one paddock, and the `files` of those who have them used."""
 
     def __init__(
-        self, settings: Settings, permissions: Permissions, stack_python: Callable[[], Path | None] = lambda: None
+        self,
+        settings: Settings,
+        permissions: Permissions,
+        stack_python: Callable[[], Path | None] = lambda: None,
+        host: Host | None = None,
     ) -> None:
         self._settings = settings
         self.files = SessionFiles(settings.home)
+        self.host = host or Host(settings.home, Database(settings.database_url, settings.home))
         self.permissions = permissions
         self._at_work: set[anyio.CancelScope] = set()
         self._idle = anyio.Event()
         self._sessions = Sessions(settings=settings, stack_python=stack_python)
         tools = (CALCULATOR, DATETIME, *FILES, *code.tools(self._sessions), *web.tools(settings))
-        self._tools: dict[str, Tool] = {tool.name: tool for tool in tools}
+        self._own: dict[str, Tool] = {tool.name: tool for tool in tools}
+
+    @property
+    def _tools(self) -> dict[str, Tool]:
+        """Those of its own, and those that servers of tools offer at present."""
+        return {**self._own, **{tool.name: tool for tool in served.tools(self.host)}}
 
     @classmethod
     def of(cls, settings: Settings, database: Database, stack_python: Callable[[], Path | None]) -> Tools:
         """Those of a paddock, with what is decided about them in its database."""
-        return cls(settings, Permissions.of(database), stack_python)
+        return cls(settings, Permissions.of(database), stack_python, Host(settings.home, database))
 
     async def keep(self, over: anyio.Event) -> None:
-        """Take away old workspaces, end interpreters that are idle, write calls down; all of it when it is over."""
+        """Sweep workspaces, end idle interpreters, run servers of tools, write calls down; all until it is over."""
         async with anyio.create_task_group() as group:
             group.start_soon(self._sweep, over)
             group.start_soon(self.permissions.trail.keep, over)
+            group.start_soon(self.host.keep, over)
             await self._sessions.keep(over)
         # Answers end later than that, and what their tools did is written down too.
         while self._at_work:
@@ -80,9 +92,11 @@ class Tools:
             with anyio.move_on_after(_SWEPT_EVERY_S):
                 await over.wait()
 
-    async def look(self) -> None:
-        """Find out which tools can be used here; quick once that is known."""
+    async def look(self, enabled: Sequence[str] = ()) -> None:
+        """Find out which tools can be used here; quick once that is known. Servers of those named are waited for."""
         await self._sessions.look()
+        if servers := served.servers_in(enabled):
+            await self.host.settle(servers)
 
     def all(self) -> list[Tool]:
         """Every tool, also those that are off."""
@@ -105,6 +119,8 @@ class Tools:
 
     def _named(self, name: str) -> list[Tool]:
         found = [tool for tool in self._tools.values() if name in (tool.name, tool.group) and name]
+        if not found and (why := served.why_none(self.host, name)):
+            raise BadRequest(f"enabled_tools names {shown(name)}. {why}", param="enabled_tools")
         if not found:
             names = dict.fromkeys(known for tool in self._tools.values() for known in (tool.group, tool.name) if known)
             raise BadRequest(

@@ -22,8 +22,8 @@ from paddock.store.tables import metadata
 
 # Whole files, each by its whole name within the home.
 _LASTING = re.compile(
-    r"paddock\.db(-wal|-shm)?|keys\.secret|config\.toml|(aliases|model-settings|measured|scanned)\.json|serving\.lock"
-    r"|\.(config\.toml|(aliases|model-settings)\.json)\.lock"
+    r"paddock\.db(-wal|-shm)?|keys\.secret|config\.toml|(aliases|model-settings|measured|scanned|toolservers|toolservers-on)\.json|serving\.lock"
+    r"|\.(config\.toml|(aliases|model-settings|toolservers)\.json)\.lock"
     r"|downloads/(dl_\w+\.json|\.owner\.lock)|models/([\w.-]+\.gguf|[\w.-]+\.certificate\.json|[\w.-]+\.pulled\.(json|unfinished))"
     r"|clock\.json|\.clock\.json\.lock|present/\d+\.lock"
     r"|requests/[\w-]+\.json\.gz|slots/[0-9a-f]{64}-\d+-[0-9a-f]{12}\.kv|engines/[\w.-]+\.json"

@@ -1477,6 +1477,143 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/mcp": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The servers of tools, also those that are off. */
+        get: operations["get /api/mcp"];
+        put?: never;
+        /** Add a server of tools, off. */
+        post: operations["post /api/mcp"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/mcp/import": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Add those that another program's file names, off. */
+        post: operations["post /api/mcp/import"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/mcp/{name}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** Forget a server and its secrets. */
+        delete: operations["delete /api/mcp/{name}"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/mcp/{name}/disable": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** End it. */
+        post: operations["post /api/mcp/{name}/disable"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/mcp/{name}/enable": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Have it run: its program, or asking it. */
+        post: operations["post /api/mcp/{name}/enable"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/mcp/{name}/prompts": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Its prompts. */
+        get: operations["get /api/mcp/{name}/prompts"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/mcp/{name}/resource": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What a resource holds, as text. */
+        get: operations["get /api/mcp/{name}/resource"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/mcp/{name}/resources": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Its resources. */
+        get: operations["get /api/mcp/{name}/resources"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/models": {
         parameters: {
             query?: never;
@@ -2611,6 +2748,22 @@ export interface paths {
         get?: never;
         put?: never;
         post: operations["post /infill"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/mcp": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post: operations["post /mcp"];
         delete?: never;
         options?: never;
         head?: never;
@@ -5840,6 +5993,39 @@ export interface components {
             took_s: number;
         };
         /**
+         * ServedList
+         * @description Resources or prompts, as their server lists them.
+         */
+        ServedList: {
+            /** Data */
+            data: {
+                [key: string]: unknown;
+            }[];
+            /**
+             * Object
+             * @constant
+             */
+            object: "list";
+        };
+        /**
+         * ServedText
+         * @description What a resource holds.
+         */
+        ServedText: {
+            /** Text */
+            text: string;
+        };
+        /**
+         * ServedTool
+         * @description One tool of a server: how models call it, and what it says of itself.
+         */
+        ServedTool: {
+            /** Description */
+            description: string;
+            /** Name */
+            name: string;
+        };
+        /**
          * SessionFile
          * @description A file of a session's workspace; `path` is where it lies in there.
          */
@@ -6171,6 +6357,135 @@ export interface components {
              * @enum {string}
              */
             type: "tool_result";
+        };
+        /**
+         * ToolServer
+         * @description One server of tools. `goes_to` is its command or address, for those alone who may turn it on; never secrets.
+         */
+        ToolServer: {
+            /** Error */
+            error: string;
+            /** Goes To */
+            goes_to: string | null;
+            /** Is Enabled */
+            is_enabled: boolean;
+            /** Is Private */
+            is_private: boolean;
+            /**
+             * Kind
+             * @enum {string}
+             */
+            kind: "stdio" | "http";
+            /** Left Out */
+            left_out: {
+                [key: string]: string;
+            };
+            /** Name */
+            name: string;
+            /**
+             * Object
+             * @constant
+             */
+            object: "mcp_server";
+            /** Secrets */
+            secrets: string[] | null;
+            /**
+             * State
+             * @enum {string}
+             */
+            state: "off" | "starting" | "ready" | "failed" | "ended";
+            /** Title */
+            title: string;
+            /** Tools */
+            tools: components["schemas"]["ServedTool"][];
+        };
+        /**
+         * ToolServerList
+         * @description The servers of tools.
+         */
+        ToolServerList: {
+            /** Data */
+            data: components["schemas"]["ToolServer"][];
+            /**
+             * Object
+             * @constant
+             */
+            object: "list";
+        };
+        /**
+         * ToolServerRemoved
+         * @description `DELETE /api/mcp/{name}`.
+         */
+        ToolServerRemoved: {
+            /**
+             * Deleted
+             * @constant
+             */
+            deleted: true;
+            /** Name */
+            name: string;
+        };
+        /**
+         * ToolServerRequest
+         * @description `POST /api/mcp`: a program (`command`, `args`, `env`, `cwd`) or an address (`url`, `headers`, `is_private`).
+         */
+        ToolServerRequest: {
+            /** Args */
+            args?: string[];
+            /**
+             * Command
+             * @default
+             */
+            command: string;
+            /**
+             * Cwd
+             * @default
+             */
+            cwd: string;
+            /** Env */
+            env?: {
+                [key: string]: string;
+            };
+            /** Headers */
+            headers?: {
+                [key: string]: string;
+            };
+            /**
+             * Is Private
+             * @default false
+             */
+            is_private: boolean;
+            /** Name */
+            name: string;
+            /**
+             * Url
+             * @default
+             */
+            url: string;
+        };
+        /**
+         * ToolServersFound
+         * @description What an import came to: what was added, off; and why the others were not, by their names.
+         */
+        ToolServersFound: {
+            /** Added */
+            added: components["schemas"]["ToolServer"][];
+            /** Left Out */
+            left_out: {
+                [key: string]: string;
+            };
+        };
+        /**
+         * ToolServersText
+         * @description `POST /api/mcp/import`: the text of another program's file, and what it leaves to be asked for.
+         */
+        ToolServersText: {
+            /** Inputs */
+            inputs?: {
+                [key: string]: string;
+            };
+            /** Text */
+            text: string;
         };
         /**
          * Training
@@ -9927,6 +10242,298 @@ export interface operations {
             };
         };
     };
+    "get /api/mcp": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The servers of tools, also those that are off. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ToolServerList"];
+                };
+            };
+            /** @description An error. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    "post /api/mcp": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ToolServerRequest"];
+            };
+        };
+        responses: {
+            /** @description Add a server of tools, off. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ToolServer"];
+                };
+            };
+            /** @description Add a server of tools, off. */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ToolServer"];
+                };
+            };
+            /** @description An error. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    "post /api/mcp/import": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ToolServersText"];
+            };
+        };
+        responses: {
+            /** @description Add those that another program's file names, off. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ToolServersFound"];
+                };
+            };
+            /** @description An error. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    "delete /api/mcp/{name}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Forget a server and its secrets. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ToolServerRemoved"];
+                };
+            };
+            /** @description An error. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    "post /api/mcp/{name}/disable": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description End it. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ToolServer"];
+                };
+            };
+            /** @description An error. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    "post /api/mcp/{name}/enable": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Have it run: its program, or asking it. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ToolServer"];
+                };
+            };
+            /** @description An error. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    "get /api/mcp/{name}/prompts": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Its prompts. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ServedList"];
+                };
+            };
+            /** @description An error. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    "get /api/mcp/{name}/resource": {
+        parameters: {
+            query: {
+                uri: string;
+            };
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description What a resource holds, as text. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ServedText"];
+                };
+            };
+            /** @description An error. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    "get /api/mcp/{name}/resources": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Its resources. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ServedList"];
+                };
+            };
+            /** @description An error. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
     "get /api/models": {
         parameters: {
             query?: never;
@@ -12246,6 +12853,28 @@ export interface operations {
                     input_suffix?: string;
                     prompt?: string;
                 };
+            };
+        };
+        responses: {
+            /** @description The answer, or an error in the shape of the route's dialect. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    "post /mcp": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": Record<string, never>;
             };
         };
         responses: {

@@ -14,6 +14,7 @@ export interface Place {
     | "/requests"
     | "/keys"
     | "/connect"
+    | "/tool-servers"
     | "/engines"
     | "/system"
     | "/settings"
@@ -54,6 +55,7 @@ export const AREAS: Area[] = [
       { to: "/requests", words: "nav.requests", needs: "inspect" },
       { to: "/keys", words: "nav.keys" },
       { to: "/connect", words: "nav.connect" },
+      { to: "/tool-servers", words: "nav.toolservers", needs: "tools" },
     ],
   },
   {

@@ -16,6 +16,7 @@ export const shell: Area<typeof english> = {
   "nav.requests": "Anfragen",
   "nav.keys": "Schlüssel",
   "nav.connect": "Verbinden",
+  "nav.toolservers": "Werkzeug-Server",
   "nav.engines": "Engines",
   "nav.system": "System",
   "nav.settings": "Einstellungen",

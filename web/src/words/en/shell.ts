@@ -13,6 +13,7 @@ export const shell = {
   "nav.requests": "Requests",
   "nav.keys": "Keys",
   "nav.connect": "Connect",
+  "nav.toolservers": "Tool servers",
   "nav.engines": "Engines",
   "nav.system": "System",
   "nav.settings": "Settings",
