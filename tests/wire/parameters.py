@@ -92,6 +92,10 @@ BODIES: dict[str, list[Json]] = {
     "PUT /api/aliases/{pattern}": [{"model": "x"}],
     "POST /mcp": [{"jsonrpc": "2.0", "id": "x", "method": "tools/call", "params": {
         "name": "show_job", "arguments": {"kind": "export", "id": "x"}}}],
+    "POST /api/mcp": [
+        {"name": "x", "command": "x", "args": ["x"], "env": {"X": "x"}, "cwd": "x"},
+        {"name": "x", "url": "https://x.invalid/mcp", "headers": {"X": "x"}, "is_private": False},
+    ],
     "POST /api/remotes/check": [{"name": "x"}],
     "POST /api/training": [{**one, "name": "x"} for one in _SPECS],
     "POST /api/training/options": _SPECS,

@@ -47,6 +47,10 @@ REFUSED = {
     "POST /api/session": "let nobody in",
     "POST /api/session/link": "This link is unknown",
     "PUT /api/session/password": "is for those who are signed in",
+    "POST /api/tools/approvals/{id}": "waits for your answer",
+    "PATCH /api/knowledge/{id}": "There is no collection",
+    "POST /api/knowledge/search": "There is no collection",
+    "PUT /api/knowledge/{id}/folder": "There is no collection",
 }
 
 

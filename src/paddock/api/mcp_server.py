@@ -18,6 +18,9 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from paddock.api.edge import Edge
 from paddock.api.inside import Inside
 
+_JSON = ((b"content-type", b"application/json"), (b"accept", b"application/json, text/event-stream"))
+_TOLD_ANEW = (b"content-length", b"transfer-encoding", b"content-type", b"accept")
+
 
 def route(edge: Edge, inside: Inside) -> Route:
     """The route. Each call of a tool is asked `inside`, on behalf of whoever called."""
@@ -56,7 +59,8 @@ class _Until:
                 return {"type": "http.disconnect"}
 
             group.start_soon(until_left)
-            length = (b"content-length", str(len(self._body)).encode())
-            headers = [pair for pair in scope["headers"] if pair[0] not in (b"content-length", b"transfer-encoding")]
-            await self._answer({**scope, "headers": [*headers, length]}, again, send)
+            # The body is JSON, whatever was said of it, and so is what is answered.
+            told = [(b"content-length", str(len(self._body)).encode()), *_JSON]
+            headers = [pair for pair in scope["headers"] if pair[0] not in _TOLD_ANEW]
+            await self._answer({**scope, "headers": [*headers, *told]}, again, send)
             group.cancel_scope.cancel()
