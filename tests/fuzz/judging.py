@@ -87,6 +87,10 @@ def _error_fault(path: str, got: Got) -> str:
     error: Any = body.get("error")
     if path in OLLAMA:
         return "" if isinstance(error, str) and error else "The error is not in Ollama's shape."
+    if path == "/mcp" and body.get("jsonrpc") == "2.0":
+        said = cast("dict[str, Any]", error) if isinstance(error, dict) else {}
+        is_told = isinstance(said.get("code"), int) and isinstance(said.get("message"), str) and said["message"]
+        return "" if is_told else "The error is not in JSON-RPC's shape."
     is_anthropic = path == "/v1/messages" or path.startswith("/v1/messages/")
     names = {"type", "message"} if is_anthropic else {"message", "type", "param", "code"}
     if not isinstance(error, dict) or set(cast("dict[str, Any]", error)) != names:

@@ -110,6 +110,7 @@ _LINE, _JOB, _TALLY = "paddock.log.Line", "paddock.install.jobs.Job", "paddock.a
 
 
 _TIMES, _TIMES_MOST = "paddock.counts.Times", 500
+_DEED, _DEEDS = "paddock.api.mcp_tools.Deed", 7
 _PYTHON = "paddock.sandbox.pythons.Python"
 
 
@@ -126,6 +127,8 @@ def objects() -> Counter[str]:
     ours[_TIMES] = max(0, ours[_TIMES] - _TIMES_MOST)
     # What is known of the interpreter for code of models, looked for once, by the first who asks.
     ours[_PYTHON] = max(0, ours[_PYTHON] - 1)
+    # The tools of paddock as a server of MCP, made when the first one asks.
+    ours[_DEED] = max(0, ours[_DEED] - _DEEDS)
     # What comes with a loaded model and leaves with it, by its kind: which one is loaded at the end is chance.
     models, recalls = ours[_RESIDENT], ours[_RECALL]
     for kind, count in ((_COUNTS, models), (_RECALL, models), (_FLAGS, models + recalls)):

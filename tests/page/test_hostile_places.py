@@ -19,7 +19,10 @@ from tests.page.test_hostile_accounts import SIGNED_IN
 pytestmark = pytest.mark.attack("scripts in every field the page shows")
 WEB = Path(__file__).resolve().parents[2] / "web" / "src"
 # Addresses that the page reads, and that nothing of can be spoilt.
-UNREAD = {"/health": "asked when paddock is gone; its words are the page's own"}
+UNREAD = {
+    "/health": "asked when paddock is gone; its words are the page's own",
+    "/api/tools/permissions": "asked where a tool is on; names of tools are looked up in it, and its words are three",
+}
 # What is spoilt and must be there to be read, so that a page which hides all is not taken for a safe one.
 SHOWN = {
     "/api/aliases.data[].pattern",

@@ -58,6 +58,25 @@ async def test_decisions_are_whose_they_are_and_those_for_a_chat_end(database: D
     assert await store.decided(BEN, "chat \0 \ud800") == Decided(everywhere={"python": "never"})
 
 
+async def test_what_was_let_for_good_is_forgotten_with_the_server_and_no_refusal_is(database: Database) -> None:
+    store = ToolPermissionStore(database)
+    await store.forget("mcp:a", "mcp__a__")
+    assert not database.is_there
+    words = {
+        "mcp:a": "always",
+        "mcp__a__x": "always",
+        "mcp__a__y": "never",
+        "mcp__axb__x": "always",
+        "mcp:ab": "always",
+    }
+    await store.decide(BEN, words)
+    await store.decide(KEY, {"mcp__a__x": "always"}, "chat")
+    await store.forget("mcp:a", "mcp__a__")
+    kept = {name: words[name] for name in ("mcp__a__y", "mcp__axb__x", "mcp:ab")}
+    assert (await store.decided(BEN)).everywhere == kept
+    assert (await store.decided(KEY, "chat")).chat == {}
+
+
 async def test_decisions_are_bounded(database: Database) -> None:
     store = ToolPermissionStore(database)
     await store.decide(BEN, {f"mcp:{n}": "ask" for n in range(MOST)})

@@ -41,6 +41,8 @@ HARMLESS = replace(RUNS, name="sum", group="", is_harmless=True)
         (RUNS, {"*": "ask"}, {"chat": {"run": "always"}, "everywhere": {"run": "never"}}, "never"),
         (RUNS, {"run": "always"}, {"everywhere": {"mcp:box": "never"}}, "never"),
         (RUNS, {"run": "always"}, {"account": {"run": "never"}}, "never"),
+        (RUNS, {"*": "ask"}, {"everywhere": {"run": "always", "mcp:box": "never"}}, "never"),
+        (RUNS, {}, {"account": {"run": "always", "mcp:box": "never"}}, "never"),
         (RUNS, {"*": "ask"}, {"account": {"run": "always"}}, "ask"),
         (RUNS, {"run": "never"}, {"everywhere": {"run": "always"}}, "never"),
         (RUNS, {"*": "never"}, {}, "never"),

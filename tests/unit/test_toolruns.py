@@ -124,6 +124,29 @@ async def test_what_may_have_changed_is_asked_anew() -> None:
     assert told == ["read 1", "read 1", "write 2", "read 3"]
 
 
+async def test_what_was_read_while_another_changed_things_is_no_answer_later() -> None:
+    changed = anyio.Event()
+
+    class Slow(Shelf):
+        async def call(self, name: str, arguments: str, tell: Callable[[str], Awaitable[None]]) -> Outcome:
+            outcome = await super().call(name, arguments, tell)
+            if name == "read" and not changed.is_set():
+                await changed.wait()
+            return outcome
+
+    async def tell(event: Json) -> None:
+        if event["state"] == "done" and event["name"] == "write":
+            changed.set()
+
+    one = runs(shelf := Slow())
+    with anyio.fail_after(10):
+        await one.carry_out([call("read", call_id="r"), call("write", call_id="w")], tell)
+        await carried(one, call("read"), call("write"))
+    # What changed things is still answered from the first.
+    assert shelf.calls.count("read") == 2
+    assert shelf.calls.count("write") == 1
+
+
 async def test_one_that_hangs_is_stopped_and_told() -> None:
     shelf = Shelf()
     texts, told = await carried(runs(shelf, timeout_s=0.05), call("hang"), call("read"))

@@ -98,6 +98,16 @@ async def test_its_tools_are_called_in_every_dialect(rig: Rig, path: str, stream
     assert b"mcp__fake__echo" in answer.content
 
 
+async def test_who_let_its_tools_for_good_let_those_of_that_server_alone(rig: Rig) -> None:
+    await hosted(rig)
+    place = "/api/tools/permissions"
+    kept = {"mcp__fake__echo": "always", "mcp__fake__slow": "never"}
+    assert (await rig.http.put(place, json={"permissions": kept})).status_code == 200
+    await hosted(rig, "other")
+    found = (await rig.http.get(place)).json()["permissions"]
+    assert {name: word for name, word in found.items() if word} == {"mcp__fake__slow": "never"}
+
+
 async def test_its_tools_are_listed_with_its_group_and_need_the_right(rig: Rig) -> None:
     await hosted(rig)
     tools = {one["name"]: one for one in (await rig.http.get("/api/tools")).json()["data"]}

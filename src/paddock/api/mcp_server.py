@@ -7,11 +7,14 @@ from __future__ import annotations
 
 import importlib
 import json
+from collections.abc import Sequence
 from functools import partial
+from typing import Any
 
 import anyio
 import anyio.to_thread
 from starlette.requests import Request
+from starlette.responses import JSONResponse
 from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -19,6 +22,7 @@ from paddock.api.edge import Edge
 from paddock.api.inside import Inside
 
 _JSON = ((b"content-type", b"application/json"), (b"accept", b"application/json, text/event-stream"))
+_INVALID_REQUEST = -32600
 _TOLD_ANEW = (b"content-length", b"transfer-encoding", b"content-type", b"accept")
 
 
@@ -26,12 +30,20 @@ def route(edge: Edge, inside: Inside) -> Route:
     """The route. Each call of a tool is asked `inside`, on behalf of whoever called."""
 
     async def speak(request: Request) -> ASGIApp:
-        body = json.dumps(await edge.body(request)).encode()
+        message = await edge.body(request)
+        if missing := [name for name in ("jsonrpc", "method") if not isinstance(message.get(name), str)]:
+            return JSONResponse(_no_message(missing), status_code=400)
+        body = json.dumps(message).encode()
         spoken = await anyio.to_thread.run_sync(importlib.import_module, "paddock.api.mcp_spoken")
         answer: ASGIApp = spoken.answer(partial(inside.ask, request.scope))
         return _Until(answer, body)
 
     return Route("/mcp", speak, methods=["POST"])
+
+
+def _no_message(missing: Sequence[str]) -> dict[str, Any]:
+    sentence = f"A message of MCP is a JSON-RPC 2.0 object, and this one has no {' and no '.join(missing)}."
+    return {"jsonrpc": "2.0", "id": None, "error": {"code": _INVALID_REQUEST, "message": sentence}}
 
 
 class _Until:

@@ -141,6 +141,7 @@ def routes(edge: Edge) -> list[Route]:
 
     async def added(request: Request) -> Response:
         asked = check(ToolServerRequest, await edge.body(request))
+        await edge.tools.forget_server(asked.name)
         (record,) = await anyio.to_thread.run_sync(host.add, [record_of(asked)])
         await edge.note(request, "mcp server added", about=record.name)
         await host.look()
@@ -149,6 +150,8 @@ def routes(edge: Edge) -> list[Route]:
     async def imported(request: Request) -> Response:
         asked = check(ToolServersText, await edge.body(request))
         found: Found = await anyio.to_thread.run_sync(found_in, asked.text, asked.inputs)
+        for record, _ in found.servers:
+            await edge.tools.forget_server(record.name)
         kept = await anyio.to_thread.run_sync(host.add, found.servers)
         for record in kept:
             await edge.note(request, "mcp server added", about=record.name)
@@ -169,6 +172,7 @@ def routes(edge: Edge) -> list[Route]:
 
     async def removed(request: Request) -> Response:
         record = await anyio.to_thread.run_sync(host.remove, request.path_params["name"])
+        await edge.tools.forget_server(record.name)
         await edge.note(request, "mcp server removed", about=record.name)
         await host.look()
         return JSONResponse({"name": record.name, "deleted": True})
@@ -227,7 +231,8 @@ def entry(record: Record, server: Server | None) -> dict[str, Any]:
         "kind": "http" if record.url else "stdio",
         "is_enabled": record.is_enabled,
         "state": server.state if server else "starting" if record.is_enabled else "off",
-        "error": server.error if server else "",
+        # It may be a line that the program printed, with whatever it was given.
+        "error": text_without_secrets(masked(server.error)) if server and is_shown else "",
         "title": server.title if server else "",
         "goes_to": text_without_secrets(masked(goes_to)) if is_shown else None,
         "secrets": list(record.secrets) if is_shown else None,

@@ -65,6 +65,7 @@ class ToolRuns:
 
     use: ToolUse
     begun: int = 0
+    _changes: int = 0
     _known: dict[str, Outcome] = field(default_factory=dict[str, Outcome])
 
     @property
@@ -110,14 +111,16 @@ class ToolRuns:
 
     async def _first(self, call: Call, key: str, tell: Tell) -> tuple[Outcome, Json]:
         await tell(_begun(call))
-        took_s = 0.0
+        took_s, before = 0.0, self._changes
         if self.is_spent:
             spent = f"a message may make {self.use.calls_most} calls, and has"
             outcome = Outcome(text=f"Not carried out: {spent}. Answer with what is known.", is_error=True)
         else:
             self.begun += 1
             outcome, took_s = await self._let(call, tell)
-        self._known[key] = outcome
+        # What was read while another call changed things may be what was there before.
+        if self._changes - before <= self.use.toolbox.changes_things(call.name):
+            self._known[key] = outcome
         event = _ended(call, outcome, took_s)
         await tell(event)
         return outcome, event
@@ -139,6 +142,7 @@ class ToolRuns:
                 outcome, what = await self._bounded(call, tell)
                 took_s = time.monotonic() - began_s
                 if toolbox.changes_things(call.name):
+                    self._changes += 1
                     self._known.clear()
         finally:
             took_s = took_s or (0.0 if leave.refusal else time.monotonic() - began_s)

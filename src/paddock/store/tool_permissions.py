@@ -96,6 +96,24 @@ class ToolPermissionStore:
 
         await self._database.run(work)
 
+    async def forget(self, group: str, prefix: str) -> None:
+        """Forget who let the tools of a group pass, of everybody: what has that name from now on is another thing.
+
+        `prefix` begins the names of its tools. What was refused stays so.
+        """
+        if not self._database.is_there:
+            return
+
+        def work(connection: Connection) -> None:
+            from sqlalchemy import delete, or_
+
+            from paddock.store.tool_tables import tool_permissions as table
+
+            named = or_(table.c.name == group, table.c.name.startswith(prefix, autoescape=True))
+            connection.execute(delete(table).where(named, table.c.word == "always"))
+
+        await self._database.run(work)
+
 
 def _whose(caller: Caller) -> ColumnElement[bool]:
     from sqlalchemy import and_

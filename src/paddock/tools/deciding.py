@@ -23,6 +23,11 @@ def word_for(tool: Tool, words: Mapping[str, str]) -> str | None:
     return words.get(tool.name) or (words.get(tool.group) if tool.group else None)
 
 
+def _is_never(tool: Tool, words: Mapping[str, str]) -> bool:
+    """Whether these words refuse a tool, by its own name or its group's: what else they say of it does not matter."""
+    return "never" in (words.get(tool.name), words.get(tool.group) if tool.group else None)
+
+
 def decide(tool: Tool, stated: Mapping[str, str], decided: Decided) -> How:
     """By what a call of this tool is let; "never" where it is not, "ask" where a person must be asked.
 
@@ -32,7 +37,7 @@ def decide(tool: Tool, stated: Mapping[str, str], decided: Decided) -> How:
     kept, chat = word_for(tool, decided.everywhere), word_for(tool, decided.chat)
     word = word_for(tool, stated) or stated.get(ALL)
     is_for_all = word_for(tool, stated) is None
-    if "never" in (kept, chat, word_for(tool, decided.account)):
+    if any(_is_never(tool, words) for words in (decided.everywhere, decided.chat, decided.account)):
         return "never"
     if word == "never" and (not is_for_all or tool.wants_asking):
         return "never"

@@ -22,7 +22,7 @@ from paddock.store.db import Database
 from paddock.store.tool_calls import ToolCall, ToolCallStore
 from paddock.store.tool_permissions import Decided, ToolPermissionStore
 from paddock.tools.approvals import Approval, Approvals
-from paddock.tools.deciding import ALL, Answer, Word, decide, word_for
+from paddock.tools.deciding import ALL, Answer, Word, decide
 from paddock.tools.tool import Tool
 from paddock.tools.trail import Trail
 
@@ -125,8 +125,7 @@ class Permit:
         try:
             how = decide(tool, self.stated, await self._decided())
         except StoreUnusable as error:
-            if not tool.wants_asking and word_for(tool, self.stated) is None:
-                return Leave(how="usual")
+            # A "never" may stand there.
             return self._refused("unknown", tool, why=error.message)
         if how == "never":
             return self._refused("never", tool)

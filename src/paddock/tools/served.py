@@ -29,6 +29,11 @@ def servers_in(enabled: Sequence[str]) -> list[str]:
     return [*groups, *(name.split("__")[1] for name in enabled if name.startswith(_NAME) and name.count("__") > 1)]
 
 
+def names_of(server: str) -> tuple[str, str]:
+    """The group of a server's tools, and what begins the name of each."""
+    return f"{_GROUP}{server}", f"{_NAME}{server}__"
+
+
 def why_none(host: Host, name: str) -> str:
     """Why a name or group of tools has none, where it is of a server that is on; "" where it is of none."""
     for server in host.there():

@@ -135,6 +135,10 @@ class Tools:
                 raise BadRequest(f"The tool {tool.name} is off: {why}", param="enabled_tools")
         return found
 
+    async def forget_server(self, name: str) -> None:
+        """Forget that calls of a server's tools were let for good: another may have its name. Raises StoreUnusable."""
+        await self.permissions.store.forget(*served.names_of(name))
+
     async def box(self, body: Mapping[str, Any], own: frozenset[str], more: Sequence[Tool] = ()) -> Box:
         """The tools that a message with that body may use; `own` are the names of the client's.
 

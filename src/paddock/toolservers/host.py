@@ -46,6 +46,7 @@ class Host:
         self._servers: dict[str, Server] = {}
         self._tasks: TaskGroup | None = None
         self._over: anyio.Event | None = None
+        self._looking = anyio.Lock()
 
     async def keep(self, over: anyio.Event) -> None:
         """Have those run that are on, also when that changes, until it is over; then end them all."""
@@ -64,6 +65,11 @@ class Host:
 
     async def look(self) -> None:
         """Begin and end what was turned on and off since."""
+        # Of two looks at once the one that read first must not have the last word.
+        async with self._looking:
+            await self._look()
+
+    async def _look(self) -> None:
         try:
             records = await anyio.to_thread.run_sync(self._records.all)
         except PaddockError as error:
