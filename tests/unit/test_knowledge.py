@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import io
 import itertools
 import math
 import sqlite3
 import struct
+import zipfile
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -30,6 +32,15 @@ def parts(tmp_path: Path, name: str, data: bytes) -> list[Part]:
     source = tmp_path / name
     source.write_bytes(data)
     return parts_of(source)
+
+
+def titled(title: str) -> bytes:
+    """An Excel file whose sheet has a title that Excel itself would not take."""
+    made = io.BytesIO()
+    with zipfile.ZipFile(io.BytesIO(sheet("Prices", ("hay", 4)))) as source, zipfile.ZipFile(made, "w") as target:
+        for name in source.namelist():
+            target.writestr(name, source.read(name).replace(b'"Prices"', f'"{title}"'.encode()))
+    return made.getvalue()
 
 
 def part(text: str, page: int | None = None, section: str = "") -> Json:
@@ -66,6 +77,8 @@ def test_pages_slides_sheets_and_headings_are_told_apart(tmp_path: Path) -> None
     assert "| oats | barley |" in found[1].text
     (found_sheet,) = parts(tmp_path, "a.xlsx", sheet("Prices", ("hay", 4.5), (None, None), ("straw", 2)))
     assert (found_sheet.section, found_sheet.text) == ("Prices", "| hay | 4.5 |\n| straw | 2 |")
+    (long,) = parts(tmp_path, "a.xlsx", titled("T" * 500))
+    assert len(long.section) == 300
     assert parts(tmp_path, "a.docx", word())[0].section == "Drinks"
     found = parts(tmp_path, "a.md", b"before\n# One\nfirst\n## Two\nsecond")
     assert [one.section for one in found] == ["", "One", "Two"]

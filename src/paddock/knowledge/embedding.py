@@ -74,7 +74,7 @@ class Embedder:
                     raise ValueError(f"{len(made)} vectors came for {len(texts)} texts")
                 return status, made
             return status, str(told["error"]["message"])[:_REASON_MOST]
-        except (ValueError, KeyError, TypeError, struct.error, RecursionError) as error:
+        except (ValueError, KeyError, TypeError, ArithmeticError, struct.error, RecursionError) as error:
             raise NotEmbedded(f"the model '{self.model}' answered with {status} and no vectors ({error})") from error
 
 

@@ -15,7 +15,15 @@ import anyio
 import anyio.to_thread
 
 from paddock import process
-from paddock.errors import FileUnreadable, PaddockError, StoreUnusable, shown
+from paddock.errors import (
+    FileUnreadable,
+    PaddockError,
+    StoreBusy,
+    StoreDamaged,
+    StoreFull,
+    StoreUnusable,
+    shown,
+)
 from paddock.knowledge.cutting import cut, whole_text
 from paddock.knowledge.embedding import Embedder, NotEmbedded
 from paddock.log import named
@@ -32,6 +40,7 @@ DOCUMENT_MOST_BYTES = 32 * 2**20
 _READ_S = 120.0
 _AT_ONCE = 16
 _AGAIN_S = 30.0
+_REFUSED = "The database refused twice what was read of it. The log says why; have it tried again (resume)."
 _SUFFIX = re.compile(r"\.[a-z0-9]{1,8}")
 
 
@@ -44,6 +53,8 @@ class Indexer:
         self._home = home
         self._has_vectors = has_vectors
         self._bell = anyio.Event()
+        # Documents that the database refused once, by id and digest.
+        self._refused: set[tuple[str, str]] = set()
 
     def ring(self) -> None:
         """There is something to do."""
@@ -77,13 +88,23 @@ class Indexer:
             if one.state == READING and not await self._read(one):
                 return
             why = await self._embed(one) if self._embeds else ""
-        except StoreUnusable:
-            raise
-        except (PaddockError, OSError) as error:
-            said = error.message if isinstance(error, PaddockError) else str(error.strerror or error)
-            await self._store.settle(one, FAILED, said)
-        else:
             await self._store.settle(one, READY, why)
+        except (StoreBusy, StoreFull, StoreDamaged):
+            raise
+        except StoreUnusable as error:
+            # Once it may be the database; where that goes on, and refuses this one again, it is this one.
+            if (key := (one.id, one.digest)) not in self._refused:
+                self._refused.add(key)
+                raise
+            self._refused.discard(key)
+            _log.warning("document %s is given up: %s", one.id, error.message)
+            await self._store.settle(one, FAILED, _REFUSED)
+        except FileUnreadable as error:
+            await self._store.settle(one, FAILED, error.message, forgets_source=True)
+        except Exception as error:
+            # Whatever breaks in one document ends neither the others nor the server.
+            _log.warning("document %s failed: %s", one.id, f"{type(error).__name__}: {error}")
+            await self._store.settle(one, FAILED, _said(error))
 
     async def _read(self, one: Claimed) -> bool:
         """Its passages kept; whether it is still wanted. Raises FileUnreadable or OSError."""
@@ -114,6 +135,13 @@ class Indexer:
             if not await self._store.embedded(one, self._embedder.model, pairs):
                 return ""
         return ""
+
+
+def _said(error: Exception) -> str:
+    if isinstance(error, PaddockError):
+        return error.told
+    why = (error.strerror if isinstance(error, OSError) else "") or f"{type(error).__name__}: {error}"
+    return f"It was not read to its end ({why}). Have it tried again (resume)."
 
 
 def _parts(made: Path) -> list[dict[str, Any]]:

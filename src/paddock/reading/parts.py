@@ -51,7 +51,9 @@ def parts_of(source: Path) -> list[Part]:
     else:
         text = _plain(source.read_bytes())
         found = _sections(text) if source.suffix.lower() in _MARKDOWN else [Part(text=text)]
-    found = [Part(text=_clean(part.text), page=part.page, section=_clean(part.section)) for part in found]
+    found = [
+        Part(text=_clean(part.text), page=part.page, section=_clean(part.section)[:_SECTION_MOST]) for part in found
+    ]
     found = [part for part in found if part.text.strip()]
     if not found:
         raise Unreadable("There is no text in it, as in one that holds pictures of its pages. Add one with text.")

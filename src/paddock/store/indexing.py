@@ -16,6 +16,8 @@ from paddock.store.knowledge import AT_WORK, CANCELLED, EMBEDDING, FAILED, READI
 if TYPE_CHECKING:
     from sqlalchemy.engine import Connection
 
+_ERROR_MOST = 4000
+
 
 @dataclass(frozen=True, kw_only=True)
 class Claimed:
@@ -127,19 +129,24 @@ class IndexStore:
 
         return await self._database.run(work)
 
-    async def settle(self, one: Claimed, state: str, error: str = "") -> None:
-        """A document's end, unless it was taken from whoever works on it."""
+    async def settle(self, one: Claimed, state: str, error: str = "", *, forgets_source: bool = False) -> None:
+        """A document's end, unless it was taken from whoever works on it. What failed unread loses its old text."""
 
         def work(connection: Connection) -> None:
-            from sqlalchemy import update
+            from sqlalchemy import delete, select, update
 
-            from paddock.store.knowledge_tables import documents
+            from paddock.store.knowledge_tables import documents, passages
 
             mine = (documents.c.id == one.id) & (documents.c.digest == one.digest)
             at_work = documents.c.state.in_((READING, EMBEDDING))
-            values: dict[str, Any] = {"state": state, "error": error, "worker": None, "changed_s": stamp_s()}
-            if state == FAILED:
+            said = error.replace("\x00", "").encode("utf-8", "replace").decode()[:_ERROR_MOST]
+            values: dict[str, Any] = {"state": state, "error": said, "worker": None, "changed_s": stamp_s()}
+            if forgets_source:
                 values["source"] = None
+            was = connection.execute(select(documents.c.state).where(mine, at_work)).scalar()
+            if state == FAILED and was == READING:
+                connection.execute(delete(passages).where(passages.c.document_id == one.id))
+                values |= {"pages": None, "characters": 0, "passages": 0, "embedded": 0, "model": ""}
             connection.execute(update(documents).where(mine, at_work).values(values))
 
         await self._database.run(work)
@@ -159,7 +166,10 @@ class IndexStore:
         return await self._database.run(work)
 
     async def resume(self, collection_id: str) -> int:
-        """Go on with what was cancelled in a collection, and embed what has no vector; how many documents."""
+        """Go on with what was cancelled or failed in a collection, embed what has no vector; how many documents.
+
+        What failed with no bytes left to read stays as it is.
+        """
 
         def work(connection: Connection) -> int:
             from sqlalchemy import select, update
@@ -168,14 +178,15 @@ class IndexStore:
 
             there = documents.c.collection_id == collection_id
             cancelled, done = documents.c.state == CANCELLED, documents.c.passages > 0
+            ended = documents.c.state.in_((CANCELLED, FAILED))
             unread = update(documents).where(there, cancelled, documents.c.passages == 0).values(state=WAITING)
             lacking = (documents.c.state == READY) & (documents.c.embedded < documents.c.passages)
             # A new text came for it, whose bytes are still there, or in their folder.
             in_folders = select(collections.c.id).where(collections.c.folder.is_not(None))
             has_source = documents.c.source.is_not(None) | documents.c.collection_id.in_(in_folders)
-            renewed = update(documents).where(there, cancelled, has_source).values(state=WAITING)
+            renewed = update(documents).where(there, ended, has_source).values(state=WAITING, error="")
             count = connection.execute(renewed).rowcount + connection.execute(unread).rowcount
-            rest = update(documents).where(there, done, lacking | cancelled).values(state=EMBEDDING, error="")
+            rest = update(documents).where(there, done, lacking | ended).values(state=EMBEDDING, error="")
             return count + connection.execute(rest).rowcount
 
         return await self._database.run(work)

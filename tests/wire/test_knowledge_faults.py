@@ -1,0 +1,138 @@
+"""Tests what one document, its model or the database does wrong: it ends neither the others nor the server."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from paddock.errors import StoreUnusable
+from paddock.knowledge import indexer
+from paddock.knowledge.knowledge import Knowledge
+from paddock.reading import apart
+from paddock.store.db import Database
+from paddock.store.indexing import IndexStore
+from paddock.store.knowledge import FAILED, KnowledgeStore
+from tests.wire.test_knowledge_store import row
+from tests.wire.test_knowledge_work import Model, ended, working
+
+pytestmark = pytest.mark.anyio
+
+
+class Without(Model):
+    """A model whose vectors hold a number of 400 digits."""
+
+    async def send(self, path: str, body: bytes) -> tuple[int, bytes]:
+        return 200, b'{"data":[{"index":0,"embedding":[1' + b"0" * 400 + b",1.0]}]}"
+
+
+async def states(knowledge: Knowledge, collection: str) -> dict[str, tuple[str, str]]:
+    await ended(knowledge, collection)
+    return {one.name: (one.state, one.error) for one in await knowledge.store.documents(collection)}
+
+
+async def texts(knowledge: Knowledge, collection: str, query: str) -> list[str]:
+    findings = await knowledge.search([collection], query, limit=9, way="words")
+    return [hit.passage.text for hit in findings.hits]
+
+
+async def test_a_vector_with_a_number_of_400_digits_leaves_a_document_that_is_found_by_words(tmp_path: Path) -> None:
+    async with working(tmp_path, Without()) as knowledge:
+        one = (await knowledge.create("Short")).id
+        await knowledge.add(one, "a.txt", b"hay")
+        state, error = (await states(knowledge, one))["a.txt"]
+        assert (state, error.startswith("It is found by its words alone: ")) == ("ready", True)
+        assert await texts(knowledge, one, "hay") == ["hay"]
+
+
+async def test_whatever_breaks_in_one_document_fails_it_and_the_next_is_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = indexer.cut
+
+    def breaks(parts: list[dict[str, Any]]) -> Any:
+        if parts[0]["text"] == "bad":
+            raise RuntimeError("a\x00broken\ud800 wheel")
+        return real(parts)
+
+    monkeypatch.setattr(indexer, "cut", breaks)
+    async with working(tmp_path, Model()) as knowledge:
+        one = (await knowledge.create("Short")).id
+        await knowledge.add(one, "a.txt", b"bad")
+        await knowledge.add(one, "b.txt", b"hay")
+        told = await states(knowledge, one)
+        assert {name: state for name, (state, _) in told.items()} == {"a.txt": "failed", "b.txt": "ready"}
+        assert "abroken? wheel" in told["a.txt"][1]
+
+
+async def test_what_the_database_refuses_twice_is_failed_and_the_next_is_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = indexer._rows  # pyright: ignore[reportPrivateUsage]
+
+    def refused(parts: list[dict[str, Any]]) -> tuple[list[dict[str, Any]], int]:
+        rows, characters = real(parts)
+        return [{**row, "text": None} for row in rows] if parts[0]["text"] == "bad" else rows, characters
+
+    monkeypatch.setattr(indexer, "_rows", refused)
+    monkeypatch.setattr(indexer, "_AGAIN_S", 0.01)
+    async with working(tmp_path, Model()) as knowledge:
+        one = (await knowledge.create("Short")).id
+        await knowledge.add(one, "a.txt", b"bad")
+        await knowledge.add(one, "b.txt", b"hay")
+        told = await states(knowledge, one)
+        assert {name: state for name, (state, _) in told.items()} == {"a.txt": "failed", "b.txt": "ready"}
+        assert "refused twice" in told["a.txt"][1]
+
+
+async def test_what_failed_by_the_machine_keeps_its_bytes_and_is_read_when_it_is_resumed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def ill(*given: Any, **more: Any) -> Any:
+        raise BlockingIOError(11, "Resource temporarily unavailable")
+
+    folder = tmp_path / "papers"
+    folder.mkdir()
+    (folder / "f.txt").write_text("straw")
+    async with working(tmp_path / "home", Model()) as knowledge:
+        one, two = (await knowledge.create("One")).id, (await knowledge.create("Two")).id
+        with monkeypatch.context() as patched:
+            patched.setattr(apart, "read", ill)
+            await knowledge.add(one, "a.txt", b"hay")
+            await knowledge.follow(two, str(folder))
+            for collection, name in ((one, "a.txt"), (two, "f.txt")):
+                state, error = (await states(knowledge, collection))[name]
+                assert state == "failed"
+                assert "Resource temporarily unavailable" in error
+        for collection, name, text in ((one, "a.txt", "hay"), (two, "f.txt", "straw")):
+            assert await knowledge.resume(collection) == 1
+            assert await states(knowledge, collection) == {name: ("ready", "")}
+            assert await texts(knowledge, collection, text) == [text]
+
+
+async def test_the_text_before_is_not_found_where_the_new_one_cannot_be_read_nor_is_that_tried_again(
+    tmp_path: Path,
+) -> None:
+    async with working(tmp_path, Model()) as knowledge:
+        one = (await knowledge.create("One")).id
+        await knowledge.add(one, "a.txt", b"the old hay")
+        await ended(knowledge, one)
+        await knowledge.add(one, "a.txt", b"a\x00b")
+        assert (await states(knowledge, one))["a.txt"][0] == "failed"
+        assert await texts(knowledge, one, "hay") == []
+        assert (await knowledge.store.find(one)).passages == 0
+        assert await knowledge.resume(one) == 0
+
+
+async def test_both_databases_keep_what_an_error_says_and_refuse_what_is_none_of_theirs(database: Database) -> None:
+    store, index = KnowledgeStore(database), IndexStore(database)
+    collection = (await store.create("Farm")).id
+    document = await store.put(collection, "a.txt", "d1", 5, b"bytes")
+    claimed = await index.claim("1-1", lambda name: True)
+    assert claimed is not None
+    with pytest.raises(StoreUnusable):
+        await index.read(claimed, [{**row(0, "hay"), "text": None}], characters=3)
+    await index.settle(claimed, FAILED, "a\x00b\ud800" + "c" * 10_000)
+    told = await store.document(document.id)
+    assert (told.state, told.error[:4], len(told.error)) == ("failed", "ab?c", 4000)
