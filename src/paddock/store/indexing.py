@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from sqlalchemy.engine import Connection
 
 _ERROR_MOST = 4000
+# Each process works on one document, and few processes share a database.
+_LOOKED_AT = 200
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,27 +49,30 @@ class IndexStore:
         """The next document that nobody who is there works on: now this worker does. None where there is none."""
 
         def work(connection: Connection) -> Claimed | None:
-            from sqlalchemy import select, update
+            from sqlalchemy import case, select, update
 
             from paddock.store.knowledge_tables import collections, documents
 
             wanted = (
-                select(documents, collections.c.folder)
-                .select_from(documents.join(collections))
+                select(documents.c.id, documents.c.worker)
                 .where(documents.c.state.in_(AT_WORK))
                 .order_by(documents.c.created_s, documents.c.id)
+                .limit(_LOOKED_AT)
             )
-            for row in connection.execute(wanted).mappings():
-                if row["worker"] and row["worker"] != worker and is_there(row["worker"]):
-                    continue
-                state = EMBEDDING if row["state"] == EMBEDDING else READING
-                claimed = update(documents).where(documents.c.id == row["id"])
-                connection.execute(claimed.values(state=state, worker=worker))
-                return Claimed(
-                    id=row["id"], collection_id=row["collection_id"], name=row["name"], digest=row["digest"],
-                    state=state, folder=row["folder"], source=row["source"],
-                )  # fmt: skip
-            return None
+            rows = connection.execute(wanted).all()
+            free = (row[0] for row in rows if not row[1] or row[1] == worker or not is_there(row[1]))
+            if (found := next(free, None)) is None:
+                return None
+            # The bytes of this one alone, and only where they are to be read.
+            names = ("id", "collection_id", "name", "digest", "state")
+            source = case((documents.c.state != EMBEDDING, documents.c.source), else_=None).label("source")
+            whole = select(*(documents.c[name] for name in names), source, collections.c.folder)
+            whole = whole.select_from(documents.join(collections)).where(documents.c.id == found)
+            row = dict(connection.execute(whole).mappings().one())
+            row["state"] = EMBEDDING if row["state"] == EMBEDDING else READING
+            claimed = update(documents).where(documents.c.id == found)
+            connection.execute(claimed.values(state=row["state"], worker=worker))
+            return Claimed(**row)
 
         return await self._database.run(work)
 
