@@ -16,8 +16,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from paddock.errors import FileUnreadable
 from paddock.knowledge.cutting import CHARACTERS_MOST, cut, whole_text
+from paddock.knowledge.indexer import _rows  # pyright: ignore[reportPrivateUsage]
 from paddock.knowledge.searching import fused
+from paddock.reading import parts as reading
 from paddock.reading.faults import Unreadable
 from paddock.reading.parts import Part, parts_of
 from paddock.store import distances
@@ -70,6 +73,31 @@ def test_a_long_text_is_cut_at_sentences_and_what_stands_at_a_cut_is_in_both() -
     assert all(after.first < before.last for before, after in itertools.pairwise(found))
 
 
+@given(st.lists(st.tuples(st.sampled_from("ab"), st.text("xy \n", max_size=300)), max_size=40))
+def test_tiny_sections_share_a_passage_and_no_page_does(given_parts: list[tuple[str, str]]) -> None:
+    made = [part(text, page=1 if name == "a" else 2, section=name) for name, text in given_parts]
+    whole, found = whole_text(made), cut(made)
+    assert all(one.text == whole[one.first : one.last] and len(one.text) <= CHARACTERS_MOST for one in found)
+    for one, after in itertools.pairwise(found):
+        together = after.last - one.first
+        assert one.page != after.page or len(one.text) >= 200 or together > CHARACTERS_MOST
+        assert one.section == ("a" if one.page == 1 else "b")
+
+
+def test_a_heading_with_little_below_it_stands_with_what_follows() -> None:
+    below = "word " * 60
+    (found,) = cut([part("# Top", section="Top"), part(f"## Feeding\n{below}", section="Feeding")])
+    assert (found.section, found.first) == ("Feeding", 0)
+    assert found.text.startswith("# Top\n\n## Feeding\nword")
+
+
+def test_a_document_of_nothing_but_headings_makes_few_passages_and_one_of_too_many_says_how_many() -> None:
+    made = [part("# a", section="a")] * 100_000
+    assert len(cut(made)) < 4000
+    with pytest.raises(FileUnreadable, match="makes 20001 passages, and may make 20000"):
+        _rows([part("a", page=page) for page in range(20_001)])
+
+
 def test_pages_slides_sheets_and_headings_are_told_apart(tmp_path: Path) -> None:
     assert [(one.page, one.text) for one in parts(tmp_path, "a.pdf", pdf("one", "two"))] == [(1, "one"), (2, "two")]
     found = parts(tmp_path, "a.pptx", slides("Feeding", "Grain"))
@@ -104,6 +132,33 @@ def test_pages_slides_sheets_and_headings_are_told_apart(tmp_path: Path) -> None
 def test_a_file_of_a_bad_shape_is_refused_with_a_sentence(tmp_path: Path, name: str, data: bytes, says: str) -> None:
     with pytest.raises(Unreadable, match=says):
         parts(tmp_path, name, data)
+
+
+@pytest.mark.attack("bombs")
+def test_rows_that_a_sheet_leaves_out_are_not_looked_at_and_cells_are_counted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import openpyxl
+
+    book: Any = openpyxl.Workbook()
+    book.active["A1"], book.active["XFD1048576"] = "hay", "end"
+    book.save(tmp_path / "far.xlsx")
+    data = (tmp_path / "far.xlsx").read_bytes()
+    # Two rows of 16,384 cells, one empty one, and none of the million between.
+    monkeypatch.setattr(reading, "_CELLS_MOST", 3 * 16_384)
+    (found,) = parts(tmp_path, "a.xlsx", data)
+    assert (found.text[:7], found.text[-7:]) == ("| hay |", "| end |")
+    for bound, says in (("_CELLS_MOST", "more than 99 cells"), ("_ROWS_MOST", "more than 99 rows")):
+        with monkeypatch.context() as patched:
+            patched.setattr(reading, bound, 99)
+            with pytest.raises(Unreadable, match=says):
+                parts(tmp_path, "a.xlsx", data)
+
+
+@pytest.mark.attack("bombs")
+def test_a_heading_of_many_signs_is_read_at_once_and_signs_behind_it_are_none_of_it(tmp_path: Path) -> None:
+    found = parts(tmp_path, "a.md", b"# One ##\nfirst\n# x" + b"#" * 300_000 + b"y\n## \n#\n# C#\r\nc")
+    assert [one.section for one in found] == ["One", "x" + "#" * 299, "C"]
 
 
 @pytest.mark.attack("bombs")

@@ -11,6 +11,7 @@ from paddock.errors import StoreUnusable
 from paddock.knowledge import indexer
 from paddock.knowledge.knowledge import Knowledge
 from paddock.reading import apart
+from paddock.store import indexing
 from paddock.store.db import Database
 from paddock.store.indexing import IndexStore
 from paddock.store.knowledge import FAILED, KnowledgeStore
@@ -136,3 +137,27 @@ async def test_both_databases_keep_what_an_error_says_and_refuse_what_is_none_of
     await index.settle(claimed, FAILED, "a\x00b\ud800" + "c" * 10_000)
     told = await store.document(document.id)
     assert (told.state, told.error[:4], len(told.error)) == ("failed", "ab?c", 4000)
+
+
+async def test_a_document_of_many_passages_is_kept_in_several_transactions_and_begun_anew_where_it_broke_off(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(indexing, "_ROWS_AT_ONCE", 2)
+    store, index = KnowledgeStore(database), IndexStore(database)
+    collection = (await store.create("Farm")).id
+    await store.put(collection, "a.txt", "d1", 5, b"bytes")
+    rows = [row(number, "hay") for number in range(5)]
+    for broken in (True, False):
+        claimed = await index.claim("1-1", lambda name: True)
+        assert claimed is not None
+        assert claimed.source == b"bytes"
+        if broken:
+            with pytest.raises(StoreUnusable):
+                await index.read(claimed, [*rows[:3], {**rows[3], "text": None}], characters=3)
+        else:
+            assert await index.read(claimed, rows, characters=15)
+        kept = [number for number, _ in await index.unembedded(claimed.id, "ours", 99)]
+        assert len(kept) == (await store.find(collection)).passages == (2 if broken else 5)
+    # One that was taken from whoever reads it is kept no further.
+    await index.cancel(collection)
+    assert not await index.read(claimed, rows, characters=15)

@@ -39,6 +39,7 @@ _log = named(__name__)
 DOCUMENT_MOST_BYTES = 32 * 2**20
 _READ_S = 120.0
 _AT_ONCE = 16
+_PASSAGES_MOST = 20_000
 _AGAIN_S = 30.0
 _REFUSED = "The database refused twice what was read of it. The log says why; have it tried again (resume)."
 _SUFFIX = re.compile(r"\.[a-z0-9]{1,8}")
@@ -150,9 +151,11 @@ def _parts(made: Path) -> list[dict[str, Any]]:
 
 
 def _rows(parts: list[dict[str, Any]]) -> tuple[list[dict[str, Any]], int]:
-    """The passages of parts as they are kept, and how many characters there are."""
+    """The passages of parts as they are kept, and how many characters there are. Raises FileUnreadable."""
     rows: list[dict[str, Any]] = []
-    for number, passage in enumerate(cut(parts)):
+    if (count := len(passages := cut(parts))) > _PASSAGES_MOST:
+        raise FileUnreadable(f"It makes {count} passages, and may make {_PASSAGES_MOST}. Add it in several files.")
+    for number, passage in enumerate(passages):
         heard = passage.text if passage.section in passage.text else f"{passage.section} {passage.text}"
         rows.append({**vars(passage), "number": number, "words": " ".join(rows_of(heard))})
     return rows, len(whole_text(parts))

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from paddock.clock import stamp_s
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from sqlalchemy.engine import Connection
 
 _ERROR_MOST = 4000
+_ROWS_AT_ONCE = 1000
 # Each process works on one document, and few processes share a database.
 _LOOKED_AT = 200
 
@@ -77,24 +79,34 @@ class IndexStore:
         return await self._database.run(work)
 
     async def read(self, one: Claimed, rows: Sequence[dict[str, Any]], **figures: Any) -> bool:
-        """Keep a document's passages in place of those it had; whether it is still the one that was claimed."""
+        """Keep a document's passages in place of those it had; whether it is still the one that was claimed.
 
-        def work(connection: Connection) -> bool:
+        Many are kept in several transactions, between which others write; one that is broken off is begun anew.
+        """
+
+        def work(connection: Connection, start: int) -> bool:
             from sqlalchemy import delete, insert, update
 
             from paddock.store.knowledge_tables import documents, passages
 
             mine = (documents.c.id == one.id) & (documents.c.digest == one.digest) & (documents.c.state == READING)
-            values = {"state": EMBEDDING, "source": None, "passages": len(rows), "embedded": 0, "model": "", **figures}
+            stop = min(start + _ROWS_AT_ONCE, len(rows))
+            values: dict[str, Any] = {"passages": stop, "embedded": 0, "model": "", **figures}
+            if stop == len(rows):
+                values |= {"state": EMBEDDING, "source": None}
             if not connection.execute(update(documents).where(mine).values(values)).rowcount:
                 return False
-            connection.execute(delete(passages).where(passages.c.document_id == one.id))
+            if not start:
+                connection.execute(delete(passages).where(passages.c.document_id == one.id))
             own = {"document_id": one.id, "collection_id": one.collection_id}
-            if rows:
-                connection.execute(insert(passages), [{**row, **own} for row in rows])
+            if batch := [{**row, **own} for row in rows[start:stop]]:
+                connection.execute(insert(passages), batch)
             return True
 
-        return await self._database.run(work)
+        for start in range(0, max(len(rows), 1), _ROWS_AT_ONCE):
+            if not await self._database.run(partial(work, start=start)):
+                return False
+        return True
 
     async def unembedded(self, document_id: str, model: str, most: int) -> list[tuple[int, str]]:
         """Passages of a document that have no vector of this model yet, with their texts."""
