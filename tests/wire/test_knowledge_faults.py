@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
+import anyio
 import pytest
 
 from paddock.errors import StoreUnusable
-from paddock.knowledge import indexer
+from paddock.knowledge import embedding, indexer
 from paddock.knowledge.knowledge import Knowledge
 from paddock.reading import apart
 from paddock.store import indexing
 from paddock.store.db import Database
 from paddock.store.indexing import IndexStore
 from paddock.store.knowledge import FAILED, KnowledgeStore
+from tests.wire.rig import HANG_GUARD_S
 from tests.wire.test_knowledge_store import row
 from tests.wire.test_knowledge_work import Model, ended, working
 
@@ -161,3 +164,58 @@ async def test_a_document_of_many_passages_is_kept_in_several_transactions_and_b
     # One that was taken from whoever reads it is kept no further.
     await index.cancel(collection)
     assert not await index.read(claimed, rows, characters=15)
+
+
+async def removed(knowledge: Knowledge, collection: str) -> None:
+    await knowledge.store.remove(collection)
+
+
+async def cancelled(knowledge: Knowledge, collection: str) -> None:
+    assert await knowledge.cancel(collection) == 1
+
+
+async def forgotten(knowledge: Knowledge, collection: str) -> None:
+    (document,) = await knowledge.store.documents(collection)
+    await knowledge.remove_document(collection, document.id)
+
+
+@pytest.mark.parametrize("is_read", [True, False])
+@pytest.mark.parametrize("ends", [removed, cancelled, forgotten])
+async def test_work_on_what_is_removed_or_cancelled_ends_and_the_next_begins(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, ends: Callable[[Knowledge, str], Awaitable[None]], *, is_read: bool
+) -> None:
+    monkeypatch.setattr(indexer, "_LOOK_S", 0.01)
+    model = Model()
+    real = apart.read
+
+    async def held(*given: Any, **more: Any) -> Any:
+        model.held.set()
+        await anyio.sleep_forever()
+
+    if is_read:
+        model.open_for = 0
+    else:
+        monkeypatch.setattr(apart, "read", held)
+    async with working(tmp_path, model) as knowledge:
+        one, two = (await knowledge.create("One")).id, (await knowledge.create("Two")).id
+        await knowledge.add(one, "a.txt", b"hay")
+        with anyio.fail_after(HANG_GUARD_S):
+            await model.held.wait()
+        model.open_for = 10**6
+        monkeypatch.setattr(apart, "read", real)
+        await knowledge.add(two, "b.txt", b"straw")
+        await ends(knowledge, one)
+        assert (await states(knowledge, two))["b.txt"] == ("ready", "")
+
+
+async def test_a_model_that_never_answers_is_waited_for_so_long_and_no_longer(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(embedding, "_ANSWER_S", 0.05)
+    model = Model()
+    model.open_for = 0
+    async with working(tmp_path, model) as knowledge:
+        one = (await knowledge.create("Short")).id
+        await knowledge.add(one, "a.txt", b"hay")
+        state, error = (await states(knowledge, one))["a.txt"]
+        assert (state, error.endswith("gave no vectors within 0.05 s")) == ("ready", True)

@@ -6,6 +6,7 @@ embedded is not embedded again. Refuses to know whose the documents are.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import re
 from pathlib import Path, PurePosixPath
@@ -41,6 +42,7 @@ _READ_S = 120.0
 _AT_ONCE = 16
 _PASSAGES_MOST = 20_000
 _AGAIN_S = 30.0
+_LOOK_S = 1.0
 _REFUSED = "The database refused twice what was read of it. The log says why; have it tried again (resume)."
 _SUFFIX = re.compile(r"\.[a-z0-9]{1,8}")
 
@@ -85,6 +87,28 @@ class Indexer:
         return self._has_vectors and self._embedder.model != ""
 
     async def _do(self, one: Claimed) -> None:
+        """Work on a document until that is done, or nobody wants it any more. Raises StoreUnusable."""
+        unusable: StoreUnusable | None = None
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(self._watch, one, tasks.cancel_scope)
+            try:
+                await self._carry_out(one)
+            except StoreUnusable as error:
+                unusable = error
+            tasks.cancel_scope.cancel()
+        if unusable is not None:
+            raise unusable
+
+    async def _watch(self, one: Claimed, working: anyio.CancelScope) -> None:
+        """End the work on a document that was removed, replaced or cancelled, by whichever process."""
+        while True:
+            await anyio.sleep(_LOOK_S)
+            with contextlib.suppress(StoreUnusable):
+                if not await self._store.is_claimed(one, process.this()):
+                    working.cancel()
+                    return
+
+    async def _carry_out(self, one: Claimed) -> None:
         try:
             if one.state == READING and not await self._read(one):
                 return

@@ -78,6 +78,20 @@ class IndexStore:
 
         return await self._database.run(work)
 
+    async def is_claimed(self, one: Claimed, worker: str) -> bool:
+        """Whether a document is still this worker's, and what it was."""
+
+        def work(connection: Connection) -> bool:
+            from sqlalchemy import select
+
+            from paddock.store.knowledge_tables import documents
+
+            mine = (documents.c.id == one.id) & (documents.c.digest == one.digest) & (documents.c.worker == worker)
+            wanted = select(documents.c.id).where(mine, documents.c.state.in_((READING, EMBEDDING)))
+            return connection.execute(wanted).first() is not None
+
+        return await self._database.run(work, only_reads=True)
+
     async def read(self, one: Claimed, rows: Sequence[dict[str, Any]], **figures: Any) -> bool:
         """Keep a document's passages in place of those it had; whether it is still the one that was claimed.
 
