@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import ctypes
 import io
 import itertools
 import math
 import sqlite3
 import struct
 import zipfile
+from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -190,6 +192,40 @@ def test_sqlite_vec_is_in_our_connections_alone() -> None:
     with closing(distances.connected(":memory:")) as ours, closing(sqlite3.connect(":memory:")) as others:
         assert distances.knows(ours)
         assert not distances.knows(others)
+
+
+class Library:
+    """A library of SQLite, or of sqlite-vec, as far as it is looked at."""
+
+    def __init__(self, options: tuple[bytes, ...] | None) -> None:
+        if options is not None:
+            self.sqlite3_compileoption_used = Function(lambda option: option in options)
+        self.sqlite3_auto_extension = self.sqlite3_cancel_auto_extension = Function(lambda _: False)
+
+
+class Function:
+    def __init__(self, does: Callable[[bytes], bool]) -> None:
+        self.argtypes: list[Any] = []
+        self._does = does
+
+    def __call__(self, option: bytes) -> bool:
+        return self._does(option)
+
+
+@pytest.mark.parametrize(("options", "is_used"), [((), True), ((b"OMIT_LOAD_EXTENSION",), False), (None, False)])
+def test_an_sqlite_that_loads_no_extensions_or_does_not_tell_is_given_none(
+    monkeypatch: pytest.MonkeyPatch, options: tuple[bytes, ...] | None, *, is_used: bool
+) -> None:
+    entry = distances._entry  # pyright: ignore[reportPrivateUsage]
+    if entry() is None:
+        pytest.skip("this Python has a way of its own")
+    real = ctypes.CDLL
+
+    def opened(name: str) -> Any:
+        return real(name) if "vec" in Path(name).name else Library(options)
+
+    monkeypatch.setattr(distances.ctypes, "CDLL", opened)
+    assert (entry.__wrapped__() is not None) == is_used
 
 
 def test_what_both_findings_have_comes_first() -> None:
