@@ -12,6 +12,7 @@ import pytest
 from paddock.errors import StoreUnusable
 from paddock.knowledge import embedding, indexer
 from paddock.knowledge.knowledge import Knowledge
+from paddock.knowledge.searching import OTHER_WIDTH
 from paddock.reading import apart
 from paddock.store import indexing
 from paddock.store.db import Database
@@ -219,3 +220,29 @@ async def test_a_model_that_never_answers_is_waited_for_so_long_and_no_longer(
         await knowledge.add(one, "a.txt", b"hay")
         state, error = (await states(knowledge, one))["a.txt"]
         assert (state, error.endswith("gave no vectors within 0.05 s")) == ("ready", True)
+
+
+@pytest.mark.parametrize("is_searched", [True, False])
+async def test_a_model_of_the_same_name_and_another_width_embeds_all_anew(tmp_path: Path, *, is_searched: bool) -> None:
+    model = Model()
+    async with working(tmp_path, model) as knowledge:
+        one = (await knowledge.create("One")).id
+        await knowledge.add(one, "a.txt", b"hay")
+        await ended(knowledge, one)
+    model.width = 5
+    async with working(tmp_path, model) as knowledge:
+        if is_searched:
+            assert (await knowledge.search([one], "hay", limit=3)).note == OTHER_WIDTH
+        else:
+            await knowledge.add(one, "b.txt", b"straw")
+        with anyio.fail_after(HANG_GUARD_S):
+            while (
+                len((findings := await knowledge.search([one], "hay", limit=3, way="meaning")).hits) < 2 - is_searched
+            ):
+                await anyio.sleep(0.02)
+        assert findings.note == ""
+        # One that gives now these and now those is taken at its first word, without end to nothing.
+        model.width = 7
+        await knowledge.add(one, "c.txt", b"oats")
+        state, error = (await states(knowledge, one))["c.txt"]
+        assert (state, "several widths" in error) == ("ready", True)

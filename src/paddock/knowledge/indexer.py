@@ -44,6 +44,9 @@ _PASSAGES_MOST = 20_000
 _AGAIN_S = 30.0
 _LOOK_S = 1.0
 _REFUSED = "The database refused twice what was read of it. The log says why; have it tried again (resume)."
+_UNEVEN = (
+    "It is found by its words alone: the model gives vectors of several widths. Start paddock again if it is another."
+)
 _SUFFIX = re.compile(r"\.[a-z0-9]{1,8}")
 
 
@@ -56,12 +59,23 @@ class Indexer:
         self._home = home
         self._has_vectors = has_vectors
         self._bell = anyio.Event()
+        # Of a vector, as the model made them since this began; 0 until it made one.
+        self._size_bytes = 0
         # Documents that the database refused once, by id and digest.
         self._refused: set[tuple[str, str]] = set()
 
     def ring(self) -> None:
         """There is something to do."""
         self._bell.set()
+
+    async def turn_width(self, size_bytes: int) -> bool:
+        """The model's vectors have this size: those of another are made anew. Whether that is so; it turns but once."""
+        if not self._size_bytes:
+            count = await self._store.turn_width(self._embedder.model, size_bytes)
+            self._size_bytes = size_bytes
+            if count:
+                self.ring()
+        return self._size_bytes == size_bytes
 
     async def carry_on(self) -> None:
         """Do what is to be done, and what comes; for the length of the server."""
@@ -156,6 +170,9 @@ class Indexer:
                 vectors = await self._embedder.vectors([text for _, text in waiting])
             except NotEmbedded as error:
                 return f"It is found by its words alone: {error}"
+            for size_bytes in {len(vector) for vector in vectors}:
+                if not await self.turn_width(size_bytes):
+                    return _UNEVEN
             pairs = [(number, vector) for (number, _), vector in zip(waiting, vectors, strict=True)]
             if not await self._store.embedded(one, self._embedder.model, pairs):
                 return ""

@@ -222,6 +222,26 @@ class IndexStore:
 
         return await self._database.run(work)
 
+    async def turn_width(self, model: str, size_bytes: int) -> int:
+        """Forget vectors of a model that are not of this size, and have what they were of embedded; how many documents.
+
+        A model of the same name may be another one.
+        """
+
+        def work(connection: Connection) -> int:
+            from sqlalchemy import delete, func, select, update
+
+            from paddock.store.knowledge_tables import documents, passages, vectors
+
+            others = (vectors.c.model == model) & (func.length(vectors.c.vector) != size_bytes)
+            of_these = select(passages.c.document_id).select_from(vectors.join(passages)).where(others)
+            turned = update(documents).where(documents.c.id.in_(of_these), documents.c.state == READY)
+            count = connection.execute(turned.values(state=EMBEDDING, embedded=0, error="")).rowcount
+            connection.execute(delete(vectors).where(others))
+            return count
+
+        return await self._database.run(work)
+
     async def turn_to(self, model: str) -> int:
         """Have all that was embedded by another model embedded by this one; how many documents."""
 
