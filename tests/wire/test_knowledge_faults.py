@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import anyio
 import pytest
 
+from paddock.caller import LOCAL, acting
 from paddock.errors import StoreUnusable
 from paddock.knowledge import embedding, indexer
 from paddock.knowledge.knowledge import Knowledge
@@ -20,7 +22,7 @@ from paddock.store.indexing import IndexStore
 from paddock.store.knowledge import FAILED, KnowledgeStore
 from tests.wire.rig import HANG_GUARD_S
 from tests.wire.test_knowledge_store import row
-from tests.wire.test_knowledge_work import Model, ended, working
+from tests.wire.test_knowledge_work import LONG, Model, ended, working
 
 pytestmark = pytest.mark.anyio
 
@@ -246,3 +248,28 @@ async def test_a_model_of_the_same_name_and_another_width_embeds_all_anew(tmp_pa
         await knowledge.add(one, "c.txt", b"oats")
         state, error = (await states(knowledge, one))["c.txt"]
         assert (state, "several widths" in error) == ("ready", True)
+
+
+async def test_a_long_document_gives_way_to_another_accounts_and_goes_on_where_it_was(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(indexer, "_TURN_S", 0.0)
+    model = Model()
+    model.open_for = 16
+    async with working(tmp_path, model) as knowledge:
+        with acting(replace(LOCAL, owner="anna")):
+            one = (await knowledge.create("Long")).id
+            await knowledge.add(one, "long.txt", LONG)
+        with anyio.fail_after(HANG_GUARD_S):
+            await model.held.wait()
+        knowledge.close()
+    model.open_for = 10**6
+    async with working(tmp_path, model) as knowledge:
+        with acting(replace(LOCAL, owner="ben")):
+            two = (await knowledge.create("Short")).id
+            await knowledge.add(two, "a.txt", b"hay")
+        await ended(knowledge, two)
+        told = await ended(knowledge, one)
+        assert (told.states, told.embedded) == ({"ready": 1}, told.passages)
+        assert len(model.texts) == len(set(model.texts)) == told.passages + 1
+        assert model.texts.index("hay") < 60

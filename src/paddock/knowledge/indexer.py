@@ -16,6 +16,7 @@ import anyio
 import anyio.to_thread
 
 from paddock import process
+from paddock.clock import steady_s
 from paddock.errors import (
     FileUnreadable,
     PaddockError,
@@ -43,6 +44,8 @@ _AT_ONCE = 16
 _PASSAGES_MOST = 20_000
 _AGAIN_S = 30.0
 _LOOK_S = 1.0
+# So long one account's document is embedded while others wait.
+_TURN_S = 60.0
 _REFUSED = "The database refused twice what was read of it. The log says why; have it tried again (resume)."
 _UNEVEN = (
     "It is found by its words alone: the model gives vectors of several widths. Start paddock again if it is another."
@@ -127,7 +130,8 @@ class Indexer:
             if one.state == READING and not await self._read(one):
                 return
             why = await self._embed(one) if self._embeds else ""
-            await self._store.settle(one, READY, why)
+            if why is not None:
+                await self._store.settle(one, READY, why)
         except (StoreBusy, StoreFull, StoreDamaged):
             raise
         except StoreUnusable as error:
@@ -163,8 +167,9 @@ class Indexer:
         rows, characters = await anyio.to_thread.run_sync(_rows, parts)
         return await self._store.read(one, rows, pages=told.get("pages"), characters=characters)
 
-    async def _embed(self, one: Claimed) -> str:
-        """Vectors for what has none; why some have none in the end."""
+    async def _embed(self, one: Claimed) -> str | None:
+        """Vectors for what has none; why some have none in the end. None where it is left for later."""
+        until_s = steady_s() + _TURN_S
         while waiting := await self._store.unembedded(one.id, self._embedder.model, _AT_ONCE):
             try:
                 vectors = await self._embedder.vectors([text for _, text in waiting])
@@ -176,6 +181,8 @@ class Indexer:
             pairs = [(number, vector) for (number, _), vector in zip(waiting, vectors, strict=True)]
             if not await self._store.embedded(one, self._embedder.model, pairs):
                 return ""
+            if steady_s() >= until_s and await self._store.give_way(one):
+                return None
         return ""
 
 

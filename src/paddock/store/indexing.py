@@ -41,6 +41,8 @@ class IndexStore:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        # The owners of documents that were claimed, and when they were last served, counted.
+        self._served: dict[str, int] = {}
 
     @property
     def is_there(self) -> bool:
@@ -48,23 +50,26 @@ class IndexStore:
         return self._database.is_there
 
     async def claim(self, worker: str, is_there: Callable[[str], bool]) -> Claimed | None:
-        """The next document that nobody who is there works on: now this worker does. None where there is none."""
+        """The next document that nobody who is there works on: now this worker does. None where there is none.
+
+        Accounts take turns; of one account the oldest comes first.
+        """
 
         def work(connection: Connection) -> Claimed | None:
             from sqlalchemy import case, select, update
 
             from paddock.store.knowledge_tables import collections, documents
 
-            wanted = (
-                select(documents.c.id, documents.c.worker)
-                .where(documents.c.state.in_(AT_WORK))
-                .order_by(documents.c.created_s, documents.c.id)
-                .limit(_LOOKED_AT)
+            free = (
+                (row[0], owner)
+                for owner in sorted(_waiting(connection), key=lambda one: self._served.get(one, 0))
+                for row in _oldest(connection, owner)
+                if not row[1] or row[1] == worker or not is_there(row[1])
             )
-            rows = connection.execute(wanted).all()
-            free = (row[0] for row in rows if not row[1] or row[1] == worker or not is_there(row[1]))
-            if (found := next(free, None)) is None:
+            found, owner = next(free, (None, ""))
+            if found is None:
                 return None
+            self._served[owner] = max(self._served.values(), default=0) + 1
             # The bytes of this one alone, and only where they are to be read.
             names = ("id", "collection_id", "name", "digest", "state")
             source = case((documents.c.state != EMBEDDING, documents.c.source), else_=None).label("source")
@@ -75,6 +80,21 @@ class IndexStore:
             claimed = update(documents).where(documents.c.id == found)
             connection.execute(claimed.values(state=row["state"], worker=worker))
             return Claimed(**row)
+
+        return await self._database.run(work)
+
+    async def give_way(self, one: Claimed) -> bool:
+        """Leave a document for later where another account's wait; whether that was done."""
+
+        def work(connection: Connection) -> bool:
+            from sqlalchemy import update
+
+            from paddock.store.knowledge_tables import documents
+
+            if len(_waiting(connection)) < 2:
+                return False
+            mine = (documents.c.id == one.id) & (documents.c.digest == one.digest) & (documents.c.state == EMBEDDING)
+            return bool(connection.execute(update(documents).where(mine).values(worker=None)).rowcount)
 
         return await self._database.run(work)
 
@@ -256,3 +276,26 @@ class IndexStore:
             return connection.execute(turned).rowcount
 
         return await self._database.run(work)
+
+
+def _waiting(connection: Connection) -> list[str]:
+    """The owners of what is to be done, whoever waits longest first."""
+    from sqlalchemy import func, select
+
+    from paddock.store.knowledge_tables import collections, documents
+
+    wanted = select(collections.c.owner).select_from(documents.join(collections)).where(documents.c.state.in_(AT_WORK))
+    wanted = wanted.group_by(collections.c.owner).order_by(func.min(documents.c.created_s), collections.c.owner)
+    return [str(row[0]) for row in connection.execute(wanted)]
+
+
+def _oldest(connection: Connection, owner: str) -> list[tuple[str, str | None]]:
+    """What is to be done of an owner's, and who works on it."""
+    from sqlalchemy import select
+
+    from paddock.store.knowledge_tables import collections, documents
+
+    wanted = select(documents.c.id, documents.c.worker).select_from(documents.join(collections))
+    wanted = wanted.where(documents.c.state.in_(AT_WORK), collections.c.owner == owner)
+    wanted = wanted.order_by(documents.c.created_s, documents.c.id).limit(_LOOKED_AT)
+    return [(row[0], row[1]) for row in connection.execute(wanted)]
