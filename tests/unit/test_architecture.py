@@ -32,6 +32,8 @@ MAY_CATCH_ALL = {
     "jobs/queue.py": 1,
     # So is what the sandbox runs.
     "sandbox/inside.py": 1,
+    # Whatever breaks in one document ends neither the others nor the server.
+    "knowledge/indexer.py": 1,
     # What breaks in a tool is told to the model, and the chat goes on.
     "tools/toolbox.py": 1,
     "sandbox/interpreter.py": 1,

@@ -18,6 +18,8 @@ from paddock.caller import PADDOCK, acting
 Send = Callable[[str, bytes], Awaitable[tuple[int, bytes]]]
 _PATH = "/v1/embeddings"
 _BUSY, _TRIES, _AGAIN_S = (0, 429, 503), 4, 2.0
+# The model may have to be loaded first.
+_ANSWER_S = 300.0
 _SHORT_CHARACTERS = 60
 _REASON_MOST = 300
 
@@ -60,8 +62,10 @@ class Embedder:
         status, data = 0, b""
         for left in reversed(range(tries)):
             # It is paddock's own model for this, whatever models a key may ask.
-            with acting(PADDOCK):
+            with acting(PADDOCK), anyio.move_on_after(_ANSWER_S) as asking:
                 status, data = await self.send(_PATH, body)
+            if asking.cancelled_caught:
+                raise NotEmbedded(f"the model '{self.model}' gave no vectors within {_ANSWER_S:g} s")
             if status not in _BUSY or not left:
                 break
             await anyio.sleep(_AGAIN_S)
@@ -74,7 +78,7 @@ class Embedder:
                     raise ValueError(f"{len(made)} vectors came for {len(texts)} texts")
                 return status, made
             return status, str(told["error"]["message"])[:_REASON_MOST]
-        except (ValueError, KeyError, TypeError, struct.error, RecursionError) as error:
+        except (ValueError, KeyError, TypeError, ArithmeticError, struct.error, RecursionError) as error:
             raise NotEmbedded(f"the model '{self.model}' answered with {status} and no vectors ({error})") from error
 
 

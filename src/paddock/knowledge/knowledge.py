@@ -122,7 +122,10 @@ class Knowledge:
             await self.store.find(one)
         if not query.strip():
             raise FieldInvalid("query is empty. Say what to look for.", param="query")
-        return await self._searcher.find(collections, query, limit=limit, way=way)
+        findings = await self._searcher.find(collections, query, limit=limit, way=way)
+        if findings.other_bytes:
+            await self.indexer.turn_width(findings.other_bytes)
+        return findings
 
     async def passage(self, number: int) -> list[Found]:
         """A passage, with those beside it. Raises KnowledgeUnknown."""

@@ -29,6 +29,10 @@ wann warum was wenn wer wie wir wird wo zu zum zur
 """
 _EMPTY = frozenset(_EMPTY_WORDS.split())
 NO_MODEL = "No embedding model is set (the setting knowledge_model): passages are found by their words alone."
+OTHER_WIDTH = (
+    "The model of this name is another one than before. Passages are embedded anew, at the latest with the next start; "
+    "until then they are found by their words."
+)
 NO_VECTORS = "This database compares no vectors: passages are found by their words alone."
 
 
@@ -44,10 +48,14 @@ class Hit:
 
 @dataclass(frozen=True, kw_only=True)
 class Findings:
-    """The best passages first. `note` says why none was looked for by its meaning; "" where that was done."""
+    """The best passages first. `note` says why none was looked for by its meaning; "" where that was done.
+
+    `other_bytes` is how large a vector of the model is now, where there are some of another size; else 0.
+    """
 
     hits: Sequence[Hit]
     note: str
+    other_bytes: int = 0
 
 
 def fused(*findings: Sequence[int]) -> list[tuple[int, float]]:
@@ -78,11 +86,16 @@ class Searcher:
         folded = _telling(" ".join(rows_of(query)).split())
         by_words = await self.passages.by_words(collections, folded, _DEEP) if way != "meaning" else []
         by_meaning: list[int] = []
+        other_bytes = 0
         note = self.why_words_alone if way != "words" else ""
         if way != "words" and not note:
             try:
                 (vector,) = await self.embedder.vectors([query], tries=2)
                 by_meaning = await self.passages.nearest(collections, self.embedder.model, vector, _DEEP)
+                if len(by_meaning) < limit and await self.passages.has_other_widths(
+                    collections, self.embedder.model, vector
+                ):
+                    other_bytes, note = len(vector), OTHER_WIDTH
             except NotEmbedded as error:
                 note = f"Passages are found by their words alone: {error}"
         best = fused(by_words, by_meaning)[:limit]
@@ -90,6 +103,7 @@ class Searcher:
         told = await self.passages.told([number for number, _ in best])
         return Findings(
             note=note,
+            other_bytes=other_bytes,
             hits=[
                 Hit(
                     passage=one,

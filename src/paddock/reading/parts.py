@@ -19,8 +19,10 @@ from paddock.reading.faults import Unreadable
 
 _HTML, _MARKDOWN = (".html", ".htm", ".xhtml"), (".md", ".markdown", ".mdx")
 _WORD, _SLIDES, _SHEETS = "word/document.xml", "ppt/presentation.xml", "xl/workbook.xml"
-_HEADING = re.compile(r"^#{1,6} +(\S.*?)#* *$", re.MULTILINE)
+_HEADING = re.compile(r"^#{1,6} +(\S.*)", re.MULTILINE)
 _SECTION_MOST = 300
+# Of one sheet, empty ones between others too.
+_CELLS_MOST, _ROWS_MOST = 50_000_000, 2**20
 _WIDE = (b"\xff\xfe", b"\xfe\xff")
 _UNTEXT = frozenset(range(32)) - {7, 8, 9, 10, 11, 12, 13, 27}
 _LIBRARY_FAULTS = (
@@ -51,7 +53,9 @@ def parts_of(source: Path) -> list[Part]:
     else:
         text = _plain(source.read_bytes())
         found = _sections(text) if source.suffix.lower() in _MARKDOWN else [Part(text=text)]
-    found = [Part(text=_clean(part.text), page=part.page, section=_clean(part.section)) for part in found]
+    found = [
+        Part(text=_clean(part.text), page=part.page, section=_clean(part.section)[:_SECTION_MOST]) for part in found
+    ]
     found = [part for part in found if part.text.strip()]
     if not found:
         raise Unreadable("There is no text in it, as in one that holds pictures of its pages. Add one with text.")
@@ -124,7 +128,17 @@ def _of_sheets(source: Path) -> list[Part]:
 
 
 def _rows(sheet: Any) -> Iterator[str]:
-    for row in sheet.iter_rows(values_only=True):
+    before: Any = None
+    cells_looked_at = 0
+    for number, row in enumerate(sheet.iter_rows(values_only=True), 1):
+        if number > _ROWS_MOST:
+            raise ValueError(f"the sheet '{sheet.title}' has more than {_ROWS_MOST} rows, which no sheet has")
+        if row is before:
+            # For each row that a sheet leaves out the library gives the same empty one.
+            continue
+        before = row
+        if (cells_looked_at := cells_looked_at + len(row)) > _CELLS_MOST:
+            raise ValueError(f"the sheet '{sheet.title}' has more than {_CELLS_MOST} cells; remove those far out")
         cells = ["" if value is None else " ".join(str(value).split()) for value in row]
         while cells and not cells[-1]:
             cells.pop()
@@ -154,7 +168,7 @@ def _plain(data: bytes) -> str:
 
 def _sections(text: str) -> list[Part]:
     """A text in Markdown, parted before its headings."""
-    starts = [(found.start(), found[1].strip()) for found in _HEADING.finditer(text)]
+    starts = [(found.start(), found[1].rstrip().rstrip("#").rstrip()) for found in _HEADING.finditer(text)]
     begun = [Part(text=text[: starts[0][0] if starts else len(text)])]
     for place, (start, title) in enumerate(starts):
         end = starts[place + 1][0] if place + 1 < len(starts) else len(text)

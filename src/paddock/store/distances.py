@@ -91,10 +91,14 @@ def _entry() -> tuple[ctypes.CDLL, ctypes.c_void_p] | None:
 
         sqlite = ctypes.CDLL(_sqlite3.__file__)
         begins = ctypes.cast(ctypes.CDLL(str(library)).sqlite3_vec_init, ctypes.c_void_p)
+        sqlite.sqlite3_compileoption_used.argtypes = [ctypes.c_char_p]
+        if sqlite.sqlite3_compileoption_used(b"OMIT_LOAD_EXTENSION"):
+            # It would hand an extension no table of its functions, and that would bring the process down.
+            return None
         sqlite.sqlite3_auto_extension.argtypes = [ctypes.c_void_p]
         sqlite.sqlite3_cancel_auto_extension.argtypes = [ctypes.c_void_p]
     except (OSError, AttributeError, ImportError):
-        # Built into Python's module, or into Python, where nothing outside can find it.
+        # Built into Python's module, or into Python, where nothing outside can find it; or it does not tell how.
         return None
     return sqlite, begins
 

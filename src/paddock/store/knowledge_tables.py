@@ -63,6 +63,8 @@ passages = Table(
     Column("words", Text, nullable=False),
     Index("ix_knowledge_passages_document_id", "document_id", "number"),
     Index("ix_knowledge_passages_collection_id", "collection_id"),
+    # No number is given twice: a citation of what is gone opens nothing else.
+    sqlite_autoincrement=True,
 )
 
 # What a model made of a passage: floats of 32 bits, the lowest byte first, of length 1.

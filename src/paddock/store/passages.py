@@ -82,6 +82,20 @@ class PassageStore:
         }  # fmt: skip
         return await self._database.run(lambda connection: _numbers(connection, _NEAREST, given), only_reads=True)
 
+    async def has_other_widths(self, collections: Sequence[str], model: str, vector: bytes) -> bool:
+        """Whether a model of this name made vectors that cannot be compared with this one."""
+
+        def work(connection: Connection) -> bool:
+            from sqlalchemy import func, select
+
+            from paddock.store.knowledge_tables import vectors
+
+            others = (vectors.c.model == model) & (func.length(vectors.c.vector) != len(vector))
+            wanted = select(vectors.c.passage_id).where(vectors.c.collection_id.in_(collections), others).limit(1)
+            return connection.execute(wanted).first() is not None
+
+        return await self._database.run(work, only_reads=True)
+
     async def told(self, numbers: Sequence[int]) -> list[Found]:
         """These passages, in this order; those of others, and those that are gone, are left out."""
 

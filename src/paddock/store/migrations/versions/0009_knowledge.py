@@ -111,6 +111,7 @@ def _passages() -> None:
             ["document_id"], ["knowledge_documents.id"], name="fk_knowledge_passages_document_id", ondelete="CASCADE"
         ),
         sa.PrimaryKeyConstraint("id", name="pk_knowledge_passages"),
+        sqlite_autoincrement=True,
     )
     op.create_index("ix_knowledge_passages_document_id", "knowledge_passages", ["document_id", "number"])
     op.create_index("ix_knowledge_passages_collection_id", "knowledge_passages", ["collection_id"])
