@@ -53,11 +53,18 @@ def _names(found: Sequence[Collection]) -> str:
 
 
 def _told(hits: Sequence[Hit], note: str) -> str:
-    """Passages as a model reads them, each with the number by which it is cited and where it stands."""
-    said = [f"[{hit.passage.id}] {where(hit)}\n{hit.passage.text}" for hit in hits]
+    """Passages as a model reads them, each with the number by which it is cited and where it stands.
+
+    Each of their lines is quoted: none of them can look like the head of another passage.
+    """
+    said = [f"[{hit.passage.id}] {where(hit)}\n{_quoted(hit.passage.text)}" for hit in hits]
     if not said:
         said = ["Nothing was found."]
     return "\n\n".join([*said, *([f"({note})"] if note else [])])
+
+
+def _quoted(text: str) -> str:
+    return "\n".join(f"> {line}" for line in text.splitlines())
 
 
 def where(hit: Hit) -> str:

@@ -15,6 +15,7 @@ import anyio.to_thread
 
 from paddock.config import Settings
 from paddock.errors import BadRequest, BodyTooLarge, Conflict, FieldInvalid, shown, size
+from paddock.knowledge import folders
 from paddock.knowledge.embedding import Embedder
 from paddock.knowledge.indexer import DOCUMENT_MOST_BYTES, Indexer
 from paddock.knowledge.searching import Findings, Searcher, Way
@@ -29,7 +30,6 @@ _DOCUMENT_NAME_MOST = 400
 _COLLECTIONS_MOST = 200
 _DOCUMENTS_MOST = 5000
 _HELD_MOST_BYTES = 4 * 2**30
-_ENTRIES_MOST = 50_000
 _BESIDE = 1
 
 
@@ -49,6 +49,7 @@ class Knowledge:
 
     def __init__(self, settings: Settings, database: Database) -> None:
         has_vectors = not settings.database_url.startswith("postgres")
+        self._home = settings.home
         self.store = KnowledgeStore(database)
         self.embedder = Embedder(model=settings.knowledge_model)
         self._passages = PassageStore(database)
@@ -134,9 +135,8 @@ class Knowledge:
     async def follow(self, collection_id: str, folder: str) -> Synced:
         """Have an empty collection hold what a folder of this machine holds. Raises BadRequest or Conflict."""
         there = await self.store.find(collection_id)
-        path = Path(folder)
-        if not path.is_absolute() or not await anyio.to_thread.run_sync(path.is_dir):
-            raise BadRequest(f"{shown(folder)} is no folder here. Give its whole path.", param="folder")
+        path = await anyio.to_thread.run_sync(folders.checked, folder, self._home)
+        _whole(str(path), await anyio.to_thread.run_sync(folders.look, path))
         if there.documents and there.folder is None:
             raise Conflict(f"{shown(there.name)} holds documents that were added. Make a new collection.", current={})
         await self.store.change(collection_id, folder=str(path))
@@ -148,22 +148,19 @@ class Knowledge:
         if there.folder is None:
             raise BadRequest(f"{shown(there.name)} follows no folder. `paddock knowledge sync` gives it one.")
         root = Path(there.folder)
-        look = await anyio.to_thread.run_sync(lambda: files.look(root, entries_most=_ENTRIES_MOST))
-        if not look.is_whole or not await anyio.to_thread.run_sync(root.is_dir):
-            # What is not seen is not gone.
-            raise BadRequest(f"{shown(there.folder)} cannot be looked at as a whole. Nothing was changed.")
+        look = _whole(there.folder, await anyio.to_thread.run_sync(folders.look, root))
         known = {one.name: one for one in await self.store.documents(collection_id)}
-        names = sorted(name for name in look.sizes_bytes if not any(p.startswith(".") for p in name.split("/")))
+        names = sorted(look.sizes_bytes)
         if len(names) > _DOCUMENTS_MOST:
             raise BadRequest(f"The folder holds {len(names)} files, and a collection at most {_DOCUMENTS_MOST}.")
         added = changed = same = 0
         left_out: list[str] = []
         for name in names:
             digest = await anyio.to_thread.run_sync(_file_digest, root, name)
+            before = known.pop(name, None)
             if isinstance(digest, Exception) or len(name) > _DOCUMENT_NAME_MOST:
                 left_out.append(f"{name}: {digest if isinstance(digest, Exception) else 'its name is too long'}")
                 continue
-            before = known.pop(name, None)
             if before is not None and before.digest == digest:
                 same += 1
                 continue
@@ -181,6 +178,13 @@ class Knowledge:
             raise Conflict(
                 f"Your documents take {size(held)}, and may take {size(_HELD_MOST_BYTES)}. Remove some.", current={}
             )
+
+
+def _whole(folder: str, seen: folders.Seen) -> folders.Seen:
+    """A look at all of a folder; of any other nothing may be taken away, since what is unseen is not gone."""
+    if seen.why:
+        raise BadRequest(f"{shown(folder)} cannot be looked at as a whole: {seen.why}. Nothing was changed.")
+    return seen
 
 
 def _named(name: str, most: int) -> str:

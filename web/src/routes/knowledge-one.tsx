@@ -82,7 +82,7 @@ function One({ collection }: { collection: CollectionWhole }) {
       <About collection={collection} />
       {collection.note ? <p className="max-w-prose text-sm text-soft">{collection.note}</p> : null}
       <Card title={t("knowledge.search.title")}>
-        <Search id={id} />
+        <Search id={id} said={collection.note} />
       </Card>
       <Card title={t("knowledge.documents.title")}>
         <Documents

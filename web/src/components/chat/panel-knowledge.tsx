@@ -11,9 +11,10 @@ export function PanelKnowledge({ chat, settings }: { chat: string; settings: Set
   const t = useWords();
   const { data } = useQuery(collections);
   const there = data?.data ?? [];
-  if (there.length === 0) return null;
-  // One that was removed is no longer asked for.
   const chosen = (settings.knowledge ?? []).filter((id) => there.some((one) => one.id === id));
+  // Answers fail while the chat names one that was removed: it is to be seen, and turned off.
+  const isOneGone = data !== undefined && chosen.length < (settings.knowledge ?? []).length;
+  if (there.length === 0 && !isOneGone) return null;
   const turn = (id: string, isOn: boolean) => {
     const others = chosen.filter((one) => one !== id);
     const ids = isOn ? [...others, id] : others;
@@ -30,6 +31,13 @@ export function PanelKnowledge({ chat, settings }: { chat: string; settings: Set
           onChange={(isOn) => turn(one.id, isOn)}
         />
       ))}
+      {isOneGone ? (
+        <SwitchField
+          label={t("chat.knowledge.gone")}
+          isOn
+          onChange={() => changeSettings(chat, { knowledge: chosen.length > 0 ? chosen : null })}
+        />
+      ) : null}
     </Group>
   );
 }

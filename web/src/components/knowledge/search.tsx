@@ -8,8 +8,8 @@ import { knowledge } from "@/services/knowledge";
 import { useWords } from "@/words";
 import { Where } from "./where";
 
-/** Looks for passages of a collection, as a model that is given it does. */
-export function Search({ id }: { id: string }) {
+/** Looks for passages of a collection, as a model that is given it does; `said` was told of the collection already. */
+export function Search({ id, said }: { id: string; said: string }) {
   const t = useWords();
   const [query, setQuery] = useState("");
   const looking = useMutation({ mutationFn: (asked: string) => knowledge.search(id, asked) });
@@ -32,7 +32,7 @@ export function Search({ id }: { id: string }) {
         </Button>
       </form>
       {looking.error ? <Fault error={looking.error} /> : null}
-      {found?.note ? <p className="text-sm text-soft">{found.note}</p> : null}
+      {found?.note && found.note !== said ? <p className="text-sm text-soft">{found.note}</p> : null}
       {found && found.data.length === 0 ? <p role="status">{t("knowledge.search.none")}</p> : null}
       {found && found.data.length > 0 ? (
         <ol aria-label={t("knowledge.found")} className="divide-y divide-line">

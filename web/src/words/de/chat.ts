@@ -201,6 +201,7 @@ export const chat: Area<typeof english> = {
   "chat.tools": "Werkzeuge",
   "chat.knowledge.about":
     "In diesen Sammlungen von Dokumenten darf das Modell nachsehen; es nennt die Stellen.",
+  "chat.knowledge.gone": "Eine Sammlung, die entfernt wurde",
   "chat.tools.about":
     "Was das Modell von sich aus benutzen darf. Aufrufe und Ergebnisse stehen im Chat; Dateien liegen in einem eigenen Ordner dieses Chats.",
   "chat.tools.off": "Hier aus: {why}",

@@ -193,6 +193,7 @@ export const chat = {
   "chat.calls.outcome.cancelled": "stopped",
   "chat.tools": "Tools",
   "chat.knowledge.about": "The model may look in these collections of documents, and cites what it finds.",
+  "chat.knowledge.gone": "A collection that was removed",
   "chat.tools.about":
     "What the model may use of its own accord. Calls and results are shown in the chat; files lie in a folder of this chat's own.",
   "chat.tools.off": "Off here: {why}",
