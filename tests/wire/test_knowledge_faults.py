@@ -60,7 +60,7 @@ async def test_whatever_breaks_in_one_document_fails_it_and_the_next_is_read(
 
     def breaks(parts: list[dict[str, Any]]) -> Any:
         if parts[0]["text"] == "bad":
-            raise RuntimeError("a\x00broken\ud800 wheel")
+            raise RuntimeError("a\x00broken wheel")
         return real(parts)
 
     monkeypatch.setattr(indexer, "cut", breaks)
@@ -70,7 +70,7 @@ async def test_whatever_breaks_in_one_document_fails_it_and_the_next_is_read(
         await knowledge.add(one, "b.txt", b"hay")
         told = await states(knowledge, one)
         assert {name: state for name, (state, _) in told.items()} == {"a.txt": "failed", "b.txt": "ready"}
-        assert "abroken? wheel" in told["a.txt"][1]
+        assert "abroken wheel" in told["a.txt"][1]
 
 
 async def test_what_the_database_refuses_twice_is_failed_and_the_next_is_read(
