@@ -11,11 +11,13 @@ import anyio
 import httpx
 
 from tests.shapes.responses_streams import calls, stream
-from tests.wire.rig import CHAT, HANG_GUARD_S, USER, Rig, pieces
+from tests.wire.rig import CHAT, HANG_GUARD_S, USER, Rig, body_of, pieces
 
 Json = dict[str, Any]
 APPROVALS, PERMISSIONS, CALLS = "/api/tools/approvals", "/api/tools/permissions", "/api/tools/calls"
 FILES: Json = {"enable_tools": True, "enabled_tools": ["files"]}
+# What the tests decide about.
+NAMES = ("write_file", "read_file", "files", "calculator", "mcp:github")
 ASKS: Json = {**FILES, "tool_permissions": {"*": "ask"}}
 
 
@@ -89,3 +91,9 @@ async def tools_of(events: AsyncGenerator[Json]) -> list[Json]:
 async def rounds(rig: Rig) -> int:
     """How many turns the engine was asked for."""
     return len(await rig.engine.seen())
+
+
+async def results(rig: Rig) -> list[str]:
+    """What the model was told of its calls, in order."""
+    said = body_of((await rig.engine.seen())[-1])["messages"]
+    return [one["content"] for one in said if one["role"] == "tool"]

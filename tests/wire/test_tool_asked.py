@@ -13,23 +13,24 @@ from tests.shapes.responses_streams import calls, says
 from tests.wire.asking import (
     ASKS,
     FILES,
+    NAMES,
     PERMISSIONS,
     answered,
     calling,
     decided,
     made,
+    results,
     streaming,
     turn,
     waiting,
     writing,
 )
 from tests.wire.chatting import ask, asked, say, sent, settled
-from tests.wire.rig import CHAT, HANG_GUARD_S, TOOL, USER, Json, Rig, body_of, data_of, scripted_studio
+from tests.wire.rig import CHAT, HANG_GUARD_S, TOOL, USER, Json, Rig, data_of, scripted_studio
 from tests.wire.test_accounts import USERS, enrolled, page_of
 
 pytestmark = pytest.mark.anyio
 SUM = '{"expression": "23 * 19"}'
-NAMES = ("write_file", "read_file", "files", "calculator", "mcp:github")
 
 
 @pytest.fixture
@@ -43,12 +44,6 @@ async def fresh(rig: Rig) -> AsyncGenerator[Rig]:
 def keyed(rig: Rig, key: str) -> httpx.AsyncClient:
     """A program that shows a key."""
     return httpx.AsyncClient(base_url=rig.studio.url, headers={"authorization": f"Bearer {key}"}, timeout=HANG_GUARD_S)
-
-
-async def results(rig: Rig) -> list[str]:
-    """What the model was told of its calls, in order."""
-    said = body_of((await rig.engine.seen())[-1])["messages"]
-    return [one["content"] for one in said if one["role"] == "tool"]
 
 
 async def test_the_page_asks_and_the_answer_outlives_whoever_watches(fresh: Rig) -> None:

@@ -15,22 +15,23 @@ from tests.wire.asking import (
     ASKS,
     CALLS,
     FILES,
+    NAMES,
     PERMISSIONS,
     answered,
     calling,
     decided,
     made,
+    results,
     streaming,
     tools_of,
     turn,
     waiting,
     writing,
 )
-from tests.wire.rig import Json, Rig, body_of
+from tests.wire.rig import Json, Rig
 
 pytestmark = pytest.mark.anyio
 SUM = '{"expression": "23 * 19"}'
-NAMES = ("write_file", "read_file", "files", "calculator", "mcp:github")
 
 
 @pytest.fixture
@@ -39,12 +40,6 @@ async def fresh(rig: Rig) -> AsyncGenerator[Rig]:
     await decided(rig.http, **dict.fromkeys(NAMES))
     yield rig
     await decided(rig.http, **dict.fromkeys(NAMES))
-
-
-async def results(rig: Rig) -> list[str]:
-    """What the model was told of its calls, in order."""
-    said = body_of((await rig.engine.seen())[-1])["messages"]
-    return [one["content"] for one in said if one["role"] == "tool"]
 
 
 async def test_a_call_waits_until_it_is_let_and_goes_on(fresh: Rig) -> None:

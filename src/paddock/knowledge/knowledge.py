@@ -136,11 +136,11 @@ class Knowledge:
         """Have an empty collection hold what a folder of this machine holds. Raises BadRequest or Conflict."""
         there = await self.store.find(collection_id)
         path = await anyio.to_thread.run_sync(folders.checked, folder, self._home)
-        _whole(str(path), await anyio.to_thread.run_sync(folders.look, path))
+        look = _whole(str(path), await anyio.to_thread.run_sync(folders.look, path))
         if there.documents and there.folder is None:
             raise Conflict(f"{shown(there.name)} holds documents that were added. Make a new collection.", current={})
         await self.store.change(collection_id, folder=str(path))
-        return await self.sync(collection_id)
+        return await self._take_up(there, path, look)
 
     async def sync(self, collection_id: str) -> Synced:
         """Take up what changed in a collection's folder. Raises KnowledgeUnknown, BadRequest or Conflict."""
@@ -149,7 +149,10 @@ class Knowledge:
             raise BadRequest(f"{shown(there.name)} follows no folder. `paddock knowledge sync` gives it one.")
         root = Path(there.folder)
         look = _whole(there.folder, await anyio.to_thread.run_sync(folders.look, root))
-        known = {one.name: one for one in await self.store.documents(collection_id)}
+        return await self._take_up(there, root, look)
+
+    async def _take_up(self, there: Collection, root: Path, look: folders.Seen) -> Synced:
+        known = {one.name: one for one in await self.store.documents(there.id)}
         names = sorted(look.sizes_bytes)
         if len(names) > _DOCUMENTS_MOST:
             raise BadRequest(f"The folder holds {len(names)} files, and a collection at most {_DOCUMENTS_MOST}.")
@@ -165,7 +168,7 @@ class Knowledge:
                 same += 1
                 continue
             await self._refuse_full(there, look.sizes_bytes[name])
-            await self.store.put(collection_id, name, digest, look.sizes_bytes[name], None)
+            await self.store.put(there.id, name, digest, look.sizes_bytes[name], None)
             added, changed = added + (before is None), changed + (before is not None)
         await self.store.remove_documents([one.id for one in known.values()])
         self.indexer.ring()
